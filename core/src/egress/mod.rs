@@ -1,0 +1,1 @@
+//! 6. One listener's place in the program, live or in a replay.

@@ -1,0 +1,5 @@
+//! 4. Sounds of one instant become one frame of the program.
+
+mod frame;
+
+pub use frame::{Frame, InletId, Kind};

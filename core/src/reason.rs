@@ -1,0 +1,217 @@
+//! Every refusal, one row each: HTTP answers, counters, logs and the documentation read it from here.
+//!
+//! A new reason does not compile until it has a row. `docs/refusals.md` is written from this table by a test.
+
+/// Who could have prevented it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The one who asked.
+    Theirs,
+    /// This node.
+    Ours,
+    /// Nobody: the world is as it is.
+    Nobody,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Stable word for programs.
+    pub code: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Who could have prevented it.
+    pub fault: Fault,
+    /// Seconds until asking again makes sense; 0: do not come back.
+    pub retry_after_s: u16,
+    /// What a person is told.
+    pub says: &'static str,
+}
+
+const fn row(code: &'static str, status: u16, fault: Fault, retry_after_s: u16, says: &'static str) -> Row {
+    Row { code, status, fault, retry_after_s, says }
+}
+
+/// Why somebody did not get what they asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// No room of that name.
+    RoomUnknown,
+    /// The room has not opened yet.
+    NotOpenYet,
+    /// The room is over.
+    RoomEnded,
+    /// The recording does not exist yet, or no longer.
+    NoRecording,
+    /// Every seat is taken.
+    FullForNow,
+    /// No key came with the request, or it was not one of this room's.
+    KeyWrong,
+    /// The key is real, but its role may not do this.
+    RoleTooLow,
+    /// The request's body, query or a header could not be understood.
+    Malformed,
+    /// A room of that name exists.
+    NameTaken,
+    /// The act does not fit the room's state.
+    WrongState,
+    /// All inputs of the mix are open.
+    InputsFull,
+    /// A source's container or codec is none that can be decoded.
+    CodecUnknown,
+    /// Another sender took this source's place.
+    SourceReplaced,
+    /// A range outside the recording.
+    RangeOutside,
+    /// No such path.
+    NoSuchPage,
+    /// The path exists, for another method.
+    MethodWrong,
+    /// A body larger than its limit.
+    TooLarge,
+    /// The part asked for is no longer in the window, or too far ahead.
+    PartGone,
+    /// The node is shutting down.
+    GoingDown,
+    /// A bug of ours.
+    OurFault,
+}
+
+impl Refusal {
+    /// All of them, for counters and the documentation.
+    pub const ALL: [Self; 20] = [
+        Self::RoomUnknown,
+        Self::NotOpenYet,
+        Self::RoomEnded,
+        Self::NoRecording,
+        Self::FullForNow,
+        Self::KeyWrong,
+        Self::RoleTooLow,
+        Self::Malformed,
+        Self::NameTaken,
+        Self::WrongState,
+        Self::InputsFull,
+        Self::CodecUnknown,
+        Self::SourceReplaced,
+        Self::RangeOutside,
+        Self::NoSuchPage,
+        Self::MethodWrong,
+        Self::TooLarge,
+        Self::PartGone,
+        Self::GoingDown,
+        Self::OurFault,
+    ];
+
+    /// Its row.
+    pub const fn row(self) -> Row {
+        use Fault::{Nobody, Ours, Theirs};
+        match self {
+            Self::RoomUnknown => {
+                row("room_unknown", 404, Theirs, 0, "There is no room of this name. Please check the link.")
+            }
+            Self::NotOpenYet => row(
+                "not_open_yet",
+                503,
+                Nobody,
+                30,
+                "This room has not opened yet. The page shows when it will.",
+            ),
+            Self::RoomEnded => row(
+                "room_ended",
+                410,
+                Nobody,
+                0,
+                "This conversation has ended. A recording may be available.",
+            ),
+            Self::NoRecording => row(
+                "no_recording",
+                404,
+                Nobody,
+                0,
+                "There is no recording to hear: not yet, or not any more.",
+            ),
+            Self::FullForNow => row(
+                "full_for_now",
+                503,
+                Nobody,
+                5,
+                "Every seat is taken. You keep your place; the next free seat is yours.",
+            ),
+            Self::KeyWrong => row(
+                "key_wrong",
+                401,
+                Theirs,
+                0,
+                "This needs a key of this room, and the one that came is not.",
+            ),
+            Self::RoleTooLow => {
+                row("role_too_low", 403, Theirs, 0, "This key is real, but its role may not do this.")
+            }
+            Self::Malformed => row("malformed", 400, Theirs, 0, "The request could not be understood."),
+            Self::NameTaken => {
+                row("name_taken", 409, Theirs, 0, "A room of this name exists. Please choose another name.")
+            }
+            Self::WrongState => {
+                row("wrong_state", 409, Theirs, 0, "The room is not in a state in which this can be done.")
+            }
+            Self::InputsFull => row("inputs_full", 503, Nobody, 10, "All inputs of this room are in use."),
+            Self::CodecUnknown => row(
+                "codec_unknown",
+                415,
+                Theirs,
+                0,
+                "Send Ogg Opus, Ogg Vorbis, MP3 or AAC (ADTS); this was none of them.",
+            ),
+            Self::SourceReplaced => row(
+                "source_replaced",
+                409,
+                Theirs,
+                0,
+                "Another sender with this key took this source's place.",
+            ),
+            Self::RangeOutside => {
+                row("range_outside", 416, Theirs, 0, "The range asked for lies outside the recording.")
+            }
+            Self::NoSuchPage => row(
+                "no_such_page",
+                404,
+                Theirs,
+                0,
+                "There is nothing at this address. Please check the link.",
+            ),
+            Self::MethodWrong => {
+                row("method_wrong", 405, Theirs, 0, "This address does not take this method.")
+            }
+            Self::TooLarge => {
+                row("too_large", 413, Theirs, 0, "The request is larger than this address takes.")
+            }
+            Self::PartGone => {
+                row("part_gone", 404, Nobody, 1, "This part of the program is not in the live window.")
+            }
+            Self::GoingDown => {
+                row("going_down", 503, Ours, 5, "This server is restarting. Please come back in a moment.")
+            }
+            Self::OurFault => {
+                row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_sentence_with_a_code_of_its_own() {
+        let codes: BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.row().code).collect();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+        for refusal in Refusal::ALL {
+            let row = refusal.row();
+            assert!(row.says.ends_with('.') && row.says.starts_with(char::is_uppercase), "{}", row.code);
+            assert!((400..=599).contains(&row.status), "{}", row.code);
+        }
+    }
+}

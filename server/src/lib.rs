@@ -1,0 +1,1 @@
+//! A tribune node: sockets, files, tasks and clocks around the rules in `tribune-core`.

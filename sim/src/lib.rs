@@ -1,0 +1,1 @@
+//! A small seeded world around the rules.

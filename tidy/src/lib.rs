@@ -1,0 +1,1 @@
+//! Source rules, as tests.

@@ -1,0 +1,3 @@
+//! One binary: `tribune`.
+
+fn main() {}
