@@ -48,9 +48,7 @@ pub fn read(query: &str) -> Result<Update, Error> {
     let title = match (text("song"), text("artist"), text("title")) {
         (None, None, None) => return Err(Error::NoTitle),
         (Some(song), None, None) => Title::new("", &song),
-        (song, artist, title) => {
-            Title::new(&artist.unwrap_or_default(), &title.or(song).unwrap_or_default())
-        }
+        (song, artist, title) => Title::new(&artist.unwrap_or_default(), &title.or(song).unwrap_or_default()),
     };
     Ok(Update { mount, title })
 }
@@ -75,9 +73,7 @@ impl Charset {
         let latin1 = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect();
         match self {
             Self::Latin1 => latin1(&bytes),
-            Self::Utf8OrLatin1 => {
-                String::from_utf8(bytes).unwrap_or_else(|wrong| latin1(wrong.as_bytes()))
-            }
+            Self::Utf8OrLatin1 => String::from_utf8(bytes).unwrap_or_else(|wrong| latin1(wrong.as_bytes())),
         }
     }
 }

@@ -86,9 +86,7 @@ mod tests {
 
     #[test]
     fn one_line_names_what_is_there() {
-        for (artist, title, line) in
-            [("A", "T", "A - T"), ("", "T", "T"), ("A", "", "A"), ("", "\n", "")]
-        {
+        for (artist, title, line) in [("A", "T", "A - T"), ("", "T", "T"), ("A", "", "A"), ("", "\n", "")] {
             assert_eq!(Title::new(artist, title).line(), line);
         }
     }

@@ -5,8 +5,5 @@
 
 mod part;
 
-/// Ogg Opus pages.
-pub mod ogg;
-
 pub use part::{Codec, Joint, Media, Part, PartNo, Rendition, TrackPart, Units};
 pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS};
