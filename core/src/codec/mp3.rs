@@ -71,6 +71,14 @@ impl Header {
         Some(Self { version, layer, rate_hz, channels, bytes, crc_bytes: usize::from(1 - (second & 1)) * 2 })
     }
 
+    /// Samples of each channel in one layer III frame.
+    pub const fn samples(&self) -> usize {
+        match self.version {
+            Version::One => 1_152,
+            Version::Two | Version::TwoAndAHalf => 576,
+        }
+    }
+
     /// Whether `frame`, which begins with this header, holds a Xing, Info or VBRI tag instead of sound.
     pub fn is_tag(&self, frame: &[u8]) -> bool {
         let side_bytes = match (self.version, self.channels) {

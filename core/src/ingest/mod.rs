@@ -2,15 +2,24 @@
 
 mod buffer;
 pub mod comment;
+pub mod frames;
 mod hint;
 pub mod icecast;
 pub mod metadata;
 pub mod ogg;
 mod outcome;
 mod pcm;
+mod sniff;
+mod sound;
+mod source;
+mod tag;
 mod title;
+mod track;
 
 pub use hint::Hint;
 pub use outcome::{Codec, Error, Format, Lost, RATE_HZ_MAX, RATE_HZ_MIN};
 pub use pcm::Pcm;
+pub use sniff::SNIFF_BYTES_MAX;
+pub use source::{IDLE_S_MAX, Input, Source, Why};
 pub use title::{TITLE_BYTES_MAX, Title, clean};
+pub use track::Output;

@@ -54,9 +54,9 @@ impl Decoder {
                 "it announces {channels} channels; 1 to {CHANNELS_MAX} are taken"
             )));
         }
-        setup::check(setup, channels).map_err(wrong)?;
+        let setup = setup::checked(setup, channels).map_err(wrong)?;
         let mut params = AudioCodecParameters::new();
-        params.for_codec(CODEC_ID_VORBIS).with_extra_data([ident, setup].concat().into());
+        params.for_codec(CODEC_ID_VORBIS).with_extra_data([ident, &setup].concat().into());
         let made = super::caught(|| VorbisDecoder::try_new(&params, &AudioDecoderOptions::default()));
         let inner = made
             .ok_or_else(|| wrong("the decoder broke on it"))?
@@ -161,7 +161,7 @@ mod tests {
         }
         let mut header = b"\x05vorbis".to_vec();
         header.extend(bits.bytes);
-        assert_eq!(setup::check(&header, 2), Err("its lookup tables are too large"));
+        assert_eq!(setup::checked(&header, 2), Err("its lookup tables are too large"));
     }
 
     #[derive(Default)]
@@ -173,7 +173,7 @@ mod tests {
     impl Writer {
         fn put(&mut self, value: u64, bits: usize) {
             for nth in 0..bits {
-                if self.bits % 8 == 0 {
+                if self.bits.is_multiple_of(8) {
                     self.bytes.push(0);
                 }
                 *self.bytes.last_mut().expect("pushed above") |=

@@ -18,10 +18,17 @@ const WHOLE_TREE: u64 = 1 << 32;
 
 const CUT: &str = "it ends too early";
 
-/// Whether the decoder may be given this setup header of a stream with so many channels.
-pub fn check(setup: &[u8], channels: u8) -> Result<(), &'static str> {
-    let body = setup.strip_prefix(b"\x05vorbis").ok_or("it is not a setup header")?;
+/// What stands before the bits.
+const MAGIC: &[u8] = b"\x05vorbis";
+
+/// The setup header of a stream with so many channels, as the decoder may be given it.
+///
+/// Couplings have to be undone last to first (section 4.3.5). The decoder undoes them first to last, which only matters where a
+/// channel is in two of them, as libvorbis does beyond stereo; so it is given them in reverse.
+pub fn checked(setup: &[u8], channels: u8) -> Result<Vec<u8>, &'static str> {
+    let body = setup.strip_prefix(MAGIC).ok_or("it is not a setup header")?;
     let mut bits = Bits { bytes: body, at: 0 };
+    let mut reversed = body.to_vec();
     let books = codebooks(&mut bits)?;
     for _ in 0..=bits.take(6)? {
         bits.take(16)?;
@@ -34,9 +41,32 @@ pub fn check(setup: &[u8], channels: u8) -> Result<(), &'static str> {
         residue_kinds.push(residue(&mut bits)?);
     }
     for _ in 0..=bits.take(6)? {
-        mapping(&mut bits, channels, &residue_kinds)?;
+        let couplings = mapping(&mut bits, channels, &residue_kinds)?;
+        for nth in 0..couplings.count {
+            couplings.copy(&bits, nth, &mut reversed);
+        }
     }
-    Ok(())
+    Ok([MAGIC, &reversed].concat())
+}
+
+/// Where a mapping's couplings stand in the header.
+#[derive(Clone, Copy, Default)]
+struct Couplings {
+    at: usize,
+    count: usize,
+    bits_each: usize,
+}
+
+impl Couplings {
+    /// Writes one of them to the place that mirrors its own.
+    fn copy(self, from: &Bits<'_>, nth: usize, to: &mut [u8]) {
+        for bit in 0..self.bits_each {
+            let source = self.at + nth * self.bits_each + bit;
+            let target = self.at + (self.count - 1 - nth) * self.bits_each + bit;
+            let value = from.bytes[source / 8] >> (source % 8) & 1;
+            to[target / 8] = to[target / 8] & !(1 << (target % 8)) | value << (target % 8);
+        }
+    }
 }
 
 /// Bits from the low end of each byte upwards (section 2).
@@ -224,12 +254,15 @@ fn residue(bits: &mut Bits<'_>) -> Result<u32, &'static str> {
     Ok(kind)
 }
 
-fn mapping(bits: &mut Bits<'_>, channels: u8, residue_kinds: &[u32]) -> Result<(), &'static str> {
+fn mapping(bits: &mut Bits<'_>, channels: u8, residue_kinds: &[u32]) -> Result<Couplings, &'static str> {
     bits.take(16)?;
     let submaps = if bits.flag()? { bits.take(4)? + 1 } else { 1 };
+    let mut couplings = Couplings::default();
     if bits.flag()? {
-        let couplings = bits.take(8)? + 1;
-        bits.skip(u64::from(couplings) * 2 * u64::from(ilog(u32::from(channels) - 1)))?;
+        let bits_each = 2 * ilog(u32::from(channels) - 1) as usize;
+        let count = bits.take(8)? as usize + 1;
+        couplings = Couplings { at: bits.at, count, bits_each };
+        bits.skip((couplings.count * bits_each) as u64)?;
     }
     bits.take(2)?;
     let mut submap_of = vec![0; usize::from(channels)];
@@ -247,5 +280,5 @@ fn mapping(bits: &mut Bits<'_>, channels: u8, residue_kinds: &[u32]) -> Result<(
             return Err("a pair of channels beyond the first is interleaved");
         }
     }
-    Ok(())
+    Ok(couplings)
 }

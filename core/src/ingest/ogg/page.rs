@@ -54,13 +54,13 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Takes more bytes; `next` looks at them.
+    /// Takes more bytes; `poll` looks at them.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.push(bytes);
     }
 
     /// The next page or damage; `None` when more bytes are needed.
-    pub fn next(&mut self) -> Option<Found> {
+    pub fn poll(&mut self) -> Option<Found> {
         if let Some(page) = self.found.take() {
             return Some(Found::Page(page));
         }
@@ -175,7 +175,7 @@ static CRC_TABLE: [u32; 256] = {
 };
 
 #[cfg(test)]
-pub(crate) fn write(page: &Page) -> Vec<u8> {
+pub(crate) fn write_page(page: &Page) -> Vec<u8> {
     let mut bytes = CAPTURE.to_vec();
     let flags = u8::from(page.continued) | u8::from(page.begins) << 1 | u8::from(page.ends) << 2;
     bytes.extend([0, flags]);
@@ -212,7 +212,7 @@ mod tests {
         let mut found = Vec::new();
         for chunk in bytes.chunks(chunk) {
             pages.push(chunk);
-            while let Some(next) = pages.next() {
+            while let Some(next) = pages.poll() {
                 let gone = matches!(next, Found::Gone(_));
                 found.push(next);
                 if gone {
@@ -230,7 +230,7 @@ mod tests {
             Page { continued: true, granule: None, lacing: vec![], body: vec![], ..page(1) },
             Page { ends: true, lacing: vec![255; 255], body: vec![9; 255 * 255], ..page(2) },
         ];
-        let bytes: Vec<u8> = pages.iter().flat_map(write).collect();
+        let bytes: Vec<u8> = pages.iter().flat_map(write_page).collect();
         let expected: Vec<Found> = pages.into_iter().map(Found::Page).collect();
         for chunk in [1, 3, 1_000, bytes.len()] {
             assert_eq!(all(&bytes, chunk), expected, "{chunk}");
@@ -240,12 +240,12 @@ mod tests {
     #[test]
     fn reading_goes_on_after_damage() {
         let mut bytes = b"noise Ogg".to_vec();
-        bytes.extend(write(&page(0)));
-        let mut damaged = write(&page(1));
+        bytes.extend(write_page(&page(0)));
+        let mut damaged = write_page(&page(1));
         *damaged.last_mut().expect("a body") ^= 1;
         let damaged_bytes = damaged.len() as u64;
         bytes.extend(damaged);
-        bytes.extend(write(&page(2)));
+        bytes.extend(write_page(&page(2)));
         for chunk in [1, 10, bytes.len()] {
             assert_eq!(
                 all(&bytes, chunk),
