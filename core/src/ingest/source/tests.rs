@@ -109,7 +109,6 @@ fn every_kind_of_source_is_heard_as_it_was_sent() {
         ("he-aac", HE, Codec::Aac, 44_100, 2, 44_100..=50_000, 0.3),
         ("he-aac v2", HE_V2, Codec::Aac, 44_100, 2, 44_100..=50_000, 0.3),
     ] {
-        println!("{name}");
         let heard = hear(bytes);
         assert_eq!((heard.failed, heard.lost), (None, vec![]), "{name}");
         assert_eq!(heard.formats, [Format { codec, rate_hz, channels }], "{name}");

@@ -1,0 +1,147 @@
+//! What each fuzz target does with its bytes. `core/tests/corpus.rs` runs the same over the committed corpus, without a fuzzer.
+
+use tribune_core::codec::{mp3, vorbis};
+use tribune_core::ingest::frames::{self, Frames, Kind};
+use tribune_core::ingest::ogg::{self, Packets, Pages, opus};
+use tribune_core::ingest::{Hint, Input, Output, Source, icecast, metadata};
+use tribune_core::time::Time;
+
+/// Every target by its name.
+#[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+    ("ogg_pages", ogg_pages),
+    ("opus_headers", opus_headers),
+    ("adts_frames", adts_frames),
+    ("mp3_frames", mp3_frames),
+    ("vorbis_headers", vorbis_headers),
+    ("source", source),
+    ("icecast_headers", icecast_headers),
+    ("metadata_query", metadata_query),
+];
+
+/// Pages, and packets out of all of them as if they were one stream.
+pub fn ogg_pages(data: &[u8]) {
+    let (mut pages, mut packets) = (Pages::default(), Packets::default());
+    for chunk in data.chunks(97) {
+        pages.push(chunk);
+        while let Some(found) = pages.poll() {
+            match found {
+                ogg::Found::Page(page) => {
+                    let batch = packets.page(&page);
+                    assert!(batch.packets.iter().all(|packet| packet.bytes.len() <= ogg::PACKET_BYTES_MAX));
+                }
+                ogg::Found::Lost(_) => {}
+                ogg::Found::Gone(_) => return,
+            }
+        }
+    }
+}
+
+/// The headers of Ogg Opus, and a packet's length.
+pub fn opus_headers(data: &[u8]) {
+    if let Ok(head) = opus::Head::parse(data) {
+        assert!(head.channels == 1 || head.channels == 2);
+    }
+    if let Some(title) = opus::tags(data) {
+        assert!(title.line().chars().all(|c| !c.is_control()));
+    }
+    opus::packet_samples(data);
+}
+
+/// Frames of AAC in ADTS.
+pub fn adts_frames(data: &[u8]) {
+    framed(Kind::Adts, data, |_| {});
+}
+
+/// Frames of MP3, each decoded.
+pub fn mp3_frames(data: &[u8]) {
+    let mut decoder = mp3::Decoder::new().expect("a decoder needs nothing but memory");
+    framed(Kind::Mp3, data, |frame| {
+        let mut sound = Vec::new();
+        if let Ok(samples) = decoder.decode(frame, &mut sound) {
+            assert_eq!(samples, sound.len());
+        }
+    });
+}
+
+fn framed(kind: Kind, data: &[u8], mut each: impl FnMut(&[u8])) {
+    let mut found = Frames::new(kind);
+    for chunk in data.chunks(61) {
+        found.push(chunk);
+        while let Some(next) = found.poll() {
+            match next {
+                frames::Found::Frame(frame) => each(&frame),
+                frames::Found::Lost(_) => {}
+                frames::Found::Gone(_) => return,
+            }
+        }
+    }
+}
+
+/// A setup header for a stream of `data[0]` channels, as long as `data[2..4]` say; the rest are packets of 64 bytes.
+pub fn vorbis_headers(data: &[u8]) {
+    let Some((&[channels, blocks, low, high], rest)) = data.split_first_chunk::<4>() else {
+        return;
+    };
+    let mut ident = b"\x01vorbis\0\0\0\0".to_vec();
+    ident.extend([channels, 0x44, 0xac, 0, 0]);
+    ident.extend([0; 12]);
+    ident.extend([blocks, 1]);
+    let (setup, packets) = rest.split_at(usize::from(u16::from_le_bytes([low, high])).min(rest.len()));
+    let Ok(mut decoder) = vorbis::Decoder::new(&ident, setup) else {
+        return;
+    };
+    for packet in packets.chunks(64) {
+        let mut sound = Vec::new();
+        if let Ok(samples) = decoder.decode(packet, &mut sound) {
+            assert_eq!(samples, sound.len());
+        }
+    }
+}
+
+/// A whole source: the first byte is what it announces, the second how its bytes are cut.
+pub fn source(data: &[u8]) {
+    let Some((&[hint, chunk], bytes)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let hint = [Hint::Ogg, Hint::Mpeg, Hint::Aac, Hint::Unknown][usize::from(hint % 4)];
+    let mut source = Source::new(hint);
+    let mut failed = false;
+    let mut drain = |source: &mut Source| {
+        while let Some(output) = source.poll_output() {
+            assert!(!failed, "nothing comes after the end");
+            match output {
+                Output::Sound(pcm) => assert!(pcm.samples.iter().all(|sample| sample.abs() <= 8.0)),
+                Output::Failed(_) => failed = true,
+                Output::Format(_) | Output::Title(_) | Output::Lost(_) => {}
+            }
+        }
+    };
+    for chunk in bytes.chunks(usize::from(chunk) * 16 + 1) {
+        source.handle_input(Time::ZERO, Input::Bytes(chunk));
+        drain(&mut source);
+    }
+    source.handle_input(Time::ZERO, Input::Ended);
+    drain(&mut source);
+}
+
+/// Lines of `name: value` after a line with the method.
+pub fn icecast_headers(data: &[u8]) {
+    let mut lines = data.split(|&byte| byte == b'\n');
+    let method = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let headers: Vec<(String, &[u8])> = lines
+        .filter_map(|line| line.iter().position(|&byte| byte == b':').map(|at| line.split_at(at)))
+        .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), &value[1..]))
+        .collect();
+    if let Ok(hello) = icecast::read(&method, headers.iter().map(|(name, value)| (name.as_str(), *value))) {
+        assert!(hello.name.iter().chain(&hello.agent).all(|text| text.chars().all(|c| !c.is_control())));
+    }
+}
+
+/// The query of a metadata request.
+pub fn metadata_query(data: &[u8]) {
+    if let Ok(update) = metadata::read(&String::from_utf8_lossy(data)) {
+        assert!(!update.mount.is_empty());
+        assert!(update.title.line().chars().all(|c| !c.is_control()));
+    }
+}
