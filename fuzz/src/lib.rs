@@ -6,9 +6,12 @@ use tribune_core::ingest::ogg::{self, Packets, Pages, opus};
 use tribune_core::ingest::{Hint, Input, Output, Source, icecast, metadata};
 use tribune_core::time::Time;
 
+/// A target takes any bytes and panics when something that must hold does not.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("adts_frames", adts_frames),

@@ -77,7 +77,7 @@ impl Chain {
 
     fn page(&mut self, page: &Page, out: &mut Outputs) -> Result<(), Error> {
         if page.begins {
-            return self.begin(page);
+            return self.begin(page, out);
         }
         match &mut self.stream {
             Some(stream) if stream.serial == page.serial => {
@@ -90,7 +90,7 @@ impl Chain {
     }
 
     /// A stream begins: beside the one that just began, or after the one that was heard.
-    fn begin(&mut self, page: &Page) -> Result<(), Error> {
+    fn begin(&mut self, page: &Page, out: &mut Outputs) -> Result<(), Error> {
         if self.stream.as_ref().is_some_and(|stream| !stream.under_way && stream.serial != page.serial) {
             if self.beside.len() < BESIDE_MAX {
                 self.beside.push(page.serial);
@@ -115,6 +115,7 @@ impl Chain {
             return Ok(());
         };
         self.unheard = None;
+        out.seam();
         self.stream = Some(Stream { serial: page.serial, packets, track, under_way: false });
         Ok(())
     }

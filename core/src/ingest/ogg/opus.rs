@@ -176,6 +176,9 @@ impl Track {
     }
 
     fn decode(&mut self, packet: &Packet, sound: &mut Vec<f32>, out: &mut Outputs) {
+        if packet.bytes.is_empty() {
+            return; // Liquidsoap ends each stream with one.
+        }
         let good = !packet.cut && self.decoder.decode(&packet.bytes, sound).is_ok();
         if !good {
             sound.clear();

@@ -197,7 +197,7 @@ fn a_chain_of_opus_streams_is_one_sound() {
     assert_eq!(heard.samples.len(), 96_000);
     for (n, sample) in heard.samples.iter().enumerate().skip(2_000) {
         let sent = 0.5 * (std::f64::consts::TAU * 440.0 * n as f64 / 48_000.0).sin() as f32;
-        assert!((sample - sent).abs() < 0.08, "sample {n}: {sample}, not {sent}");
+        assert!((sample - sent).abs() < 0.1, "sample {n}: {sample}, not {sent}");
     }
 }
 
