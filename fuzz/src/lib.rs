@@ -1,4 +1,5 @@
-//! What each fuzz target does with its bytes. `core/tests/corpus.rs` runs the same over the committed corpus, without a fuzzer.
+//! What each fuzz target does with its bytes. `core/tests/corpus.rs` runs the same over the committed corpus,
+//! without a fuzzer.
 
 use tribune_core::codec::{mp3, vorbis};
 use tribune_core::ingest::frames::{self, Frames, Kind};
@@ -81,7 +82,8 @@ fn framed(kind: Kind, data: &[u8], mut each: impl FnMut(&[u8])) {
     }
 }
 
-/// A setup header for a stream of `data[0]` channels, as long as `data[2..4]` say; the rest are packets of 64 bytes.
+/// A setup header for a stream of `data[0]` channels, as long as `data[2..4]` say; the rest are packets of 64
+/// bytes.
 pub fn vorbis_headers(data: &[u8]) {
     let Some((&[channels, blocks, low, high], rest)) = data.split_first_chunk::<4>() else {
         return;

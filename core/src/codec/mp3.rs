@@ -1,4 +1,5 @@
-//! MPEG audio layer III into mono sound (ISO/IEC 11172-3, 13818-3 and the 2.5 extension), by `symphonia-bundle-mp3`.
+//! MPEG audio layer III into mono sound (ISO/IEC 11172-3, 13818-3 and the 2.5 extension), by
+//! `symphonia-bundle-mp3`.
 
 use symphonia_bundle_mp3::MpaDecoder;
 use symphonia_core::audio::{Audio as _, GenericAudioBufferRef};
@@ -33,7 +34,8 @@ pub struct Header {
     pub rate_hz: u32,
     /// 1 or 2.
     pub channels: u8,
-    /// The whole frame, header included; `None` for the free format, whose frames do not say it, and for other layers.
+    /// The whole frame, header included; `None` for the free format, whose frames do not say it, and for
+    /// other layers.
     pub bytes: Option<usize>,
     /// Whether a checksum of two bytes follows the header.
     crc_bytes: usize,

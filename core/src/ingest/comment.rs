@@ -1,7 +1,8 @@
-//! The comment header that Vorbis and Opus share: artist and title among vendor, pictures and whatever else is in it.
+//! The comment header that Vorbis and Opus share: artist and title among vendor, pictures and whatever else
+//! is in it.
 //!
-//! Vorbis I specification, section 5; RFC 7845, section 5.2 (the same, after another magic). A header cut short, because it was
-//! too large to keep, still gives the comments that lie before the cut.
+//! Vorbis I specification, section 5; RFC 7845, section 5.2 (the same, after another magic). A header cut
+//! short, because it was too large to keep, still gives the comments that lie before the cut.
 
 use super::title::{TITLE_BYTES_MAX, Title};
 

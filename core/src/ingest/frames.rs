@@ -1,6 +1,8 @@
-//! Frames that follow each other without a container: MP3 and AAC in ADTS. Found, and found again after damage.
+//! Frames that follow each other without a container: MP3 and AAC in ADTS. Found, and found again after
+//! damage.
 //!
-//! Eleven or twelve set bits happen by chance, so a frame is believed only when others like it follow exactly where it ends.
+//! Eleven or twelve set bits happen by chance, so a frame is believed only when others like it follow exactly
+//! where it ends.
 
 use super::buffer::Buffer;
 use super::outcome::Lost;

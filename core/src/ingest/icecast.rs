@@ -1,6 +1,8 @@
-//! What a source client says of itself in its request, as Icecast's clients do: method, key, kind of sound, names.
+//! What a source client says of itself in its request, as Icecast's clients do: method, key, kind of sound,
+//! names.
 //!
-//! Pure reading of header pairs; the HTTP itself is the server's. Names of headers are compared without regard to case.
+//! Pure reading of header pairs; the HTTP itself is the server's. Names of headers are compared without
+//! regard to case.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -176,7 +178,8 @@ fn key_of(authorization: &[u8]) -> Result<String, Error> {
     Ok(password.to_owned())
 }
 
-/// `bitrate` of `ice-audio-info: samplerate=44100;bitrate=128;channels=2`; some clients prefix the names with `ice-`.
+/// `bitrate` of `ice-audio-info: samplerate=44100;bitrate=128;channels=2`; some clients prefix the names with
+/// `ice-`.
 fn bitrate_in(info: &str) -> Option<String> {
     info.split(';')
         .filter_map(|pair| pair.split_once('='))

@@ -1,4 +1,5 @@
-//! The title as Icecast's source clients set it from outside the sound: `/admin/metadata?mode=updinfo&mount=…&song=…`.
+//! The title as Icecast's source clients set it from outside the sound:
+//! `/admin/metadata?mode=updinfo&mount=…&song=…`.
 
 use thiserror::Error;
 
@@ -33,8 +34,8 @@ pub enum Error {
     NoTitle,
 }
 
-/// Reads the part after `?`. `song` is one line, or `artist` and `title` come apart. Text is percent-decoded; `charset` may say
-/// `ISO-8859-1`, else it is UTF-8 where it can be and ISO-8859-1 where it cannot.
+/// Reads the part after `?`. `song` is one line, or `artist` and `title` come apart. Text is percent-decoded;
+/// `charset` may say `ISO-8859-1`, else it is UTF-8 where it can be and ISO-8859-1 where it cannot.
 pub fn read(query: &str) -> Result<Update, Error> {
     if query.len() > QUERY_BYTES_MAX {
         return Err(Error::TooLong);
@@ -87,7 +88,8 @@ fn value_of(query: &str, name: &str) -> Option<Vec<u8>> {
         .map(|(_, value)| decoded(value))
 }
 
-/// `application/x-www-form-urlencoded` (WHATWG URL, section 5.1): `+` is a space, `%xx` a byte, anything else itself.
+/// `application/x-www-form-urlencoded` (WHATWG URL, section 5.1): `+` is a space, `%xx` a byte, anything else
+/// itself.
 fn decoded(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     let mut bytes = Vec::with_capacity(rest.len());

@@ -1,4 +1,5 @@
-//! What ingest tells about a source besides its sound: the format, damage that was survived, and why it gave up.
+//! What ingest tells about a source besides its sound: the format, damage that was survived, and why it gave
+//! up.
 
 use thiserror::Error;
 

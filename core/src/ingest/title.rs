@@ -1,7 +1,7 @@
 //! What a source says it is playing: artist and title, short and fit to be shown to anybody.
 //!
-//! The text comes from outside and goes to every listener, into logs and into players' displays, so control characters and the
-//! invisible marks that reorder text are taken out, and the length is bounded.
+//! The text comes from outside and goes to every listener, into logs and into players' displays, so control
+//! characters and the invisible marks that reorder text are taken out, and the length is bounded.
 
 /// Bytes of UTF-8 kept of an artist or a title.
 pub const TITLE_BYTES_MAX: usize = 512;
@@ -31,7 +31,8 @@ impl Title {
     }
 }
 
-/// The text without control and reordering characters, white space made single, cut to `TITLE_BYTES_MAX` bytes; `None` if empty.
+/// The text without control and reordering characters, white space made single, cut to `TITLE_BYTES_MAX`
+/// bytes; `None` if empty.
 pub fn clean(text: &str) -> Option<String> {
     let mut kept = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {

@@ -1,4 +1,5 @@
-//! What every kind of decoding hands on: sound, titles, formats and damage, in the order in which they happened.
+//! What every kind of decoding hands on: sound, titles, formats and damage, in the order in which they
+//! happened.
 
 use std::collections::VecDeque;
 
@@ -37,8 +38,9 @@ pub struct Outputs {
     seam: Seam,
 }
 
-/// Where one stream ends and the next begins, the first samples of the new one are bent towards where the old one was heading.
-/// Encoders that start afresh leave a step there, which would be heard as a click; where there is no step nothing changes.
+/// Where one stream ends and the next begins, the first samples of the new one are bent towards where the old
+/// one was heading. Encoders that start afresh leave a step there, which would be heard as a click; where
+/// there is no step nothing changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Seam {
     #[default]

@@ -75,8 +75,8 @@ impl Decoder {
         self.weights.len() as u8
     }
 
-    /// Appends the packet's mono sound to `out` and answers with the number of samples: none for the first packet after a start
-    /// or a `reset`, which only fills the overlap.
+    /// Appends the packet's mono sound to `out` and answers with the number of samples: none for the first
+    /// packet after a start or a `reset`, which only fills the overlap.
     pub fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<usize, Error> {
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, packet);
         let decoded = super::caught(|| self.inner.decode_ref(&packet)).ok_or(Error::Packet)?;
@@ -99,8 +99,8 @@ impl Decoder {
     }
 }
 
-/// What each channel gives to the mono mix, in the decoder's order (front left, front right, centre, low effects, the rest);
-/// together 1, so that nothing that fitted is clipped.
+/// What each channel gives to the mono mix, in the decoder's order (front left, front right, centre, low
+/// effects, the rest); together 1, so that nothing that fitted is clipped.
 const fn weights(channels: u8) -> &'static [f32] {
     const fn over<const N: usize>(shares: [f32; N]) -> [f32; N] {
         let (mut sum, mut nth) = (0.0, 0);
@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_header_that_asks_for_gigabytes_is_refused() {
-        // One codebook after another, each of 131,072 entries in 32 dimensions by ordered lengths: a few bytes apiece.
+        // One codebook after another, each of 131,072 entries in 32 dimensions by ordered lengths: a few
+        // bytes apiece.
         let mut bits = Writer::default();
         bits.put(255, 8);
         for _ in 0..2 {

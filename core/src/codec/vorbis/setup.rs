@@ -1,7 +1,9 @@
-//! Looks through a Vorbis setup header before the decoder sees it (Vorbis I specification, sections 3.2.1 and 4.2.4).
+//! Looks through a Vorbis setup header before the decoder sees it (Vorbis I specification, sections 3.2.1 and
+//! 4.2.4).
 //!
-//! A setup header of a hundred bytes can ask for gigabytes of tables, and some headers that no encoder writes make the decoder
-//! index or divide where it must not. What is refused here is what would do either; everything that encoders really write passes.
+//! A setup header of a hundred bytes can ask for gigabytes of tables, and some headers that no encoder writes
+//! make the decoder index or divide where it must not. What is refused here is what would do either;
+//! everything that encoders really write passes.
 
 /// Entries of all codebooks together; libvorbis needs some 20,000.
 const ENTRIES_MAX: u64 = 131_072;
@@ -23,8 +25,9 @@ const MAGIC: &[u8] = b"\x05vorbis";
 
 /// The setup header of a stream with so many channels, as the decoder may be given it.
 ///
-/// Couplings have to be undone last to first (section 4.3.5). The decoder undoes them first to last, which only matters where a
-/// channel is in two of them, as libvorbis does beyond stereo; so it is given them in reverse.
+/// Couplings have to be undone last to first (section 4.3.5). The decoder undoes them first to last, which
+/// only matters where a channel is in two of them, as libvorbis does beyond stereo; so it is given them in
+/// reverse.
 pub fn checked(setup: &[u8], channels: u8) -> Result<Vec<u8>, &'static str> {
     let body = setup.strip_prefix(MAGIC).ok_or("it is not a setup header")?;
     let mut bits = Bits { bytes: body, at: 0 };
@@ -185,8 +188,8 @@ fn lookup(bits: &mut Bits<'_>, dimensions: u32, entries: u32) -> Result<bool, &'
     Ok(true)
 }
 
-/// The greatest number whose `dimensions`-th power is at most `entries` (section 9.2.3), as the decoder's floating point gets it; an
-/// error where that is not exact.
+/// The greatest number whose `dimensions`-th power is at most `entries` (section 9.2.3), as the decoder's
+/// floating point gets it; an error where that is not exact.
 fn root(entries: u32, dimensions: u32) -> Result<u64, &'static str> {
     let root = (entries as f32).powf(1.0 / dimensions as f32).floor() as u32;
     let power = |base: u32| u64::from(base).checked_pow(dimensions).unwrap_or(u64::MAX);

@@ -1,7 +1,8 @@
-//! The streams of an Ogg source, side by side and one after another (RFC 3533, section 4): the one that is heard is chosen, and
-//! where it ends and another begins, the sound goes on without a gap.
+//! The streams of an Ogg source, side by side and one after another (RFC 3533, section 4): the one that is
+//! heard is chosen, and where it ends and another begins, the sound goes on without a gap.
 //!
-//! Source clients begin a new stream for each new title; the codec, the rate and the channels may change with it.
+//! Source clients begin a new stream for each new title; the codec, the rate and the channels may change with
+//! it.
 
 use super::opus::{self, Head};
 use super::packet::Packets;

@@ -1,4 +1,5 @@
-//! One Ogg Opus stream (RFC 7845): its two headers, then packets; the first samples skipped, the last ones cut where it says.
+//! One Ogg Opus stream (RFC 7845): its two headers, then packets; the first samples skipped, the last ones
+//! cut where it says.
 
 use std::collections::VecDeque;
 
@@ -65,7 +66,8 @@ pub fn tags(packet: &[u8]) -> Option<crate::ingest::Title> {
     packet.strip_prefix(b"OpusTags").map(comment::title)
 }
 
-/// How long a packet's sound is, in samples at 48 kHz (RFC 6716, section 3.1); `None` when it breaks the rules.
+/// How long a packet's sound is, in samples at 48 kHz (RFC 6716, section 3.1); `None` when it breaks the
+/// rules.
 pub fn packet_samples(packet: &[u8]) -> Option<u64> {
     let (&toc, rest) = packet.split_first()?;
     let config = u64::from(toc >> 3);
@@ -89,7 +91,8 @@ pub struct Track {
     decoder: Decoder,
     tags_seen: bool,
     skip: u64,
-    /// Where the decoded sound ends, on the scale of the granule positions; unknown before the first page of sound.
+    /// Where the decoded sound ends, on the scale of the granule positions; unknown before the first page of
+    /// sound.
     position: Option<u64>,
     /// Where the sound ends for good.
     ends_at: Option<u64>,

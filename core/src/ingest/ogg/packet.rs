@@ -1,11 +1,13 @@
-//! One stream's packets out of its pages (RFC 3533, section 5): joined across pages, dropped where a page is missing.
+//! One stream's packets out of its pages (RFC 3533, section 5): joined across pages, dropped where a page is
+//! missing.
 
 use std::collections::VecDeque;
 
 use super::page::Page;
 use crate::ingest::outcome::Lost;
 
-/// Bytes kept of one packet. Sound and setup packets are far smaller; of a comment header with pictures this is the front.
+/// Bytes kept of one packet. Sound and setup packets are far smaller; of a comment header with pictures this
+/// is the front.
 pub const PACKET_BYTES_MAX: usize = 131_072;
 
 /// A packet, or the front of one that is too long.

@@ -21,7 +21,8 @@ pub struct Page {
     pub begins: bool,
     /// The last page of its stream.
     pub ends: bool,
-    /// Position at the end of the last packet that ends here, in the codec's units; `None` when no packet does.
+    /// Position at the end of the last packet that ends here, in the codec's units; `None` when no packet
+    /// does.
     pub granule: Option<u64>,
     /// Which stream it belongs to.
     pub serial: u32,
@@ -118,7 +119,8 @@ fn bytes_before_capture(bytes: &[u8]) -> usize {
         .unwrap_or(bytes.len())
 }
 
-/// The page's length in bytes: `None` when more bytes are needed to know it, `Some(None)` when this is no page.
+/// The page's length in bytes: `None` when more bytes are needed to know it, `Some(None)` when this is no
+/// page.
 #[allow(clippy::option_option)]
 fn page_bytes(bytes: &[u8]) -> Option<Option<usize>> {
     if *bytes.get(4)? != 0 {
@@ -146,7 +148,8 @@ fn parse(page: &[u8]) -> Page {
     }
 }
 
-/// Whether the page's checksum (generator 0x04c11db7, no reflection, over the page with the field zeroed) is right.
+/// Whether the page's checksum (generator 0x04c11db7, no reflection, over the page with the field zeroed) is
+/// right.
 fn checksum_fits(page: &[u8]) -> bool {
     let (before, rest) = page.split_at(22);
     let (field, after) = rest.split_at(4);

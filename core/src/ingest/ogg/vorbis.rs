@@ -1,4 +1,5 @@
-//! One Ogg Vorbis stream (Vorbis I specification, section A): three headers, then packets; beginning and end cut where it says.
+//! One Ogg Vorbis stream (Vorbis I specification, section A): three headers, then packets; beginning and end
+//! cut where it says.
 
 use std::collections::VecDeque;
 
@@ -36,7 +37,8 @@ enum Placing {
 pub struct Track {
     ident: Vec<u8>,
     state: State,
-    /// Where the decoded sound ends, on the scale of the granule positions; unknown before the first page of sound.
+    /// Where the decoded sound ends, on the scale of the granule positions; unknown before the first page of
+    /// sound.
     position: Option<u64>,
     placing: Placing,
     page_ends_at: Option<u64>,
@@ -84,7 +86,8 @@ impl Track {
         Ok(())
     }
 
-    /// Decodes one packet, or a whole page where its place must be found first; `false` when the page is done.
+    /// Decodes one packet, or a whole page where its place must be found first; `false` when the page is
+    /// done.
     pub fn step(&mut self, out: &mut Outputs) -> bool {
         if self.packets.is_empty() {
             return false;
@@ -147,7 +150,8 @@ impl Track {
         }
     }
 
-    /// Makes a whole page end at its position: what lies before the stream's beginning is cut, what is missing is silence.
+    /// Makes a whole page end at its position: what lies before the stream's beginning is cut, what is
+    /// missing is silence.
     fn place(&mut self, sound: &mut Vec<f32>) {
         let (Some(ends_at), State::Sound(decoder)) = (self.page_ends_at, &self.state) else {
             return;

@@ -1,7 +1,8 @@
 //! One source, from the bytes it sends to its sound.
 //!
-//! Bytes go in, and nothing is decoded until it is asked for: `poll_output` decodes one packet or frame at a time, so that what is
-//! held is never more than the bytes given and one packet's sound, however much sound the bytes hold.
+//! Bytes go in, and nothing is decoded until it is asked for: `poll_output` decodes one packet or frame at a
+//! time, so that what is held is never more than the bytes given and one packet's sound, however much sound
+//! the bytes hold.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ pub const IDLE_S_MAX: u64 = 10;
 /// What a source is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// The next bytes of its body, however they were cut. Drain `poll_output` before giving more: it holds them until then.
+    /// The next bytes of its body, however they were cut. Drain `poll_output` before giving more: it holds
+    /// them until then.
     Bytes(&'a [u8]),
     /// The connection ended; what came is still decoded.
     Ended,

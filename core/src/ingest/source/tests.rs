@@ -145,7 +145,8 @@ fn a_chain_of_vorbis_streams_is_one_sound() {
     assert_no_click(&heard.samples[1_000..87_000], 44_100, 0.3);
 }
 
-/// A tone of 440 Hz at amplitude 0.5, coded as one Ogg Opus stream in pages of 5 packets, from one sample to another of it.
+/// A tone of 440 Hz at amplitude 0.5, coded as one Ogg Opus stream in pages of 5 packets, from one sample to
+/// another of it.
 fn opus_stream(serial: u32, from: usize, to: usize) -> Vec<Page> {
     let mut encoder = Encoder::new(64_000).expect("a legal rate");
     let pre_skip = encoder.lookahead_samples() as usize;
