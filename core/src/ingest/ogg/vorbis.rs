@@ -97,7 +97,7 @@ impl Track {
             Placing::Onward => {
                 self.decode_one(&mut sound, out);
                 let position = self.position.unwrap_or(0);
-                self.position = Some(position + sound.len() as u64);
+                self.position = Some(position.saturating_add(sound.len() as u64));
                 if let Some(ends_at) = self.ends_at {
                     sound.truncate(ends_at.saturating_sub(position) as usize);
                 }
