@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tribune_core::codec::opus::{self, Prediction};
+use tribune_core::egress::Window;
 use tribune_core::mix::{Frame, Kind};
 use tribune_core::program::{Codec, Cutter, DEFAULT, Input, Part, PartNo, Renditions, mp4, ogg, playlist};
 use tribune_core::time::{FRAME_SAMPLES, WallTime};
@@ -32,6 +33,8 @@ fn main() -> anyhow::Result<()> {
     let line = serde_json::json!({
         "seconds": SECONDS,
         "default_renditions_ms_per_s": cut_ms,
+        "window_append_us": append_us(cutter.renditions(), &parts)?,
+        "index_four_hours_ms": index_four_hours_ms(cutter.renditions())?,
         "three_opus_ms_per_s_by_complexity": complexity_ms,
     });
     writeln!(std::io::stdout(), "{line}")?;
@@ -81,6 +84,33 @@ fn cut(cutter: &mut Cutter, frames: &[Frame]) -> anyhow::Result<Vec<Part>> {
         parts.extend(cutter.poll_output());
     }
     Ok(parts)
+}
+
+/// Microseconds to append one part to a full window, playlists included.
+fn append_us(renditions: &Arc<Renditions>, parts: &[Part]) -> anyhow::Result<f64> {
+    const APPENDS: u64 = 1_000;
+    let mut window = Window::new(Arc::clone(renditions));
+    let Some(model) = parts.get(1) else { return Ok(0.0) };
+    let mut spent_ms = 0.0;
+    for no in 0..192 + APPENDS {
+        let part = Arc::new(Part { no: PartNo(no), ..model.clone() });
+        let began_ms = processor_ms()?;
+        window = window.append(part);
+        spent_ms += if no < 192 { 0.0 } else { processor_ms()? - began_ms };
+    }
+    Ok(spent_ms * 1e3 / APPENDS as f64)
+}
+
+/// Milliseconds from the end of a recording of four hours to the head of its M4A.
+fn index_four_hours_ms(renditions: &Renditions) -> anyhow::Result<f64> {
+    let aac = renditions.best(Codec::AacLc).and_then(|index| renditions.track(index));
+    let mut index = mp4::Index::new(aac.cloned().into_iter().collect());
+    for no in 0..45_000 {
+        index.push(0, no * 2_700 + 160, &[170; 15]);
+    }
+    let began_ms = processor_ms()?;
+    std::hint::black_box(index.head(45_000 * 2_700));
+    Ok(processor_ms()? - began_ms)
 }
 
 /// Writes each rendition as a listener who joins in the middle gets it, and the recording's files.
