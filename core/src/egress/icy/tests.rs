@@ -48,6 +48,8 @@ fn a_long_title_is_cut_between_characters() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn the_sound_comes_through_however_it_is_cut(
         sizes in proptest::collection::vec(0..40_000_usize, 0..12),

@@ -181,11 +181,12 @@ fn a_listener_can_join_at_every_part() {
     }
 }
 
-/// Goal: the first packet of a part stands alone, so that a decoder that joins there soon gives what one gives that heard all.
-/// Method: compare both from the second packet on.
+/// Goal: the first packet of a part stands alone, so that a decoder that joins there soon gives what one
+/// gives that heard all. Method: compare both from the second packet on.
 #[test]
 fn who_joins_soon_hears_what_the_others_hear() {
-    /// Power; 60 dB below full scale. Packets that lean on the ones before are apart by up to 1,000 times as much.
+    /// Power; 60 dB below full scale. Packets that lean on the ones before are apart by up to 1,000 times as
+    /// much.
     const APART_MAX: f32 = 1e-6;
     for (sound, index) in
         [(sound as fn(usize) -> f32, 0), (sound, 1), (sound, 2), (voice, 0), (voice, 1), (voice, 2)]
