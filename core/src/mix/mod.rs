@@ -1,8 +1,8 @@
 //! 4. Sounds of one instant become one frame of the program.
 //!
-//! [`Mixer`] is the machine. A source's sound passes [`inlet`] (its bursts, by [`pace`] and [`resample`],
-//! become 20 ms of the program's clock), [`level`] (its loudness), [`loudest`] and [`backup`] (whether it is
-//! heard), then the sum passes [`limiter`].
+//! [`Mixer`] is the machine. A source's sound passes `inlet` (its bursts, by `pace` and `resample`,
+//! become 20 ms of the program's clock), `level` (its loudness), `loudest` and `backup` (whether it is
+//! heard), then the sum passes `limiter`.
 
 mod backup;
 mod event;
