@@ -4,7 +4,8 @@ use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
 
 use super::seal::{Genesis, Hash, Signature, SignatureWrong};
-use super::{PART_MS, PART_SAMPLES};
+use super::{Codec, PART_MS, PART_SAMPLES};
+use crate::codec::{aac, opus};
 use crate::time::{RATE_HZ, WallTime};
 
 const DOMAIN: &[u8] = b"tribune seal v1 redaction\0";
@@ -83,7 +84,11 @@ pub struct Passage {
 
 impl Passage {
     /// Every whole part that `from_s..to_s` of the replay touches; `None` when that is none of `recorded` parts.
-    pub fn of_seconds((from_s, to_s): (f64, f64), recorded: u64, (at, why): (WallTime, String)) -> Option<Self> {
+    pub fn of_seconds(
+        (from_s, to_s): (f64, f64),
+        recorded: u64,
+        (at, why): (WallTime, String),
+    ) -> Option<Self> {
         if !(from_s >= 0.0 && to_s > from_s) {
             return None;
         }
@@ -100,7 +105,16 @@ pub fn seconds(parts: u64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// Whether a unit is nothing but the silence that stands for a passage taken out.
+/// Whether a unit is nothing but the silence that stands for a passage taken out, or too short to hold any sound.
 pub fn is_silent(codec: Codec, unit: &[u8]) -> bool {
-    silent_unit(codec, unit.len()).is_some_and(|silence| silence == unit)
+    silent_unit(codec, unit.len()).is_none_or(|silence| silence == unit)
+}
+
+/// A unit of `len` bytes that decodes to silence, to be written over one that is taken out; `None` when the codec has none of
+/// that length.
+pub fn silent_unit(codec: Codec, len: usize) -> Option<Vec<u8>> {
+    match codec {
+        Codec::Opus => opus::silent_packet(len),
+        Codec::AacLc => aac::silent_unit(len),
+    }
 }

@@ -15,7 +15,8 @@ pub struct Checked {
 
 /// Checks chain, signatures, redaction marks and the closing signature.
 pub fn check(seal: &Seal) -> Checked {
-    let mut walk = Walk { chain: Chain::begin(&seal.genesis), points: Vec::new(), wrong: Vec::new(), gap: None };
+    let mut walk =
+        Walk { chain: Chain::begin(&seal.genesis), points: Vec::new(), wrong: Vec::new(), gap: None };
     walk.points.push(walk.chain.at());
     let (mut signed, mut ended) = (walk.chain.at(), false);
     for link in &seal.links {
@@ -29,7 +30,10 @@ pub fn check(seal: &Seal) -> Checked {
             }
             Link::Signed(signature) => {
                 if let Err(why) = seal.genesis.check(&walk.chain.at(), signature) {
-                    let what = format!("the seal was changed within the {} s before here: {why}", span(&walk, signed));
+                    let what = format!(
+                        "the seal was changed within the {} s before here: {why}",
+                        span(&walk, signed)
+                    );
                     walk.wrong.push(Wrong::at_part(signed.parts, what));
                     break;
                 }
@@ -54,7 +58,10 @@ fn check_marks(seal: &Seal, end: &Sealed, wrong: &mut Vec<Wrong>) {
         if mark.from.checked_add(mark.parts).is_none_or(|to| to > end.parts) {
             wrong.push(Wrong::at_part(end.parts, "a redaction is marked outside the recording"));
         } else if let Err(why) = mark.check(&seal.genesis, &end.head) {
-            wrong.push(Wrong { at_s: mark.at_s(), what: format!("the mark of a redaction does not hold: {why}") });
+            wrong.push(Wrong {
+                at_s: mark.at_s(),
+                what: format!("the mark of a redaction does not hold: {why}"),
+            });
         }
     }
     match &seal.closing {
@@ -89,7 +96,9 @@ impl Walk {
         match entry {
             Entry::Part(part) => {
                 let expected = match (last, self.gap.take()) {
-                    (Some(last), gap) => last.checked_add(1).and_then(|next| next.checked_add(gap.unwrap_or(0))),
+                    (Some(last), gap) => {
+                        last.checked_add(1).and_then(|next| next.checked_add(gap.unwrap_or(0)))
+                    }
                     (None, _) => Some(part.no.0),
                 };
                 if expected != Some(part.no.0) {

@@ -103,9 +103,10 @@ impl Compare<'_> {
         }
         let per_part = self.codec.units_per_part();
         is_marked
-            && self.units.get(unit..unit + per_part).is_some_and(|units| {
-                units.iter().all(|unit| redact::is_silent(self.codec, unit))
-            })
+            && self
+                .units
+                .get(unit..unit + per_part)
+                .is_some_and(|units| units.iter().all(|unit| redact::is_silent(self.codec, unit)))
     }
 
     fn hash_at(&self, unit: usize) -> Option<Hash> {
@@ -128,11 +129,14 @@ impl Compare<'_> {
     }
 
     fn findings(self) -> Found {
-        let missing = (0..self.hashes.len()).any(|place| !self.seen.contains(&place) && !self.is_marked(place));
+        let missing =
+            (0..self.hashes.len()).any(|place| !self.seen.contains(&place) && !self.is_marked(place));
         let mut found = Found { complete: !missing, unedited: true, wrong: Vec::new(), notes: Vec::new() };
         if self.seen.is_empty() {
             found.unedited = false;
-            found.wrong.push(Wrong::at_part(0, "nothing in this file is in this seal: it is another recording"));
+            found
+                .wrong
+                .push(Wrong::at_part(0, "nothing in this file is in this seal: it is another recording"));
             return found;
         }
         for run in self.runs.iter().take(FINDINGS_MAX) {
@@ -159,7 +163,10 @@ impl Compare<'_> {
         let what = match (skipped, run.strange) {
             (0, 0) if run.goes_on < run.expected => {
                 let from = seconds(run.goes_on as u64);
-                format!("sound from second {from} comes again or out of its place here ({})", self.number(run.goes_on))
+                format!(
+                    "sound from second {from} comes again or out of its place here ({})",
+                    self.number(run.goes_on)
+                )
             }
             (0, strange) => format!("{} are here that were not sealed", self.amount(strange)),
             (_, 0) if self.seen_elsewhere(run) => format!("{lasts} s are not here but in another place"),
@@ -169,7 +176,9 @@ impl Compare<'_> {
             (skipped, strange) if strange == skipped * per_part => {
                 format!("{lasts} s were changed ({})", self.number(run.expected))
             }
-            (_, strange) => format!("{lasts} s were cut or changed; {} are in their place", self.amount(strange)),
+            (_, strange) => {
+                format!("{lasts} s were cut or changed; {} are in their place", self.amount(strange))
+            }
         };
         wrong.push(Wrong::at_part(run.expected as u64, what));
         // A file that begins late or ends early within a part holds some units of it: a cut, not an edit.

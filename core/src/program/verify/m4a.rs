@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Coded, Damage, ReadWrong};
+use super::{Coded, Damage, ReadWrong, UNITS_MAX};
 use crate::program::Codec;
 
 /// One box: its name and what is in it.
@@ -41,13 +41,8 @@ impl<'a> Iterator for Boxes<'a> {
         }
         let end = size.min(bytes.len());
         let content = bytes.get(header..end)?;
-        let found = Mp4Box {
-            name,
-            at: self.at,
-            content_at: self.at + header,
-            content,
-            is_cut: size > bytes.len(),
-        };
+        let found =
+            Mp4Box { name, at: self.at, content_at: self.at + header, content, is_cut: size > bytes.len() };
         self.bytes = &bytes[end..];
         self.at += end;
         Some(found)
@@ -56,7 +51,7 @@ impl<'a> Iterator for Boxes<'a> {
 
 /// Reads a whole file, or a run of fragments.
 pub fn read(bytes: &[u8]) -> Result<Coded<'_>, ReadWrong> {
-    let mut frames = Frames { file: bytes, units: Vec::new(), damages: Vec::new() };
+    let mut frames = Frames { file: bytes, bytes: 0, units: Vec::new(), damages: Vec::new() };
     let mut has_index = false;
     for found in (Boxes { bytes, at: 0 }) {
         if found.is_cut {
@@ -76,6 +71,7 @@ pub fn read(bytes: &[u8]) -> Result<Coded<'_>, ReadWrong> {
 
 struct Frames<'a> {
     file: &'a [u8],
+    bytes: usize,
     units: Vec<Cow<'a, [u8]>>,
     damages: Vec<Damage>,
 }
@@ -83,6 +79,16 @@ struct Frames<'a> {
 impl<'a> Frames<'a> {
     fn damage(&mut self, what: &str) {
         self.damages.push(Damage { unit: self.units.len(), what: what.to_owned() });
+    }
+
+    /// Takes one frame. Frames of a real file do not overlap, so all of them are no longer than the file.
+    fn push(&mut self, unit: &'a [u8]) -> Result<(), ReadWrong> {
+        self.bytes += unit.len();
+        if self.bytes > self.file.len() || self.units.len() >= UNITS_MAX {
+            return Err(ReadWrong::Index("its index names more sound than the file can hold"));
+        }
+        self.units.push(Cow::Borrowed(unit));
+        Ok(())
     }
 
     /// Takes the samples a `moov` names; whether it names any.
@@ -118,7 +124,7 @@ impl<'a> Frames<'a> {
                     self.damage("the file breaks off before the sound its index names");
                     return Ok(());
                 };
-                self.units.push(Cow::Borrowed(unit));
+                self.push(unit)?;
                 at += size;
                 sample += 1;
             }
@@ -153,7 +159,7 @@ impl<'a> Frames<'a> {
                 self.damage("the file breaks off inside a fragment");
                 return Ok(());
             };
-            self.units.push(Cow::Borrowed(unit));
+            self.push(unit)?;
             at += size as usize;
         }
         Ok(())

@@ -17,12 +17,14 @@ use sha2::{Digest, Sha256};
 
 pub use witness::{WITNESS_BYTES_MAX, Witness, WitnessWrong};
 
+use super::Codec;
 use super::redact;
 use super::seal::{Entry, Extent, Seal, Why, to_text};
-use super::Codec;
 
 /// The most findings that are listed; more of them say no more.
 pub const FINDINGS_MAX: usize = 1_000;
+/// The most units that are read of a file: some 88 hours.
+pub const UNITS_MAX: usize = 16_000_000;
 
 /// The packets or frames of a file, in order.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub enum ReadWrong {
 pub fn read(bytes: &[u8]) -> Result<Coded<'_>, ReadWrong> {
     let coded = match bytes {
         [b'O', b'g', b'g', b'S', ..] => ogg::read(bytes),
-        [_, _, _, _, b'f' | b's' | b'm', b't' | b'o', b'y' | b'o', b'p' | b'v' | b'f', ..] => m4a::read(bytes)?,
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => m4a::read(bytes)?,
         _ => return Err(ReadWrong::Unknown),
     };
     if coded.units.is_empty() { Err(ReadWrong::NoSound) } else { Ok(coded) }
@@ -184,7 +186,9 @@ pub fn verify(seal: &Seal, file: &[u8], witness: Option<&[u8]>) -> Result<Report
     report.wrong.extend(found.wrong);
     check_container(seal, (file, &coded), &mut report);
     if !chain.closed {
-        report.notes.push("The seal is still open: the room has not ended, so nobody can tell what is missing.".into());
+        report.notes.push(
+            "The seal is still open: the room has not ended, so nobody can tell what is missing.".into(),
+        );
         report.answer = report.wrong.is_empty().then_some(Answer::CannotTell);
     }
     hear(witness, (seal, &chain.points), &mut report);
@@ -193,11 +197,7 @@ pub fn verify(seal: &Seal, file: &[u8], witness: Option<&[u8]>) -> Result<Report
 }
 
 /// Holds the chain against the witness.
-fn hear(
-    witness: Option<&[u8]>,
-    (seal, points): (&Seal, &[super::seal::Sealed]),
-    report: &mut Report,
-) {
+fn hear(witness: Option<&[u8]>, (seal, points): (&Seal, &[super::seal::Sealed]), report: &mut Report) {
     let Some(witness) = witness else {
         report.notes.push(
             "Without a kept status this proves that nothing changed since it was sealed, not that the operator sealed it then."

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Coded, Damage};
+use super::{Coded, Damage, UNITS_MAX};
 use crate::program::Codec;
 
 const CAPTURE: &[u8; 4] = b"OggS";
@@ -54,6 +54,10 @@ pub fn read(bytes: &[u8]) -> Coded<'_> {
     let mut reader = Reader::default();
     let mut at = 0;
     while at < bytes.len() {
+        if reader.units.len() >= UNITS_MAX {
+            reader.damage(format!("more than {UNITS_MAX} packets; the rest was not read"));
+            break;
+        }
         if let Some(page) = Page::read(&bytes[at..]) {
             reader.page(page);
             at += page.whole.len();
@@ -133,7 +137,8 @@ impl<'a> Reader<'a> {
 
     fn packet(&mut self, packet: Cow<'a, [u8]>) {
         self.packets += 1;
-        if self.packets <= HEADER_PACKETS && (packet.starts_with(b"OpusHead") || packet.starts_with(b"OpusTags"))
+        if self.packets <= HEADER_PACKETS
+            && (packet.starts_with(b"OpusHead") || packet.starts_with(b"OpusTags"))
         {
             self.has_headers = true;
             if packet.starts_with(b"OpusHead") && packet.get(16..18).is_some_and(|gain| gain != [0, 0]) {

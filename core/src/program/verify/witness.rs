@@ -37,7 +37,9 @@ pub enum WitnessWrong {
     #[error("the witness is from before the first sealed part, so it says nothing about the recording")]
     TooEarly,
     /// Its signature does not hold, so it was changed after it was served.
-    #[error("the witness's own signature does not hold: it was changed after it was served, or is not a status")]
+    #[error(
+        "the witness's own signature does not hold: it was changed after it was served, or is not a status"
+    )]
     Forged,
 }
 
@@ -66,7 +68,11 @@ impl Witness {
             room: status.get("room").and_then(Value::as_str).ok_or(Field("room"))?.to_owned(),
             key,
             program: Sealed {
-                head: program.get("head").and_then(Value::as_str).and_then(from_text).ok_or(Field("program"))?,
+                head: program
+                    .get("head")
+                    .and_then(Value::as_str)
+                    .and_then(from_text)
+                    .ok_or(Field("program"))?,
                 parts: program.get("parts").and_then(Value::as_u64).ok_or(Field("program"))?,
             },
         })
@@ -75,7 +81,10 @@ impl Witness {
     /// What is wrong between this witness and a seal whose chain has these points; `None` when they agree.
     pub(super) fn contradicts(&self, seal: &Seal, points: &[Sealed]) -> Option<String> {
         if self.room != seal.genesis.room {
-            return Some(format!("the witness is from room {}, the seal from {}", self.room, seal.genesis.room));
+            return Some(format!(
+                "the witness is from room {}, the seal from {}",
+                self.room, seal.genesis.room
+            ));
         }
         if self.key != seal.genesis.key {
             return Some("the seal is signed by another key than the status that was kept".to_owned());
@@ -89,7 +98,8 @@ impl Witness {
         }
         let agrees = points.contains(&self.program);
         (!agrees).then(|| {
-            "the status that was kept names a head that is not in this chain: the seal was made anew".to_owned()
+            "the status that was kept names a head that is not in this chain: the seal was made anew"
+                .to_owned()
         })
     }
 }
