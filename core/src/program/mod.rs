@@ -11,6 +11,8 @@ pub mod redact;
 pub mod seal;
 /// Is a recording complete and unedited?
 pub mod verify;
+/// Ogg Opus pages.
+pub mod ogg;
 
 pub use part::{Codec, Joint, Media, Part, PartNo, Rendition, TrackPart, Units};
 pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS};
