@@ -81,7 +81,8 @@ fn read_file(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 fn fetch(url: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_recv_response(Some(ANSWER_WITHIN)).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_recv_response(Some(ANSWER_WITHIN)).build().into();
     let mut answer = agent.get(url).call().with_context(|| format!("{url} cannot be fetched"))?;
     let body = answer.body_mut().with_config().limit(bytes_max + 1).reader();
     read(body, bytes_max, |read| say(&format!("{url}: {} MB", read >> 20))).with_context(|| url.to_owned())
@@ -139,7 +140,10 @@ fn sentences(report: &Report) -> Vec<String> {
         format!("At second {}: {} s were not recorded: {why}.", gap.at_s, gap.seconds)
     }));
     lines.extend(report.redactions.iter().map(|taken| {
-        format!("At second {}: {} s were taken out on {}: {}.", taken.at_s, taken.seconds, taken.at, taken.why)
+        format!(
+            "At second {}: {} s were taken out on {}: {}.",
+            taken.at_s, taken.seconds, taken.at, taken.why
+        )
     }));
     lines.extend(report.notes.iter().cloned());
     lines.push(format!("Sealed by the key {}.", report.signed_by));
