@@ -176,3 +176,30 @@ impl Thread {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tribune_core::mix::Kind;
+    use tribune_core::program::{PartNo, synthetic};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_stands_still_never_holds_the_program_up() {
+        let (commands, mut inbox) = mpsc::channel(BACKLOG_PARTS_MAX);
+        let (_sealed_to, sealed) = watch::channel(Sealed { head: [0; 32], parts: 0 });
+        let health = Arc::new(watch::Sender::new(Health::Healthy));
+        let recorder = Recorder { commands: Some(commands), sealed, health, thread: None };
+        for no in 0..BACKLOG_PARTS_MAX as u64 + 9 {
+            recorder.part(Arc::new(synthetic::part(PartNo(no), Kind::Conversation, 1)));
+        }
+        let Health::Failing { since, lost_parts, .. } = recorder.health() else { panic!("it stands still") };
+        let first_lost = synthetic::part(PartNo(BACKLOG_PARTS_MAX as u64 - 1), Kind::Conversation, 1);
+        assert_eq!((since, lost_parts), (first_lost.began_at, 10));
+        let mut taken = Vec::new();
+        while let Ok(command) = inbox.try_recv() {
+            taken.push(matches!(command, Command::Part(_)));
+        }
+        assert_eq!((taken.len(), taken.last()), (BACKLOG_PARTS_MAX, Some(&false)), "the last word is a loss");
+    }
+}
