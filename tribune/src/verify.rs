@@ -1,4 +1,5 @@
-//! `tribune verify`: is a recording complete and unedited? For a replay's URL, or a downloaded file with its seal.
+//! `tribune verify`: is a recording complete and unedited? For a replay's URL, or a downloaded file with its
+//! seal.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,7 @@ fn sentences(report: &Report) -> Vec<String> {
             format!("Yes: the recording ({seconds} s) is complete and unedited.")
         }
         Answer::Yes => format!(
-            "Yes: the recording ({seconds} s) is complete and as it was sealed, except for {} marked redaction(s).",
+            "Yes: the recording ({seconds} s) is complete and as sealed, except for {} marked redaction(s).",
             report.redactions.len()
         ),
         Answer::No => "No: this is not the recording as it was sealed.".to_owned(),

@@ -1,4 +1,5 @@
-//! Which bytes of a replay a request gets: `Range`, `If-Range`, `If-None-Match`, `If-Modified-Since` (RFC 9110, 13 and 14).
+//! Which bytes of a replay a request gets: `Range`, `If-Range`, `If-None-Match`, `If-Modified-Since` (RFC
+//! 9110, 13 and 14).
 
 use std::ops::Range;
 
@@ -45,7 +46,8 @@ pub enum Serve {
 }
 
 impl Asked<'_> {
-    /// Decides. A range that does not parse and one that asks for several are served whole, as RFC 9110, 14.2 allows.
+    /// Decides. A range that does not parse and one that asks for several are served whole, as RFC 9110, 14.2
+    /// allows.
     pub fn of(&self, version: &Version) -> Serve {
         let known = match (self.if_none_match, self.if_modified_since) {
             (Some(tags), _) => names_tag(tags, &version.etag),

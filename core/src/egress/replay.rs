@@ -86,12 +86,13 @@ impl<F: Clone> Layout<F> {
     }
 }
 
-/// Segments of the recording that one HLS segment of the replay holds: 5.76 s, so that four hours stay a short list.
+/// Segments of the recording that one HLS segment of the replay holds: 5.76 s, so that four hours stay a
+/// short list.
 const SEGMENTS_IN_ONE: u64 = 3;
 const PARTS_IN_ONE: u64 = SEGMENTS_IN_ONE * SEGMENT_PARTS;
 
-/// The playlist of a replay (RFC 8216, 4): byte ranges of `uri`, which is `init_bytes` of header and then the chunks.
-/// `entries` is the sealed chain, `chunk_bytes` the size of each recorded part's chunk.
+/// The playlist of a replay (RFC 8216, 4): byte ranges of `uri`, which is `init_bytes` of header and then the
+/// chunks. `entries` is the sealed chain, `chunk_bytes` the size of each recorded part's chunk.
 pub fn playlist<'e>(
     (uri, init_bytes): (&str, u64),
     entries: impl IntoIterator<Item = &'e Entry>,

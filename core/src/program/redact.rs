@@ -1,4 +1,5 @@
-//! A passage lawfully taken out of a recording: its sound is gone from the disk, its hashes stay, and a signed mark says so.
+//! A passage lawfully taken out of a recording: its sound is gone from the disk, its hashes stay, and a
+//! signed mark says so.
 
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
@@ -83,7 +84,8 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Every whole part that `from_s..to_s` of the replay touches; `None` when that is none of `recorded` parts.
+    /// Every whole part that `from_s..to_s` of the replay touches; `None` when that is none of `recorded`
+    /// parts.
     pub fn of_seconds(
         (from_s, to_s): (f64, f64),
         recorded: u64,
@@ -105,13 +107,14 @@ pub fn seconds(parts: u64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-/// Whether a unit is nothing but the silence that stands for a passage taken out, or too short to hold any sound.
+/// Whether a unit is nothing but the silence that stands for a passage taken out, or too short to hold any
+/// sound.
 pub fn is_silent(codec: Codec, unit: &[u8]) -> bool {
     silent_unit(codec, unit.len()).is_none_or(|silence| silence == unit)
 }
 
-/// A unit of `len` bytes that decodes to silence, to be written over one that is taken out; `None` when the codec has none of
-/// that length.
+/// A unit of `len` bytes that decodes to silence, to be written over one that is taken out; `None` when the
+/// codec has none of that length.
 pub fn silent_unit(codec: Codec, len: usize) -> Option<Vec<u8>> {
     match codec {
         Codec::Opus => opus::silent_packet(len),

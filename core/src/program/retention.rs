@@ -1,4 +1,5 @@
-//! Which recordings have to go: kept too long, or too many bytes in all. One that goes on is never among them.
+//! Which recordings have to go: kept too long, or too many bytes in all. One that goes on is never among
+//! them.
 
 use crate::time::WallTime;
 

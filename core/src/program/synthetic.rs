@@ -1,4 +1,5 @@
-//! A program without sound or encoders: parts of made-up packets, for tests, benchmarks and simulations of what comes after.
+//! A program without sound or encoders: parts of made-up packets, for tests, benchmarks and simulations of
+//! what comes after.
 
 use super::mp4::{self, Track};
 use super::part::{Codec, Joint, Part, PartNo, Rendition, TrackPart, Units};

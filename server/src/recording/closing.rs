@@ -1,7 +1,8 @@
-//! What is written when the chain is closed: the few bytes around the stored sound that make it files, and the seal.
+//! What is written when the chain is closed: the few bytes around the stored sound that make it files, and
+//! the seal.
 //!
-//! The seal's document comes last; when it is there, the replay is complete. Everything here can be made again from the log and
-//! the stored sound, so a crash half-way is mended by doing it again.
+//! The seal's document comes last; when it is there, the replay is complete. Everything here can be made
+//! again from the log and the stored sound, so a crash half-way is mended by doing it again.
 
 use std::io;
 

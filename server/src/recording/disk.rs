@@ -1,6 +1,7 @@
 //! The files of a recording, written at known places, and a disk that fails on demand for the tests.
 //!
-//! Every write names its place. So a write that broke off is simply made again, and nothing that was promised is touched.
+//! Every write names its place. So a write that broke off is simply made again, and nothing that was promised
+//! is touched.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,7 +1,9 @@
-//! The recording on disk: appended part by part as the program is cut, sealed segment by segment, replayed from where it lies.
+//! The recording on disk: appended part by part as the program is cut, sealed segment by segment, replayed
+//! from where it lies.
 //!
-//! The program hands parts over a bounded channel and never waits. `kill -9` loses the part in flight, power loss at most a
-//! segment; a disk that fails is a state that can be read, and a gap in the seal once it is back.
+//! The program hands parts over a bounded channel and never waits. `kill -9` loses the part in flight, power
+//! loss at most a segment; a disk that fails is a state that can be read, and a gap in the seal once it is
+//! back.
 
 mod closing;
 mod disk;
@@ -46,7 +48,8 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// The number with which the program goes on at `now`: the start of a segment, as far on as time has passed.
+    /// The number with which the program goes on at `now`: the start of a segment, as far on as time has
+    /// passed.
     pub fn resume_at(&self, now: WallTime) -> PartNo {
         match self.last {
             None => PartNo(0),

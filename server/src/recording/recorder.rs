@@ -1,4 +1,5 @@
-//! The recorder's thread: takes parts from the program without ever holding it up, and writes them with a `Tape`.
+//! The recorder's thread: takes parts from the program without ever holding it up, and writes them with a
+//! `Tape`.
 
 use std::io;
 use std::path::Path;
@@ -69,8 +70,9 @@ impl Recorder {
         Ok((Self { commands: Some(commands), sealed, health, thread: Some(thread) }, recovered))
     }
 
-    /// Hands over a part; never waits. When the disk has stood still for the whole backlog, the part is lost to the recording,
-    /// and the loss is named in the seal. Only one thread may call this, in the order of the parts.
+    /// Hands over a part; never waits. When the disk has stood still for the whole backlog, the part is lost
+    /// to the recording, and the loss is named in the seal. Only one thread may call this, in the order of
+    /// the parts.
     pub fn part(&self, part: Arc<Part>) {
         let Some(commands) = &self.commands else { return };
         // One place stays free for the word that something was lost.
@@ -100,8 +102,8 @@ impl Recorder {
         self.health.borrow().clone()
     }
 
-    /// Closes the recording after all parts handed over; answers when the replay can be opened. May be called again after an
-    /// error of the disk.
+    /// Closes the recording after all parts handed over; answers when the replay can be opened. May be called
+    /// again after an error of the disk.
     pub async fn end(&self, at: WallTime) -> Result<Sealed, EndError> {
         let commands = self.commands.as_ref().ok_or(EndError::Stopped)?;
         let (reply, answer) = oneshot::channel();

@@ -1,4 +1,5 @@
-//! Opening a recording's folder: what is there is read, what was torn is cut off, what was promised must be there.
+//! Opening a recording's folder: what is there is read, what was torn is cut off, what was promised must be
+//! there.
 
 use std::io;
 use std::path::Path;
@@ -238,8 +239,8 @@ fn hash_all(
     Ok(hash)
 }
 
-/// Adds a stored chunk to the index. A promised chunk that does not read anymore is indexed as far as it does: `verify` says
-/// where it is damaged, and the rest of the evening can still be recorded.
+/// Adds a stored chunk to the index. A promised chunk that does not read anymore is indexed as far as it
+/// does: `verify` says where it is damaged, and the rest of the evening can still be recorded.
 pub fn push_chunk(index: &mut mp4::Index, at: u64, chunk: &[u8]) -> io::Result<()> {
     let Ok(coded) = read_stretch(Codec::AacLc, chunk) else { return Ok(()) };
     let sizes: Vec<u32> = coded.units.iter().map(|unit| unit.len() as u32).collect();

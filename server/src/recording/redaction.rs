@@ -1,5 +1,5 @@
-//! Taking a passage out: the mark first, then silence over the sound, then the seal anew. Each step can be done again, so an
-//! interrupted one is finished at the next start.
+//! Taking a passage out: the mark first, then silence over the sound, then the seal anew. Each step can be
+//! done again, so an interrupted one is finished at the next start.
 
 use std::io;
 use std::path::Path;
@@ -42,7 +42,8 @@ pub enum RedactError {
     TooMany,
 }
 
-/// Takes `from_s..to_s` (whole parts that it touches) out of the closed recording in `folder`. `said` is when and why.
+/// Takes `from_s..to_s` (whole parts that it touches) out of the closed recording in `folder`. `said` is when
+/// and why.
 pub fn redact(
     folder: &Path,
     key: &SigningKey,

@@ -1,4 +1,5 @@
-//! A closed recording, served from where it lies: no byte is rendered again and none is copied into memory as a whole.
+//! A closed recording, served from where it lies: no byte is rendered again and none is copied into memory as
+//! a whole.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -189,7 +190,8 @@ impl Reading {
     }
 }
 
-/// The whole answer to `GET` or `HEAD` of a form: status, headers, body. `None` when nothing was recorded in that form.
+/// The whole answer to `GET` or `HEAD` of a form: status, headers, body. `None` when nothing was recorded in
+/// that form.
 pub fn respond(replay: &Replay, form: Form, method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
     let version = replay.version(form)?;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());

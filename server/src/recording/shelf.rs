@@ -1,4 +1,5 @@
-//! All recordings of a node: which there are, what retention and quota take away, export, and deletion that stays.
+//! All recordings of a node: which there are, what retention and quota take away, export, and deletion that
+//! stays.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,9 @@
-//! The recording as it grows: one part more, a segment sealed, the end. Synchronous, without a thread or a clock of its own.
+//! The recording as it grows: one part more, a segment sealed, the end. Synchronous, without a thread or a
+//! clock of its own.
 //!
-//! A part counts only when page, chunk and record are written; a segment is promised only when all of it is durable. While the
-//! disk fails, parts are dropped and counted, and everything since the last promise is kept to be written again.
+//! A part counts only when page, chunk and record are written; a segment is promised only when all of it is
+//! durable. While the disk fails, parts are dropped and counted, and everything since the last promise is
+//! kept to be written again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,8 +93,8 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Begins a recording in `folder`, or goes on with the one that is there: what was torn is cut off, what was promised and is
-    /// not there is an error.
+    /// Begins a recording in `folder`, or goes on with the one that is there: what was torn is cut off, what
+    /// was promised and is not there is an error.
     pub fn open(folder: &Path, opening: &Opening, disk: Disk) -> Result<(Self, Recovered), OpenError> {
         let (mut tape, recovered) = recover::open(folder, opening, disk)?;
         if tape.sealed != tape.chain.at() || recovered.cut_bytes > 0 {
@@ -214,8 +216,8 @@ impl Tape {
         Ok(())
     }
 
-    /// After a failure nothing since the last promise is trusted: a failed sync may have dropped it. So it is written again,
-    /// and promised before anything is added.
+    /// After a failure nothing since the last promise is trusted: a failed sync may have dropped it. So it is
+    /// written again, and promised before anything is added.
     fn repair(&mut self) -> io::Result<()> {
         if self.health == Health::Healthy {
             return Ok(());

@@ -3,7 +3,8 @@
 /// Bytes of a block.
 pub const BLOCK_BYTES: u64 = 512;
 
-/// The header of a file of at most 8 GiB less one byte; `None` when it is larger or its name longer than 100 bytes.
+/// The header of a file of at most 8 GiB less one byte; `None` when it is larger or its name longer than 100
+/// bytes.
 pub fn header(name: &str, len: u64, mtime_s: u64) -> Option<Vec<u8>> {
     const LEN_MAX: u64 = 1 << 33;
     if name.len() > 100 || len >= LEN_MAX {

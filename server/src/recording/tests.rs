@@ -158,8 +158,8 @@ fn a_file_cut_at_any_byte_is_never_overwritten_or_reopens_with_what_is_whole() {
     }
 }
 
-/// Goal: killed at any byte, what is found again verifies, lacks at most the part in flight, and names the gap.
-/// Method: the disk stops at a byte drawn for each round; the next process goes on in the same folder.
+/// Goal: killed at any byte, what is found again verifies, lacks at most the part in flight, and names the
+/// gap. Method: the disk stops at a byte drawn for each round; the next process goes on in the same folder.
 #[test]
 fn killed_a_hundred_times_the_recording_lacks_at_most_a_part_each_time() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -146,10 +146,11 @@ impl Chain {
         self.last.as_ref()
     }
 
-    /// What one more part adds: nothing while only the hold sound has run, else the part, after the count of the hold before
-    /// the start and after the gap, if numbers are missing or `missing` says that sound is.
+    /// What one more part adds: nothing while only the hold sound has run, else the part, after the count of
+    /// the hold before the start and after the gap, if numbers are missing or `missing` says that sound is.
     ///
-    /// A part whose number is not after the last one adds nothing either; the caller hands parts over in order.
+    /// A part whose number is not after the last one adds nothing either; the caller hands parts over in
+    /// order.
     pub fn entries_for(&self, part: PartEntry, missing: Option<Missing>) -> Vec<Entry> {
         match &self.last {
             None if part.kind == Kind::Hold => Vec::new(),

@@ -1,7 +1,7 @@
 //! The seal as a JSON document: everything needed to check a replay away from the server.
 //!
-//! Four hours are 45,000 parts, so the parts of a segment share one item and their hashes lie back to back in one text. Reading
-//! checks shapes and bounds only; whether chain and signatures hold is `verify`'s question.
+//! Four hours are 45,000 parts, so the parts of a segment share one item and their hashes lie back to back in
+//! one text. Reading checks shapes and bounds only; whether chain and signatures hold is `verify`'s question.
 
 use ed25519_dalek::{Signer, SigningKey};
 use serde::{Deserialize, Serialize};

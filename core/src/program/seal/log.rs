@@ -1,7 +1,8 @@
 //! The seal on disk: records of one fixed size, so that a torn end is told from damage further in.
 //!
-//! A record is a tag (0 an entry, 1 a signature), its body, zeros, and the first 8 bytes of a SHA-256 over all before. Bytes
-//! after the last signature were never promised; what is torn there is cut off. Damage before a signature is an error.
+//! A record is a tag (0 an entry, 1 a signature), its body, zeros, and the first 8 bytes of a SHA-256 over
+//! all before. Bytes after the last signature were never promised; what is torn there is cut off. Damage
+//! before a signature is an error.
 
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
@@ -123,8 +124,8 @@ pub enum LogWrong {
     },
 }
 
-/// Reads a seal log from disk. Every signed head is compared with the chain; the signature itself is checked for the last one,
-/// which the chain makes cover all before.
+/// Reads a seal log from disk. Every signed head is compared with the chain; the signature itself is checked
+/// for the last one, which the chain makes cover all before.
 pub fn scan(genesis: &Genesis, bytes: &[u8]) -> Result<Scan, LogWrong> {
     let (slots, _torn) = bytes.as_chunks::<RECORD_BYTES>();
     let mut chain = Chain::begin(genesis);

@@ -1,8 +1,10 @@
-//! The seal: a hash chain over the recorded parts, signed as it goes, so that what was said cannot be changed unnoticed.
+//! The seal: a hash chain over the recorded parts, signed as it goes, so that what was said cannot be changed
+//! unnoticed.
 //!
-//! Every part, gap and the end is an entry; each head is the hash of the head before it and the entry. Every segment's head is
-//! signed with the node's Ed25519 key (RFC 8032) and shown in `status`, so that whoever kept a status is a witness against the
-//! operator too. Hashes are SHA-256 (FIPS 180-4) over the coded packets, not the containers: Ogg, M4A and HLS verify alike.
+//! Every part, gap and the end is an entry; each head is the hash of the head before it and the entry. Every
+//! segment's head is signed with the node's Ed25519 key (RFC 8032) and shown in `status`, so that whoever
+//! kept a status is a witness against the operator too. Hashes are SHA-256 (FIPS 180-4) over the coded
+//! packets, not the containers: Ogg, M4A and HLS verify alike.
 
 mod chain;
 mod document;
@@ -24,7 +26,8 @@ pub type Hash = [u8; 32];
 
 const UNITS_DOMAIN: &[u8] = b"tribune seal v1 units\0";
 
-/// The hash of one part's coded units: each with its length in front (32 bit, big-endian), so that no cut can be shifted.
+/// The hash of one part's coded units: each with its length in front (32 bit, big-endian), so that no cut can
+/// be shifted.
 pub fn units_hash<'a>(units: impl IntoIterator<Item = &'a [u8]>) -> Hash {
     let mut hash = Sha256::new();
     hash.update(UNITS_DOMAIN);

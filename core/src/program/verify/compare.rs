@@ -1,4 +1,5 @@
-//! The packets of a file against the parts of a seal: what is missing, changed, put in or out of place, and where.
+//! The packets of a file against the parts of a seal: what is missing, changed, put in or out of place, and
+//! where.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,8 +123,8 @@ impl Compare<'_> {
         Some(units_hash(units.iter().map(|unit| &**unit)))
     }
 
-    /// The next unit at which a sealed part begins, and which: after the expected one if there is one, else before it. At the
-    /// end of the file, the end of the seal.
+    /// The next unit at which a sealed part begins, and which: after the expected one if there is one, else
+    /// before it. At the end of the file, the end of the seal.
     fn resync(&self, unit: usize, place: usize) -> (usize, usize) {
         for from in unit..self.units.len() {
             let Some(hash) = self.hash_at(from) else { break };

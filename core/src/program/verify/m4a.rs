@@ -1,7 +1,8 @@
-//! Reads the AAC frames of an M4A file (ISO/IEC 14496-12): by its sample table, or by the fragments of an HLS download.
+//! Reads the AAC frames of an M4A file (ISO/IEC 14496-12): by its sample table, or by the fragments of an HLS
+//! download.
 //!
-//! Sizes and counts come from outside: nothing is kept that is not inside the file, and a table cannot name more samples than it
-//! has bytes for.
+//! Sizes and counts come from outside: nothing is kept that is not inside the file, and a table cannot name
+//! more samples than it has bytes for.
 
 use std::borrow::Cow;
 

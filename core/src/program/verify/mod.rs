@@ -1,8 +1,9 @@
-//! Is a recording complete and unedited? A pure function over a seal, a file and, if someone kept one, a status.
+//! Is a recording complete and unedited? A pure function over a seal, a file and, if someone kept one, a
+//! status.
 //!
-//! The seal is checked first (chain, signatures), then the file's packets against the seal's hashes, then the witness against the
-//! chain. Every finding says at which second of the replay. Work is linear in the file but for damaged stretches, where each
-//! packet is tried as the beginning of a part.
+//! The seal is checked first (chain, signatures), then the file's packets against the seal's hashes, then the
+//! witness against the chain. Every finding says at which second of the replay. Work is linear in the file
+//! but for damaged stretches, where each packet is tried as the beginning of a part.
 
 mod chain;
 mod compare;
@@ -166,7 +167,8 @@ impl Report {
     }
 }
 
-/// Checks a recording: its seal, the bytes of one of its files, and optionally the JSON of a status somebody kept.
+/// Checks a recording: its seal, the bytes of one of its files, and optionally the JSON of a status somebody
+/// kept.
 pub fn verify(seal: &Seal, file: &[u8], witness: Option<&[u8]>) -> Result<Report, ReadWrong> {
     let coded = read(file)?;
     let chain = chain::check(seal);
@@ -200,7 +202,8 @@ pub fn verify(seal: &Seal, file: &[u8], witness: Option<&[u8]>) -> Result<Report
 fn hear(witness: Option<&[u8]>, (seal, points): (&Seal, &[super::seal::Sealed]), report: &mut Report) {
     let Some(witness) = witness else {
         report.notes.push(
-            "Without a kept status this proves that nothing changed since it was sealed, not that the operator sealed it then."
+            "Without a kept status this proves that nothing changed since it was sealed, \
+             not that the operator sealed it then."
                 .into(),
         );
         return;

@@ -1,7 +1,8 @@
-//! Reads the packets of an Ogg Opus file (RFC 3533, RFC 7845) and says what is wrong with the pages around them.
+//! Reads the packets of an Ogg Opus file (RFC 3533, RFC 7845) and says what is wrong with the pages around
+//! them.
 //!
-//! Unlike a player it never repairs: a page that does not fit is a finding. It goes on behind it, so that one damaged page does
-//! not hide the rest. Work and memory are linear in the file.
+//! Unlike a player it never repairs: a page that does not fit is a finding. It goes on behind it, so that one
+//! damaged page does not hide the rest. Work and memory are linear in the file.
 
 use std::borrow::Cow;
 

@@ -275,7 +275,8 @@ fn a_witness_that_is_no_good_says_so() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
-    /// Whatever is done to a file, it is read to its end without panic, and nothing but the untouched one verifies.
+    /// Whatever is done to a file, it is read to its end without panic, and nothing but the untouched one
+    /// verifies.
     #[test]
     fn cut_and_spliced_files_never_verify(at in 0usize..60_000, len in 1usize..5_000, splice in any::<bool>()) {
         let parts = parts(1);

@@ -1,4 +1,5 @@
-//! A `status` that somebody kept: it was signed and public, so nobody can take back the head it names, not even the operator.
+//! A `status` that somebody kept: it was signed and public, so nobody can take back the head it names, not
+//! even the operator.
 
 use serde_json::Value;
 
@@ -44,7 +45,8 @@ pub enum WitnessWrong {
 }
 
 impl Witness {
-    /// Reads a `status` and checks its signature: Ed25519 by `key` over the JSON without `sig`, in the form of RFC 8785.
+    /// Reads a `status` and checks its signature: Ed25519 by `key` over the JSON without `sig`, in the form
+    /// of RFC 8785.
     pub fn read(bytes: &[u8]) -> Result<Self, WitnessWrong> {
         use WitnessWrong::Field;
         if bytes.len() > WITNESS_BYTES_MAX {
