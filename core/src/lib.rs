@@ -12,6 +12,9 @@ pub mod reason;
 /// 2. Who is who: names, keys, roles, the life of a room.
 pub mod room;
 
+/// 2b. What everybody is told about a room: signed, chained, the same bytes for all.
+pub mod status;
+
 /// The only modules that know a codec's library.
 pub mod codec;
 
