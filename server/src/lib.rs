@@ -1,1 +1,13 @@
 //! A tribune node: sockets, files, tasks and clocks around the rules in `tribune-core`.
+
+/// The only clock and the only entropy.
+pub mod world;
+
+/// What a node is told before it starts.
+pub mod config;
+
+/// The node's own secrets.
+pub mod keys;
+
+/// What a restart needs.
+pub mod store;

@@ -1,7 +1,8 @@
 //! The status: what everybody is told about a room, the same bytes for all, signed and chained so that nobody is told otherwise.
 //!
 //! It is serialised by RFC 8785 (JCS). `sig` is Ed25519 (RFC 8032) over the document without `sig`; `prev` is the SHA-256 of the
-//! bytes of the one before, as they were served. Figures that need the door (tickets, line, draw, verdict) say so until it exists.
+//! bytes of the one before, as they were served; keys, signatures and hashes are base64url without padding. Figures
+//! that need the door (tickets, line, draw, verdict) say so until it exists.
 
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
@@ -182,5 +183,5 @@ fn canonical(document: &Map<String, Value>) -> Vec<u8> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
 }
