@@ -73,13 +73,17 @@ pub enum Refusal {
     PartGone,
     /// The node is shutting down.
     GoingDown,
+    /// As many rooms as the node keeps.
+    RoomsFull,
+    /// Too many wrong keys came from one address.
+    KeysGuessed,
     /// A bug of ours.
     OurFault,
 }
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -99,6 +103,8 @@ impl Refusal {
         Self::TooLarge,
         Self::PartGone,
         Self::GoingDown,
+        Self::RoomsFull,
+        Self::KeysGuessed,
         Self::OurFault,
     ];
 
@@ -191,6 +197,20 @@ impl Refusal {
             Self::GoingDown => {
                 row("going_down", 503, Ours, 5, "This server is restarting. Please come back in a moment.")
             }
+            Self::RoomsFull => row(
+                "rooms_full",
+                503,
+                Ours,
+                60,
+                "This server keeps as many rooms as it may. Please tell its operator.",
+            ),
+            Self::KeysGuessed => row(
+                "keys_guessed",
+                429,
+                Theirs,
+                60,
+                "Too many wrong keys came from this address. Please wait a minute.",
+            ),
             Self::OurFault => {
                 row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")
             }

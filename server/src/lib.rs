@@ -11,3 +11,12 @@ pub mod keys;
 
 /// What a restart needs.
 pub mod store;
+
+/// A room's events, told to whoever asked.
+pub mod webhook;
+
+/// One open room's program.
+pub mod program;
+
+/// All rooms of this node.
+pub mod rooms;
