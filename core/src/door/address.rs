@@ -239,8 +239,8 @@ fn scheme_of(text: &str) -> Option<Scheme> {
     }
 }
 
-/// A host with an optional port; anything that could end a link or a header early is refused.
-fn host_of(text: &str) -> Option<String> {
+/// A host with an optional port, of at most 255 bytes; anything that could end a link or a header early is refused.
+pub fn host_of(text: &str) -> Option<String> {
     let fits = (1..=HOST_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
     fits.then(|| text.to_owned())
