@@ -9,6 +9,12 @@ pub mod time;
 /// Every refusal and departure, one row each.
 pub mod reason;
 
+/// The double-entry counts of people.
+pub mod books;
+
+/// 1. Who may come in.
+pub mod door;
+
 /// 2. Who is who: names, keys, roles, the life of a room.
 pub mod room;
 

@@ -218,6 +218,88 @@ impl Refusal {
     }
 }
 
+/// Why a person who was waiting or seated is there no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Departure {
+    /// They closed the connection, or it broke.
+    HungUp,
+    /// They took the program too slowly for too long.
+    FellBehind,
+    /// The conversation ended while they listened.
+    RoomEnded,
+    /// This node is shutting down.
+    NodeStopped,
+    /// They held a ticket to the end and did not come when called, or were never called.
+    NeverClaimed,
+    /// They waited to the end and found no seat.
+    TurnedAway,
+}
+
+impl Departure {
+    /// All of them, for counters and the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::HungUp,
+        Self::FellBehind,
+        Self::RoomEnded,
+        Self::NodeStopped,
+        Self::NeverClaimed,
+        Self::TurnedAway,
+    ];
+
+    /// Stable word for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::FellBehind => "fell_behind",
+            Self::RoomEnded => "room_ended",
+            Self::NodeStopped => "node_stopped",
+            Self::NeverClaimed => "never_claimed",
+            Self::TurnedAway => "turned_away",
+        }
+    }
+}
+
+/// Why a connection or a request was dropped before it became a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shed {
+    /// The listener had as many connections as it takes.
+    ConnectionsFull,
+    /// The TLS handshake failed.
+    HandshakeFailed,
+    /// The TLS handshake took too long.
+    HandshakeSlow,
+    /// The request's head took too long.
+    HeadSlow,
+    /// The first bytes were no request we can read.
+    HeadMalformed,
+    /// A PROXY header that is wrong, or from somebody who is not a trusted proxy.
+    ProxyRefused,
+}
+
+impl Shed {
+    /// All of them, for counters and the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::ConnectionsFull,
+        Self::HandshakeFailed,
+        Self::HandshakeSlow,
+        Self::HeadSlow,
+        Self::HeadMalformed,
+        Self::ProxyRefused,
+    ];
+
+    /// Stable word for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ConnectionsFull => "connections_full",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::HandshakeSlow => "handshake_slow",
+            Self::HeadSlow => "head_slow",
+            Self::HeadMalformed => "head_malformed",
+            Self::ProxyRefused => "proxy_refused",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -233,5 +315,12 @@ mod tests {
             assert!(row.says.ends_with('.') && row.says.starts_with(char::is_uppercase), "{}", row.code);
             assert!((400..=599).contains(&row.status), "{}", row.code);
         }
+    }
+
+    #[test]
+    fn departures_and_sheds_have_codes_of_their_own() {
+        let left: BTreeSet<_> = Departure::ALL.iter().map(|why| why.code()).collect();
+        let shed: BTreeSet<_> = Shed::ALL.iter().map(|why| why.code()).collect();
+        assert_eq!((left.len(), shed.len()), (Departure::ALL.len(), Shed::ALL.len()));
     }
 }
