@@ -29,3 +29,6 @@ pub mod program;
 
 /// All rooms of this node.
 pub mod rooms;
+
+/// Rooms by key, over HTTP.
+pub mod api;
