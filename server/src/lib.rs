@@ -32,3 +32,6 @@ pub mod rooms;
 
 /// Rooms by key, over HTTP.
 pub mod api;
+
+/// Every part, built once and in order.
+pub mod run;
