@@ -143,10 +143,10 @@ async fn every_key_may_what_its_role_may() {
         ("POST", "/debate/cap", json!({"cap": 1}), [401, 401, 401, 403, 403, 200, 200]),
         ("GET", "/debate/webhooks", Value::Null, [401, 401, 401, 403, 403, 200, 200]),
         ("GET", "/debate/keys", Value::Null, [401, 401, 401, 200, 200, 200, 200]),
-        ("DELETE", "/debate", Value::Null, [401, 401, 401, 403, 403, 403, 409]),
         ("GET", "", Value::Null, [401, 401, 401, 401, 401, 401, 200]),
         ("POST", "", title, [401, 401, 401, 401, 401, 401, 201]),
         ("POST", "/debate/live", Value::Null, [401, 401, 401, 403, 200, 200, 200]),
+        ("DELETE", "/debate", Value::Null, [401, 401, 401, 403, 403, 403, 409]),
         ("POST", "/debate/end", Value::Null, [401, 401, 401, 403, 403, 200, 200]),
     ] {
         for (key, expected) in who.into_iter().zip(codes) {

@@ -72,7 +72,7 @@ macro_rules! address {
             says: $says,
             sample: "",
             show: |config| Some(quoted(&config.$field)),
-            set: |config, values| Ok(config.$field = address(one(values)?)?),
+            set: |config, values| put(&mut config.$field, address(one(values)?)),
         }
     };
 }
@@ -86,7 +86,7 @@ macro_rules! number {
             says: $says,
             sample: "",
             show: |config| Some(config.$field.to_string()),
-            set: |config, values| Ok(config.$field = number(one(values)?, $range)?),
+            set: |config, values| put(&mut config.$field, number(one(values)?, $range)),
         }
     };
 }
@@ -100,7 +100,7 @@ macro_rules! maybe {
             says: $says,
             sample: $sample,
             show: |config| config.$field.as_ref().map(|value| format!("{value:?}")),
-            set: |config, values| Ok(config.$field = Some($read(one(values)?)?)),
+            set: |config, values| put(&mut config.$field, $read(one(values)?).map(Some)),
         }
     };
 }
@@ -124,7 +124,7 @@ pub const OPTIONS: [Opt; 24] = [
         says: "Where rooms, keys and recordings are kept.",
         sample: "",
         show: |config| Some(format!("{:?}", config.data)),
-        set: |config, values| Ok(config.data = path(one(values)?)?),
+        set: |config, values| put(&mut config.data, path(one(values)?)),
     },
     Opt {
         name: "operator_key",
@@ -157,7 +157,9 @@ pub const OPTIONS: [Opt; 24] = [
         show: |config| {
             Some(format!("{:?}", config.trusted_proxy.iter().map(ToString::to_string).collect::<Vec<_>>()))
         },
-        set: |config, values| Ok(config.trusted_proxy = values.iter().map(block).collect::<Result<_, _>>()?),
+        set: |config, values| {
+            put(&mut config.trusted_proxy, values.iter().map(block).collect::<Result<_, _>>())
+        },
     },
     maybe!(
         public_url,
@@ -220,7 +222,7 @@ pub const OPTIONS: [Opt; 24] = [
         says: "Whether webhooks may go to private, loopback and link-local addresses.",
         sample: "",
         show: |config| Some(config.webhook_private.to_string()),
-        set: |config, values| Ok(config.webhook_private = flag(one(values)?)?),
+        set: |config, values| put(&mut config.webhook_private, flag(one(values)?)),
     },
     Opt {
         name: "log_format",
@@ -229,7 +231,7 @@ pub const OPTIONS: [Opt; 24] = [
         says: "Whether logs are lines for people or JSON.",
         sample: "",
         show: |config| Some(quoted(&log_word(config.log_format))),
-        set: |config, values| Ok(config.log_format = log_format(one(values)?)?),
+        set: |config, values| put(&mut config.log_format, log_format(one(values)?)),
     },
     Opt {
         name: "log_filter",
@@ -238,9 +240,14 @@ pub const OPTIONS: [Opt; 24] = [
         says: "Which log lines are written: error, warn, info, debug or trace.",
         sample: "",
         show: |config| Some(quoted(&config.log_filter)),
-        set: |config, values| Ok(config.log_filter = one(values)?.to_owned()),
+        set: |config, values| put(&mut config.log_filter, Ok(one(values)?.to_owned())),
     },
 ];
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
 
 fn one(values: &[String]) -> Result<&str, String> {
     match values {
