@@ -9,8 +9,17 @@ pub mod time;
 /// Every refusal and departure, one row each.
 pub mod reason;
 
+/// The double-entry counts of people.
+pub mod books;
+
+/// 1. Who may come in.
+pub mod door;
+
 /// 2. Who is who: names, keys, roles, the life of a room.
 pub mod room;
+
+/// 2b. What everybody is told about a room: signed, chained, the same bytes for all.
+pub mod status;
 
 /// The only modules that know a codec's library.
 pub mod codec;

@@ -73,13 +73,17 @@ pub enum Refusal {
     PartGone,
     /// The node is shutting down.
     GoingDown,
+    /// As many rooms as the node keeps.
+    RoomsFull,
+    /// Too many wrong keys came from one address.
+    KeysGuessed,
     /// A bug of ours.
     OurFault,
 }
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -99,6 +103,8 @@ impl Refusal {
         Self::TooLarge,
         Self::PartGone,
         Self::GoingDown,
+        Self::RoomsFull,
+        Self::KeysGuessed,
         Self::OurFault,
     ];
 
@@ -191,9 +197,105 @@ impl Refusal {
             Self::GoingDown => {
                 row("going_down", 503, Ours, 5, "This server is restarting. Please come back in a moment.")
             }
+            Self::RoomsFull => row(
+                "rooms_full",
+                503,
+                Ours,
+                60,
+                "This server keeps as many rooms as it may. Please tell its operator.",
+            ),
+            Self::KeysGuessed => row(
+                "keys_guessed",
+                429,
+                Theirs,
+                60,
+                "Too many wrong keys came from this address. Please wait a minute.",
+            ),
             Self::OurFault => {
                 row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")
             }
+        }
+    }
+}
+
+/// Why a person who was waiting or seated is there no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Departure {
+    /// They closed the connection, or it broke.
+    HungUp,
+    /// They took the program too slowly for too long.
+    FellBehind,
+    /// The conversation ended while they listened.
+    RoomEnded,
+    /// This node is shutting down.
+    NodeStopped,
+    /// They held a ticket to the end and did not come when called, or were never called.
+    NeverClaimed,
+    /// They waited to the end and found no seat.
+    TurnedAway,
+}
+
+impl Departure {
+    /// All of them, for counters and the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::HungUp,
+        Self::FellBehind,
+        Self::RoomEnded,
+        Self::NodeStopped,
+        Self::NeverClaimed,
+        Self::TurnedAway,
+    ];
+
+    /// Stable word for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::FellBehind => "fell_behind",
+            Self::RoomEnded => "room_ended",
+            Self::NodeStopped => "node_stopped",
+            Self::NeverClaimed => "never_claimed",
+            Self::TurnedAway => "turned_away",
+        }
+    }
+}
+
+/// Why a connection or a request was dropped before it became a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shed {
+    /// The listener had as many connections as it takes.
+    ConnectionsFull,
+    /// The TLS handshake failed.
+    HandshakeFailed,
+    /// The TLS handshake took too long.
+    HandshakeSlow,
+    /// The request's head took too long.
+    HeadSlow,
+    /// The first bytes were no request we can read.
+    HeadMalformed,
+    /// A PROXY header that is wrong, or from somebody who is not a trusted proxy.
+    ProxyRefused,
+}
+
+impl Shed {
+    /// All of them, for counters and the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::ConnectionsFull,
+        Self::HandshakeFailed,
+        Self::HandshakeSlow,
+        Self::HeadSlow,
+        Self::HeadMalformed,
+        Self::ProxyRefused,
+    ];
+
+    /// Stable word for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ConnectionsFull => "connections_full",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::HandshakeSlow => "handshake_slow",
+            Self::HeadSlow => "head_slow",
+            Self::HeadMalformed => "head_malformed",
+            Self::ProxyRefused => "proxy_refused",
         }
     }
 }
@@ -213,5 +315,12 @@ mod tests {
             assert!(row.says.ends_with('.') && row.says.starts_with(char::is_uppercase), "{}", row.code);
             assert!((400..=599).contains(&row.status), "{}", row.code);
         }
+    }
+
+    #[test]
+    fn departures_and_sheds_have_codes_of_their_own() {
+        let left: BTreeSet<_> = Departure::ALL.iter().map(|why| why.code()).collect();
+        let shed: BTreeSet<_> = Shed::ALL.iter().map(|why| why.code()).collect();
+        assert_eq!((left.len(), shed.len()), (Departure::ALL.len(), Shed::ALL.len()));
     }
 }

@@ -1,1 +1,18 @@
 //! 2. Who is who: names, keys, roles, the life of a room.
+//!
+//! `Name` and `Key` are the only two words that people type, `may` is the whole policy, `Room` is the machine that knows which
+//! state follows which. The server keeps `Facts` on disk and does what `Output` says.
+
+mod key;
+mod life;
+mod name;
+mod role;
+
+pub use key::{Key, KeyError, KeyHash};
+pub use life::{
+    Answer, Change, Command, Event, Facts, Input, Moment, Notice, Output, Refused, Replay, Room, State, Why,
+    is_title,
+};
+pub use life::{BOARDING_BEFORE_S, CAP_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, TITLE_CHARS_MAX};
+pub use name::{NAME_CHARS_MAX, Name, NameError, RESERVED};
+pub use role::{Act, Caller, Role, may};

@@ -1,0 +1,120 @@
+//! Answers: JSON that no cache keeps, and refusals from the table, each with the number of its request.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+use tribune_core::reason::Refusal;
+use tribune_core::room::Refused;
+
+use super::Api;
+
+/// The header with the number of the request.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Why a request was refused.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    reason: Refusal,
+    detail: Cow<'static, str>,
+}
+
+impl Failure {
+    /// With the table's sentence only.
+    pub const fn of(reason: Refusal) -> Self {
+        Self { reason, detail: Cow::Borrowed("") }
+    }
+
+    /// With what is wrong, in words.
+    pub fn new(reason: Refusal, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// A request that could not be understood.
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Refusal::Malformed, detail)
+    }
+
+    fn message(&self) -> String {
+        let says = self.reason.row().says;
+        if self.detail.is_empty() { says.to_owned() } else { format!("{says} ({})", self.detail) }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.reason, refused.detail)
+    }
+}
+
+/// The body is written by `name_requests`, which knows the request's number.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let row = self.reason.row();
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if row.retry_after_s > 0 {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(row.retry_after_s));
+        }
+        if row.status == 401 {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        answer.extensions_mut().insert(self);
+        answer
+    }
+}
+
+/// Gives every request a number, and refusals their body with it.
+pub(super) async fn name_requests(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let number = URL_SAFE_NO_PAD.encode(api.rooms.setup().world.entropy::<9>());
+    let mut answer = next.run(request).await;
+    if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
+        let row = failure.reason.row();
+        tracing::debug!(request_id = number, code = row.code, detail = %failure.detail, "refused");
+        let document = json!({
+            "code": row.code,
+            "message": failure.message(),
+            "retry_after_s": row.retry_after_s,
+            "request_id": number,
+        });
+        *answer.body_mut() = Body::from(document.to_string());
+        seal_json(&mut answer);
+    }
+    if let Ok(value) = HeaderValue::from_str(&number) {
+        answer.headers_mut().insert(REQUEST_ID, value);
+    }
+    answer
+}
+
+/// A document as JSON.
+pub(super) fn json_of(status: StatusCode, document: &impl Serialize) -> Response {
+    match serde_json::to_vec(document) {
+        Ok(bytes) => json_bytes(status, bytes.into()),
+        Err(error) => {
+            tracing::error!(%error, "answer_not_written");
+            Failure::of(Refusal::OurFault).into_response()
+        }
+    }
+}
+
+/// Bytes that are JSON already.
+pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Response {
+    let mut answer = Response::new(Body::from(bytes));
+    *answer.status_mut() = status;
+    seal_json(&mut answer);
+    answer
+}
+
+fn seal_json(answer: &mut Response) {
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

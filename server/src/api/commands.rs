@@ -1,0 +1,103 @@
+//! What a room is asked to do.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use tribune_core::room::{Act, Change, Command};
+
+use super::auth::Shown;
+use super::body::{self, Json};
+use super::manage::{status_of, wall, write_audit};
+use super::{Api, Failure};
+use crate::store::Audit;
+
+/// What changes; a `null` start takes the schedule away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    title: Option<String>,
+    #[serde(default, deserialize_with = "body::present")]
+    starts_at: Option<Option<String>>,
+}
+
+/// Most seats; `null` takes the limit away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cap {
+    #[serde(deserialize_with = "body::present")]
+    cap: Option<Option<u32>>,
+}
+
+/// Something everybody is told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    text: String,
+}
+
+pub async fn live(
+    State(api): State<Api>,
+    Path(room): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    ask(&api, &room, &shown, Command::GoLive).await
+}
+
+/// Answers when the replay can be fetched, or when it is known that there is none.
+pub async fn end(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    ask(&api, &name, &shown, Command::End).await?;
+    let room = api.room(&name)?;
+    room.settled().await;
+    Ok(status_of(&room))
+}
+
+pub async fn cap(
+    State(api): State<Api>,
+    Path(room): Path<String>,
+    shown: Shown,
+    Json(body): Json<Cap>,
+) -> Result<Response, Failure> {
+    ask(&api, &room, &shown, Command::SetCap(body.cap.flatten())).await
+}
+
+pub async fn notice(
+    State(api): State<Api>,
+    Path(room): Path<String>,
+    shown: Shown,
+    Json(body): Json<Text>,
+) -> Result<Response, Failure> {
+    ask(&api, &room, &shown, Command::Notice(body.text)).await
+}
+
+pub async fn change(
+    State(api): State<Api>,
+    Path(room): Path<String>,
+    shown: Shown,
+    Json(body): Json<Changes>,
+) -> Result<Response, Failure> {
+    if body.title.is_none() && body.starts_at.is_none() {
+        return Err(Failure::malformed("give title, starts_at, or both"));
+    }
+    let starts_at = match body.starts_at {
+        Some(Some(text)) => Some(Some(body::time("starts_at", &text)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    ask(&api, &room, &shown, Command::Change(Change { title: body.title, starts_at })).await
+}
+
+/// Asks the room, writes down who asked and what came of it, and answers with the status.
+async fn ask(api: &Api, name: &str, shown: &Shown, command: Command) -> Result<Response, Failure> {
+    let room = api.room(name)?;
+    let caller = api.caller(shown, Some(&room))?;
+    let act = command.acts().next().map_or("change", Act::word);
+    let result = room.command(caller, command).await;
+    let outcome = result.map_or_else(|refused| refused.reason.row().code, |_| "done");
+    write_audit(api, &room, Audit { at: wall(api), caller, act, outcome }).await;
+    result?;
+    Ok(status_of(&room))
+}

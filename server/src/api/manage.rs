@@ -1,0 +1,142 @@
+//! Making, showing and removing rooms.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tribune_core::room::{Act, Key, Name, Role};
+use tribune_core::time::WallTime;
+
+use super::answer::{json_bytes, json_of};
+use super::auth::Shown;
+use super::body::{self, Json};
+use super::{Api, Failure, Links};
+use crate::rooms::{self, Handle, New};
+use crate::store::Audit;
+
+/// Lines of the audit in one answer.
+const AUDIT_LINES_SHOWN: u32 = 200;
+
+/// What a room is made from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRoom {
+    title: String,
+    room: Option<String>,
+    starts_at: Option<String>,
+    cap: Option<u32>,
+}
+
+pub async fn create(
+    State(api): State<Api>,
+    shown: Shown,
+    Json(body): Json<NewRoom>,
+) -> Result<Response, Failure> {
+    let caller = api.allowed(&shown, None, Act::RunNode)?;
+    let name = body.room.as_deref().map(Name::parse).transpose();
+    let name = name.map_err(|error| Failure::malformed(format!("room: {error}")))?;
+    let starts_at = body.starts_at.as_deref().map(|text| body::time("starts_at", text)).transpose()?;
+    let made = api.rooms.create(New { name, title: body.title, starts_at, cap: body.cap }).await?;
+    let name = made.room.name();
+    let audit = Audit { at: wall(&api), caller, act: "create", outcome: "done" };
+    write_audit(&api, &made.room, audit).await;
+    let links = Links::of(name, &api.rooms.setup().config);
+    let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links});
+    let mut answer = json_of(StatusCode::CREATED, &document);
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/rooms/{name}")) {
+        answer.headers_mut().insert(LOCATION, place);
+    }
+    Ok(answer)
+}
+
+pub async fn list(State(api): State<Api>, shown: Shown) -> Result<Response, Failure> {
+    api.allowed(&shown, None, Act::RunNode)?;
+    let at = |time: Option<WallTime>| time.map(WallTime::rfc3339);
+    let rooms = api.rooms.list().into_iter().map(|room| {
+        let facts = room.view().facts.clone();
+        json!({
+            "room": facts.name,
+            "title": facts.title,
+            "state": facts.state,
+            "starts_at": at(facts.starts_at),
+            "started_at": at(facts.started_at),
+            "ended_at": at(facts.ended_at),
+            "links": Links::of(&facts.name, &api.rooms.setup().config),
+        })
+    });
+    let rooms: Vec<Value> = rooms.collect();
+    Ok(std::future::ready(json_of(StatusCode::OK, &json!({"rooms": rooms}))).await)
+}
+
+/// The status, the same bytes as for everybody.
+pub async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    let room = api.room(&name)?;
+    api.allowed(&shown, Some(&room), Act::Listen)?;
+    Ok(std::future::ready(status_of(&room)).await)
+}
+
+pub async fn links(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    let room = api.room(&name)?;
+    api.allowed(&shown, Some(&room), Act::Listen)?;
+    let links = Links::of(room.name(), &api.rooms.setup().config);
+    Ok(std::future::ready(json_of(StatusCode::OK, &links)).await)
+}
+
+pub async fn remove(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<StatusCode, Failure> {
+    let room = api.room(&name)?;
+    let caller = api.allowed(&shown, Some(&room), Act::DeleteRoom)?;
+    let removed = api.rooms.remove(&room).await;
+    let outcome = removed.as_ref().map_or_else(|refused| refused.reason.row().code, |()| "done");
+    let audit = Audit { at: wall(&api), caller, act: Act::DeleteRoom.word(), outcome };
+    write_audit(&api, &room, audit).await;
+    removed?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn audit(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    api.allowed(&shown, None, Act::RunNode)?;
+    let name = Name::parse(&name).map_err(|error| Failure::malformed(error.to_string()))?;
+    let found = api.rooms.setup().store.audit_lines(name, AUDIT_LINES_SHOWN).await;
+    let lines = found.map_err(|error| rooms::refusal_of(&error))?;
+    let lines = lines.into_iter().map(|(at, [caller, act, outcome])| {
+        json!({"at": WallTime(at).rfc3339(), "by": caller, "act": act, "outcome": outcome})
+    });
+    Ok(json_of(StatusCode::OK, &json!({"audit": lines.collect::<Vec<_>>()})))
+}
+
+pub(super) fn status_of(room: &Handle) -> Response {
+    json_bytes(StatusCode::OK, room.view().status.bytes.clone())
+}
+
+pub(super) fn keys_of(keys: &[(Role, Key)]) -> Map<String, Value> {
+    keys.iter().map(|(role, key)| (role.word().to_owned(), json!(key.reveal()))).collect()
+}
+
+pub(super) fn wall(api: &Api) -> WallTime {
+    api.rooms.setup().world.wall()
+}
+
+/// An act that happened is not undone because it could not be written down; the log says so.
+pub(super) async fn write_audit(api: &Api, room: &Handle, line: Audit) {
+    if let Err(error) = api.rooms.setup().store.audit(room.name().clone(), line).await {
+        tracing::warn!(room = %room.name(), %error, "audit_not_kept");
+    }
+}

@@ -1,0 +1,111 @@
+//! `/api/v1` on the stage listener: rooms by key. Parse, ask the room, render.
+//!
+//! `ROUTES` is the whole surface; a test walks it against `openapi.json` in both directions.
+
+mod answer;
+mod auth;
+mod body;
+mod commands;
+mod events;
+mod guesses;
+mod keys;
+mod links;
+mod manage;
+mod webhooks;
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
+use http::Method;
+use tokio::sync::Semaphore;
+use tribune_core::reason::Refusal;
+use tribune_core::room::KeyHash;
+
+use crate::rooms::Rooms;
+
+pub use answer::Failure;
+pub use links::Links;
+
+#[cfg(test)]
+mod tests;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Api {
+    rooms: Rooms,
+    operator: Arc<KeyHash>,
+    guesses: Arc<Mutex<guesses::Guesses>>,
+    listeners: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Over these rooms; `operator` is the hash of the operator's key.
+    pub fn new(rooms: Rooms, operator: KeyHash) -> Self {
+        Self {
+            rooms,
+            operator: Arc::new(operator),
+            guesses: Arc::default(),
+            listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
+        }
+    }
+}
+
+/// One path and method.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, as the OpenAPI document writes it too.
+    pub path: &'static str,
+    serve: fn() -> MethodRouter<Api>,
+}
+
+const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<Api>) -> Route {
+    Route { method, path, serve }
+}
+
+/// Every route.
+pub const ROUTES: [Route; 19] = [
+    route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
+    route(Method::POST, "/api/v1/rooms", || post(manage::create)),
+    route(Method::GET, "/api/v1/rooms", || get(manage::list)),
+    route(Method::GET, "/api/v1/rooms/{room}", || get(manage::show)),
+    route(Method::PATCH, "/api/v1/rooms/{room}", || patch(commands::change)),
+    route(Method::DELETE, "/api/v1/rooms/{room}", || delete(manage::remove)),
+    route(Method::GET, "/api/v1/rooms/{room}/links", || get(manage::links)),
+    route(Method::GET, "/api/v1/rooms/{room}/audit", || get(manage::audit)),
+    route(Method::POST, "/api/v1/rooms/{room}/live", || post(commands::live)),
+    route(Method::POST, "/api/v1/rooms/{room}/end", || post(commands::end)),
+    route(Method::POST, "/api/v1/rooms/{room}/cap", || post(commands::cap)),
+    route(Method::PUT, "/api/v1/rooms/{room}/cap", || put(commands::cap)),
+    route(Method::POST, "/api/v1/rooms/{room}/notice", || post(commands::notice)),
+    route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
+    route(Method::GET, "/api/v1/rooms/{room}/keys", || get(keys::whoami)),
+    route(Method::POST, "/api/v1/rooms/{room}/keys", || post(keys::rotate)),
+    route(Method::GET, "/api/v1/rooms/{room}/webhooks", || get(webhooks::list)),
+    route(Method::POST, "/api/v1/rooms/{room}/webhooks", || post(webhooks::add)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/webhooks/{id}", || delete(webhooks::remove)),
+];
+
+/// The OpenAPI document.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// The router of the stage listener's API.
+pub fn router(api: Api) -> Router {
+    let wrong_method = || async { Failure::of(Refusal::MethodWrong) };
+    let nothing = || async { Failure::of(Refusal::NoSuchPage) };
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.serve)());
+    }
+    router
+        .route("/api/{*rest}", any(nothing))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(api.clone(), answer::name_requests))
+        .with_state(api)
+}
+
+async fn openapi() -> axum::response::Response {
+    std::future::ready(answer::json_bytes(http::StatusCode::OK, OPENAPI.as_bytes().into())).await
+}

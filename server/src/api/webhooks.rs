@@ -1,0 +1,85 @@
+//! Who is told of a room's events.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use tribune_core::reason::Refusal;
+use tribune_core::room::{Act, Key};
+
+use super::answer::json_of;
+use super::auth::Shown;
+use super::body::Json;
+use super::manage::{wall, write_audit};
+use super::{Api, Failure};
+use crate::rooms;
+use crate::store::{Audit, Webhook};
+use crate::webhook::is_url;
+
+/// Webhooks of one room.
+pub const WEBHOOKS_MAX: usize = 8;
+
+/// Where to post to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receiver {
+    url: String,
+}
+
+pub async fn list(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+) -> Result<Response, Failure> {
+    let room = api.room(&name)?;
+    api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    let webhooks = room.webhooks();
+    let shown: Vec<_> = webhooks.iter().map(|hook| json!({"id": hook.id, "url": hook.url})).collect();
+    Ok(std::future::ready(json_of(StatusCode::OK, &json!({"webhooks": shown}))).await)
+}
+
+pub async fn add(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    shown: Shown,
+    Json(body): Json<Receiver>,
+) -> Result<Response, Failure> {
+    let room = api.room(&name)?;
+    let caller = api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    if !is_url(&body.url) {
+        return Err(Failure::malformed("url must begin with http:// or https:// and name no user"));
+    }
+    if room.webhooks().len() >= WEBHOOKS_MAX {
+        return Err(Failure::new(Refusal::WrongState, format!("a room has at most {WEBHOOKS_MAX} webhooks")));
+    }
+    let secret = Key::generate(api.rooms.setup().world.entropy()).reveal().to_owned();
+    let store = &api.rooms.setup().store;
+    let kept = store.add_webhook(room.name().clone(), body.url.clone(), secret.clone()).await;
+    let id = kept.map_err(|error| rooms::refusal_of(&error))?;
+    let webhook = Webhook { id, url: body.url, secret };
+    room.set_webhooks(|webhooks| webhooks.push(webhook.clone()));
+    let audit = Audit { at: wall(&api), caller, act: Act::SetWebhooks.word(), outcome: "done" };
+    write_audit(&api, &room, audit).await;
+    let document = json!({"id": webhook.id, "url": webhook.url, "secret": webhook.secret});
+    Ok(json_of(StatusCode::CREATED, &document))
+}
+
+pub async fn remove(
+    State(api): State<Api>,
+    Path((name, id)): Path<(String, String)>,
+    shown: Shown,
+) -> Result<StatusCode, Failure> {
+    let room = api.room(&name)?;
+    let caller = api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    let id: i64 = id.parse().map_err(|_| Failure::malformed("a webhook's id is a number"))?;
+    if room.webhooks().iter().all(|hook| hook.id != id) {
+        return Err(Failure::new(Refusal::NoSuchPage, "the room has no webhook of this id"));
+    }
+    let gone = api.rooms.setup().store.remove_webhook(room.name().clone(), id).await;
+    gone.map_err(|error| rooms::refusal_of(&error))?;
+    room.set_webhooks(|webhooks| webhooks.retain(|hook| hook.id != id));
+    let audit = Audit { at: wall(&api), caller, act: Act::SetWebhooks.word(), outcome: "done" };
+    write_audit(&api, &room, audit).await;
+    Ok(StatusCode::NO_CONTENT)
+}

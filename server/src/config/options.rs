@@ -1,0 +1,322 @@
+//! The table of options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use tribune_core::room::{CAP_MAX, Key};
+
+use super::{Config, LogFormat};
+
+/// One option.
+pub struct Opt {
+    /// Its name in the file; `--name-with-hyphens` and `TRIBUNE_NAME` elsewhere.
+    pub name: &'static str,
+    /// What the file must hold.
+    pub kind: Kind,
+    /// What its value counts or names.
+    pub unit: &'static str,
+    /// What it does, in a sentence.
+    pub says: &'static str,
+    /// A value for the example when there is no default, as TOML.
+    pub sample: &'static str,
+    /// Its value as TOML; `None` when it has none.
+    pub show: fn(&Config) -> Option<String>,
+    /// Reads a value; the error is a sentence.
+    pub set: fn(&mut Config, &[String]) -> Result<(), String>,
+}
+
+/// What the file must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// An integer.
+    Number,
+    /// A boolean.
+    Flag,
+    /// An array of strings.
+    List,
+}
+
+/// Options of the wire whose feature does not exist yet.
+pub const LATER: [&str; 4] = ["media", "kernel_shed", "nats", "store"];
+
+/// What is said when one of them is given.
+pub fn later(word: &str) -> String {
+    format!("{word} belongs to a feature this version does not have; leave it out")
+}
+
+/// The row of `name`.
+pub fn find(name: &str) -> Option<&'static Opt> {
+    OPTIONS.iter().find(|opt| opt.name == name)
+}
+
+impl Opt {
+    /// A variable's text as values: lists are separated by commas.
+    pub fn split(&self, text: &str) -> Vec<String> {
+        match self.kind {
+            Kind::List => text.split(',').map(|item| item.trim().to_owned()).collect(),
+            Kind::Text | Kind::Number | Kind::Flag => vec![text.to_owned()],
+        }
+    }
+}
+
+macro_rules! address {
+    ($field:ident, $says:literal) => {
+        Opt {
+            name: stringify!($field),
+            kind: Kind::Text,
+            unit: "IP address and port",
+            says: $says,
+            sample: "",
+            show: |config| Some(quoted(&config.$field)),
+            set: |config, values| put(&mut config.$field, address(one(values)?)),
+        }
+    };
+}
+
+macro_rules! number {
+    ($field:ident, $unit:literal, $range:expr, $says:literal) => {
+        Opt {
+            name: stringify!($field),
+            kind: Kind::Number,
+            unit: $unit,
+            says: $says,
+            sample: "",
+            show: |config| Some(config.$field.to_string()),
+            set: |config, values| put(&mut config.$field, number(one(values)?, $range)),
+        }
+    };
+}
+
+macro_rules! maybe {
+    ($field:ident, $unit:literal, $sample:literal, $read:expr, $says:literal) => {
+        Opt {
+            name: stringify!($field),
+            kind: Kind::Text,
+            unit: $unit,
+            says: $says,
+            sample: $sample,
+            show: |config| config.$field.as_ref().map(|value| format!("{value:?}")),
+            set: |config, values| put(&mut config.$field, $read(one(values)?).map(Some)),
+        }
+    };
+}
+
+/// Every option once, in the order of the example file.
+pub const OPTIONS: [Opt; 24] = [
+    address!(listen, "Where listeners come in: pages, the live program, replays."),
+    address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
+    address!(ops, "Where health and metrics are read; keep it private."),
+    maybe!(
+        redirect,
+        "IP address and port",
+        "\"0.0.0.0:80\"",
+        address,
+        "Where plain HTTP comes in and is sent on to HTTPS; used only with a certificate."
+    ),
+    Opt {
+        name: "data",
+        kind: Kind::Text,
+        unit: "folder",
+        says: "Where rooms, keys and recordings are kept.",
+        sample: "",
+        show: |config| Some(format!("{:?}", config.data)),
+        set: |config, values| put(&mut config.data, path(one(values)?)),
+    },
+    Opt {
+        name: "operator_key",
+        kind: Kind::Text,
+        unit: "22 or more of A-Z a-z 0-9 _ -",
+        says: "The key of the one who runs the node; without it one is made once and kept in the data folder.",
+        sample: "\"choose-a-long-random-key\"",
+        show: |config| config.operator_key.as_ref().map(|key| quoted(&key.reveal())),
+        set: |config, values| {
+            let key = Key::parse(one(values)?).map_err(|error| error.to_string())?;
+            config.operator_key = Some(key);
+            Ok(())
+        },
+    },
+    maybe!(tls_cert, "PEM file", "\"/etc/tribune/cert.pem\"", path, "The certificate chain for HTTPS."),
+    maybe!(tls_key, "PEM file", "\"/etc/tribune/key.pem\"", path, "The private key of the certificate."),
+    maybe!(
+        acme,
+        "domain name",
+        "\"live.example.org\"",
+        domain,
+        "The domain to get and renew a certificate for by ACME; port 80 or 443 of it must reach this node."
+    ),
+    Opt {
+        name: "trusted_proxy",
+        kind: Kind::List,
+        unit: "list of CIDR blocks",
+        says: "The proxies whose word about the visitor's address is believed; nobody else's is.",
+        sample: "",
+        show: |config| {
+            Some(format!("{:?}", config.trusted_proxy.iter().map(ToString::to_string).collect::<Vec<_>>()))
+        },
+        set: |config, values| {
+            put(&mut config.trusted_proxy, values.iter().map(block).collect::<Result<_, _>>())
+        },
+    },
+    maybe!(
+        public_url,
+        "http or https URL",
+        "\"https://live.example.org\"",
+        url,
+        "The public listener as visitors see it, for links; made from listen without it."
+    ),
+    maybe!(
+        stage_url,
+        "http or https URL",
+        "\"https://stage.example.org\"",
+        url,
+        "The stage listener as hosts and speakers see it, for links; made from stage without it."
+    ),
+    number!(seats_max, "seats", (0, CAP_MAX), "Most listeners one room may have at once on this node."),
+    number!(rooms_max, "rooms", (1, 100_000), "Most rooms kept, ended ones included."),
+    number!(
+        rooms_open_max,
+        "rooms",
+        (1, 1_000),
+        "Most rooms whose program runs at once; each takes about 5 % of a core."
+    ),
+    number!(
+        open_before_s,
+        "seconds",
+        (0, 86_400),
+        "How long before a scheduled start the hold sound begins."
+    ),
+    maybe!(
+        hold_sound,
+        "sound file: Ogg Opus, Ogg Vorbis, MP3, AAC",
+        "\"/etc/tribune/hold.opus\"",
+        path,
+        "What people hear before the start and in gaps, repeated; a quiet built-in sound without it."
+    ),
+    number!(retention_days, "days", (0, 36_500), "How long a recording is kept after its end; 0: for ever."),
+    number!(
+        recordings_gb_max,
+        "gigabytes",
+        (0, 1_000_000),
+        "How much all recordings may fill; 0: what the disk has."
+    ),
+    number!(
+        webhook_timeout_ms,
+        "milliseconds",
+        (100, 60_000),
+        "How long the receiver of a webhook may take."
+    ),
+    number!(
+        webhook_tries_max,
+        "tries",
+        (1, 20),
+        "How often a webhook is tried, each time after a longer wait."
+    ),
+    Opt {
+        name: "webhook_private",
+        kind: Kind::Flag,
+        unit: "true or false",
+        says: "Whether webhooks may go to private, loopback and link-local addresses.",
+        sample: "",
+        show: |config| Some(config.webhook_private.to_string()),
+        set: |config, values| put(&mut config.webhook_private, flag(one(values)?)),
+    },
+    Opt {
+        name: "log_format",
+        kind: Kind::Text,
+        unit: "\"text\" or \"json\"",
+        says: "Whether logs are lines for people or JSON.",
+        sample: "",
+        show: |config| Some(quoted(&log_word(config.log_format))),
+        set: |config, values| put(&mut config.log_format, log_format(one(values)?)),
+    },
+    Opt {
+        name: "log_filter",
+        kind: Kind::Text,
+        unit: "level, or module=level with commas between",
+        says: "Which log lines are written: error, warn, info, debug or trace.",
+        sample: "",
+        show: |config| Some(quoted(&config.log_filter)),
+        set: |config, values| put(&mut config.log_filter, Ok(one(values)?.to_owned())),
+    },
+];
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn one(values: &[String]) -> Result<&str, String> {
+    match values {
+        [value] => Ok(value),
+        [] | [_, _, ..] => Err("takes exactly one value".into()),
+    }
+}
+
+/// A scheme before the address is let go, because the same variable names the stage for `tribune room`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    let local = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    SocketAddr::from_str(local.as_deref().unwrap_or(bare))
+        .map_err(|_| format!("{text:?} is no IP address with a port, like 127.0.0.1:8080 or [::]:8080"))
+}
+
+fn number(text: &str, (least, most): (u32, u32)) -> Result<u32, String> {
+    let number = u32::from_str(&text.replace('_', "")).ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no whole number from {least} to {most}"))
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    bool::from_str(text).map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("a path cannot be empty".into()) } else { Ok(text.into()) }
+}
+
+fn block(text: &String) -> Result<IpNet, String> {
+    IpNet::from_str(text)
+        .or_else(|_| std::net::IpAddr::from_str(text).map(IpNet::from))
+        .map_err(|_| format!("{text:?} is no address block, like 10.0.0.0/8 or 2001:db8::/32"))
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let good = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
+    good.then(|| text.to_ascii_lowercase()).ok_or_else(|| format!("{text:?} is no domain name"))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let bare = text.trim_end_matches('/');
+    let parsed = bare.parse::<http::Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none()
+    });
+    parsed.map(|_| bare.to_owned()).ok_or_else(|| format!("{text:?} is no http:// or https:// URL"))
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("{other:?} is neither \"text\" nor \"json\"")),
+    }
+}
+
+const fn log_word(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    }
+}
+
+fn quoted(value: &impl ToString) -> String {
+    format!("{:?}", value.to_string())
+}

@@ -1,0 +1,178 @@
+//! Sockets that listen, and how many descriptors the process may have.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 65_535;
+
+/// Sockets that listen already: their ports are known, and connections may wait, but nobody accepts yet.
+#[derive(Debug)]
+pub struct Bound(Vec<(TcpListener, SocketAddr)>);
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// No address was given.
+    #[error("no address to listen on was given")]
+    Nowhere,
+    /// The operating system refuses.
+    #[error("cannot listen on {addr}: {why}")]
+    Refused {
+        /// Where.
+        addr: SocketAddr,
+        /// What the system says, and what to do about it where we know.
+        why: String,
+    },
+}
+
+impl Bound {
+    /// Listens on every address. `[::]` takes IPv4 as well unless an IPv4 address with the same port is in the list; any
+    /// other IPv6 address takes only its own. Must be called on a runtime.
+    ///
+    /// # Errors
+    /// The list is empty, or one address cannot be had; then none is.
+    pub fn open(addrs: &[SocketAddr]) -> Result<Self, BindError> {
+        if addrs.is_empty() {
+            return Err(BindError::Nowhere);
+        }
+        let open = |addr: &SocketAddr| {
+            let only_v6 = !addr.ip().is_unspecified() || has_v4_twin(addrs, addr.port());
+            let listener = listen(*addr, if only_v6 { Stack::OnlyOwn } else { Stack::Dual })
+                .map_err(|error| BindError::Refused { addr: *addr, why: advice(&error) })?;
+            let at = listener.local_addr().unwrap_or(*addr);
+            Ok((listener, at))
+        };
+        Ok(Self(addrs.iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// Where it listens, with the ports the system chose for port 0.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|(_, addr)| *addr).collect()
+    }
+
+    pub(super) fn into_listeners(self) -> impl Iterator<Item = TcpListener> {
+        self.0.into_iter().map(|(listener, _)| listener)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stack {
+    OnlyOwn,
+    Dual,
+}
+
+fn has_v4_twin(addrs: &[SocketAddr], port: u16) -> bool {
+    addrs.iter().any(|other| other.is_ipv4() && other.port() == port && port != 0)
+}
+
+fn listen(addr: SocketAddr, stack: Stack) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(stack == Stack::OnlyOwn)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it or choose another port".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "it is not allowed to; ports below 1024 need CAP_NET_BIND_SERVICE (the systemd unit gives it)"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Raises the number of descriptors the process may have to what the system lets it, and says how many that is.
+///
+/// # Errors
+/// The system does not say, or refuses.
+pub fn raise_descriptors() -> io::Result<u64> {
+    let mut limit = descriptor_limit()?;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: the call reads the structure it is given, which lives through it.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
+/// Descriptors the process may have now.
+///
+/// # Errors
+/// The system does not say.
+pub fn descriptors_max() -> io::Result<u64> {
+    descriptor_limit().map(|limit| limit.rlim_cur)
+}
+
+fn descriptor_limit() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call fills the structure it is given, which lives through it.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().expect("a test's address")
+    }
+
+    #[tokio::test]
+    async fn the_unspecified_ipv6_address_takes_ipv4_too() {
+        let bound = Bound::open(&[addr("[::]:0")]).expect("a free port");
+        let port = bound.addrs()[0].port();
+        for host in ["127.0.0.1", "::1"] {
+            TcpStream::connect((host, port)).await.expect("both families come in");
+        }
+    }
+
+    #[tokio::test]
+    async fn ipv4_and_ipv6_on_one_port_do_not_fight() {
+        let first = Bound::open(&[addr("127.0.0.1:0")]).expect("a free port");
+        let port = first.addrs()[0].port();
+        drop(first);
+        let both =
+            [SocketAddr::new(addr("0.0.0.0:0").ip(), port), SocketAddr::new(addr("[::]:0").ip(), port)];
+        Bound::open(&both).expect("each takes its own family");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_cannot_be_had_is_named() {
+        let taken = Bound::open(&[addr("127.0.0.1:0")]).expect("a free port").addrs()[0];
+        let holder = Bound::open(&[taken]).expect("free again");
+        let wrong = Bound::open(&[taken]).expect_err("it is taken").to_string();
+        assert!(wrong.contains(&taken.to_string()) && wrong.contains("another program"), "{wrong}");
+        drop(holder);
+        let wrong = Bound::open(&[addr("203.0.113.1:0")]).expect_err("not ours").to_string();
+        assert!(wrong.contains("no such address"), "{wrong}");
+        assert!(matches!(Bound::open(&[]), Err(BindError::Nowhere)));
+    }
+
+    #[test]
+    fn descriptors_are_raised_to_the_hard_limit() {
+        let raised = raise_descriptors().expect("allowed");
+        assert_eq!(descriptors_max().expect("told"), raised);
+        assert_eq!(raised, descriptor_limit().expect("told").rlim_max);
+    }
+}

@@ -1,0 +1,258 @@
+//! One connection from accept to end: the listed steps, each with its deadline.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonical, proxy_header};
+use tribune_core::ingest::head::{self, Head, Start};
+use tribune_core::reason::Shed;
+
+use super::Shared;
+use super::requests::{InFlight, Near, answer, seen};
+use super::source::{SourceRequest, TakeSource};
+use super::stream::{Guarded, Stream};
+use crate::ops::logs::Repeats;
+
+/// RFC 9113, section 3.4.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Bytes read at a time before it is known what they are.
+const FIRST_BYTES: usize = 1_024;
+
+static SHED: Repeats = Repeats::new();
+
+/// Why a connection ended before its first request.
+enum Early {
+    /// Counted by its reason.
+    Shed(Shed),
+    /// The other side left, or we are shutting down: nothing to count.
+    Gone,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+    tokio::select! {
+        ended = serve(shared, socket, peer) => match ended {
+            Ok(()) | Err(Early::Gone) => {}
+            Err(Early::Shed(why)) => shed(shared, why),
+        },
+        () = shared.shutdown.at_once() => {}
+    }
+}
+
+fn shed(shared: &Shared, why: Shed) {
+    shared.spec.metrics.ledger.shed(why);
+    if let Some(repeated) = SHED.pass(shared.spec.world.now()) {
+        tracing::info!(listener = shared.spec.name, reason = why.code(), repeated, "connection_shed");
+    }
+}
+
+async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Result<(), Early> {
+    // A part is sent the moment it is cut; waiting to fill a packet would add to everybody's delay.
+    let _ = socket.set_nodelay(true);
+    let limits = &shared.spec.limits;
+    let (stream, near) = timeout(limits.handshake(), handshake(shared, socket, peer))
+        .await
+        .map_err(|_| handshake_slow(shared))??;
+    let (stream, opening) = tokio::select! {
+        opened = timeout(limits.head(), open(stream, shared.spec.take_source.as_ref())) =>
+            opened.map_err(|_| Early::Shed(Shed::HeadSlow))??,
+        () = shared.shutdown.draining() => return Err(Early::Gone),
+    };
+    match opening {
+        Opening::Http1 => http1(shared, stream, near).await,
+        Opening::Http2 => http2(shared, stream, near).await,
+        Opening::Source(take, head) => {
+            take(SourceRequest::new(head.clone(), stream, source_seen(shared, near, &head))).await;
+        }
+    }
+    Ok(())
+}
+
+fn handshake_slow(shared: &Shared) -> Early {
+    shared.counts.handshakes_failed.inc_by(u64::from(shared.spec.tls.is_some()));
+    Early::Shed(Shed::HandshakeSlow)
+}
+
+/// PROXY header, then TLS, as far as this listener has them.
+async fn handshake(shared: &Shared, socket: TcpStream, peer: SocketAddr) -> Result<(Stream, Near), Early> {
+    let sent = shared.counts.sent_bytes.clone();
+    let mut io = Guarded::new(socket, sent, shared.spec.limits.stall());
+    let mut addr = canonical(peer.ip());
+    if shared.spec.trusted.holds(addr) {
+        addr = proxied(&mut io).await?.map_or(addr, |source| source.ip());
+    }
+    let Some(certificates) = &shared.spec.tls else {
+        return Ok((Stream::plain(io), Near { addr, scheme: Scheme::Http }));
+    };
+    match TlsAcceptor::from(certificates.config()).accept(io).await {
+        Ok(tls) => {
+            shared.counts.handshakes_done.inc();
+            Ok((Stream::tls(tls), Near { addr, scheme: Scheme::Https }))
+        }
+        Err(error) => {
+            shared.counts.handshakes_failed.inc();
+            tracing::debug!(listener = shared.spec.name, %error, "handshake_failed");
+            Err(Early::Shed(Shed::HandshakeFailed))
+        }
+    }
+}
+
+/// Whom the PROXY header names, if there is one. Asked only when the peer is a trusted proxy: from anybody else the header is
+/// no request we can read, and ends as that.
+async fn proxied(io: &mut Guarded) -> Result<Option<SocketAddr>, Early> {
+    let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
+    loop {
+        if io.read_buf(&mut bytes).await.map_err(|_| Early::Gone)? == 0 {
+            return Err(Early::Gone);
+        }
+        match proxy_header(&bytes) {
+            Ok(ProxyHeader::Needs { .. }) => {}
+            Ok(ProxyHeader::None) => {
+                io.first = bytes.freeze();
+                return Ok(None);
+            }
+            Ok(ProxyHeader::Whole { bytes: whole, source }) => {
+                io.first = bytes.split_off(whole).freeze();
+                return Ok(source);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "proxy_header_refused");
+                return Err(Early::Shed(Shed::ProxyRefused));
+            }
+        }
+    }
+}
+
+enum Opening {
+    Http1,
+    Http2,
+    Source(TakeSource, Head),
+}
+
+/// Reads just enough to know who takes the connection, and gives the bytes back to them.
+async fn open(mut stream: Stream, sources: Option<&TakeSource>) -> Result<(Stream, Opening), Early> {
+    let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
+    loop {
+        if stream.read_buf(&mut bytes).await.map_err(|_| Early::Gone)? == 0 {
+            return Err(Early::Gone);
+        }
+        let shared = bytes.len().min(HTTP2_PREFACE.len());
+        if bytes[..shared] == HTTP2_PREFACE[..shared] {
+            if shared == HTTP2_PREFACE.len() {
+                return Ok((given_back(stream, bytes.freeze()), Opening::Http2));
+            }
+            continue;
+        }
+        if bytes.starts_with(&PROXY_SIGNATURE) {
+            return Err(Early::Shed(Shed::ProxyRefused));
+        }
+        let Some(take) = sources else {
+            return Ok((given_back(stream, bytes.freeze()), Opening::Http1));
+        };
+        match head::start(&bytes) {
+            Ok(Start::Needs) => {}
+            Ok(Start::Ordinary) => return Ok((given_back(stream, bytes.freeze()), Opening::Http1)),
+            Ok(Start::Source(head)) => {
+                let sound = bytes.split_off(head.bytes).freeze();
+                return Ok((given_back(stream, sound), Opening::Source(take.clone(), head)));
+            }
+            Err(error) => return Err(malformed(stream, error).await),
+        }
+    }
+}
+
+fn given_back(mut stream: Stream, first: Bytes) -> Stream {
+    stream.first = first;
+    stream
+}
+
+async fn malformed(mut stream: Stream, error: head::HeadError) -> Early {
+    let says = format!("This source's request cannot be read: {error}.\n");
+    let answer = format!(
+        "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{says}",
+        says.len()
+    );
+    // They are told if they still listen; if not, the connection ends all the same.
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+    Early::Shed(Shed::HeadMalformed)
+}
+
+fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, super::Reached) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &head.headers {
+        if let (Ok(name), Ok(value)) =
+            (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_bytes(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    seen(near, &shared.spec.trusted, (&headers, None))
+}
+
+async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
+    let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head())
+        .max_headers(limits.head_lines_max)
+        .max_buf_size(limits.head_bytes_max as usize);
+    let service = {
+        let (shared, flying) = (shared.clone(), flying.clone());
+        service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
+    };
+    drive(shared, builder.serve_connection(TokioIo::new(stream), service), &flying).await;
+}
+
+async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
+    let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.head_bytes_max)
+        .max_pending_accept_reset_streams(limits.resets_max)
+        .max_send_buf_size(limits.stream_bytes_max)
+        .keep_alive_interval(limits.ping())
+        .keep_alive_timeout(limits.ping());
+    let service = {
+        let (shared, flying) = (shared.clone(), flying.clone());
+        service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
+    };
+    drive(shared, builder.serve_connection(TokioIo::new(stream), service), &flying).await;
+}
+
+/// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long.
+async fn drive<C>(shared: &Shared, connection: C, flying: &InFlight)
+where
+    C: GracefulConnection,
+    C::Error: std::fmt::Display,
+{
+    let mut connection = pin!(connection);
+    let asked = tokio::select! {
+        ended = connection.as_mut() => return tell(shared, ended),
+        () = shared.shutdown.draining() => "shutdown",
+        () = flying.idle_for(shared.spec.limits.idle()) => "idle",
+    };
+    tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
+    connection.as_mut().graceful_shutdown();
+    tell(shared, connection.await);
+}
+
+fn tell<E: std::fmt::Display>(shared: &Shared, ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
+    }
+}

@@ -1,0 +1,181 @@
+//! The node's listeners: sockets in, HTTP/1.1 and HTTP/2 (and sources in Icecast's manner) out, everything bounded.
+//!
+//! A connection goes through the same listed steps, each with its own deadline and its own reason to end:
+//! accept → PROXY header (from trusted proxies only) → TLS → the first bytes (HTTP/1, HTTP/2 or a source) → requests.
+//! What fails before the first request is *shed*: it costs one counter and, at most, one line a second.
+
+/// Certificates that are fetched and renewed by themselves.
+pub mod acme;
+mod bind;
+mod connection;
+/// What one listener takes at most.
+pub mod limits;
+/// Port 80: leads to 443, and answers the certificate authority.
+pub mod redirect;
+mod requests;
+/// Live sources as Icecast clients send them.
+pub mod source;
+mod stream;
+/// The certificate and its key.
+pub mod tls;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use tribune_core::door::address::canonical;
+use tribune_core::reason::Shed;
+
+pub use bind::{BindError, Bound, descriptors_max, raise_descriptors};
+pub use limits::Limits;
+pub use requests::{ClientAddr, Reached};
+pub use source::{SourceRequest, TakeSource};
+pub use stream::Stream;
+
+use crate::ops::logs::Repeats;
+use crate::ops::metrics::{ListenerMetrics, Metrics};
+use crate::shutdown::Shutdown;
+use crate::world::World;
+
+/// How long accepting rests when the system has no descriptor or memory left for another connection.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// Sent, without waiting, to whoever comes to a full listener in the clear.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: text/plain\r\n\
+    Connection: close\r\nContent-Length: 53\r\n\r\nWe are full here. Please come back in a few seconds.\n";
+
+static ACCEPT_FAILED: Repeats = Repeats::new();
+static CONNECTIONS_FULL: Repeats = Repeats::new();
+
+/// Networks whose word about visitors is believed.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted(Arc<[IpNet]>);
+
+impl Trusted {
+    /// These networks, and no other.
+    pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
+        Self(networks.into_iter().collect())
+    }
+
+    /// Whether `addr` is in one of them.
+    pub fn holds(&self, addr: IpAddr) -> bool {
+        let addr = canonical(addr);
+        self.0.iter().any(|network| network.contains(&addr))
+    }
+}
+
+/// One listener: what it is called, whom it believes, what it takes at most, who takes its sources.
+#[derive(Clone)]
+pub struct ListenerSpec {
+    /// `public`, `stage`, `ops`: the label in metrics and logs.
+    pub name: &'static str,
+    /// With certificates it speaks TLS only.
+    pub tls: Option<Arc<tls::Certificates>>,
+    /// Proxies that are believed.
+    pub trusted: Trusted,
+    /// What it takes at most.
+    pub limits: Limits,
+    /// Who takes sources that come in Icecast's manner; `None`: they are ordinary requests.
+    pub take_source: Option<TakeSource>,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub world: World,
+}
+
+/// What the connections of one listener share.
+struct Shared {
+    spec: ListenerSpec,
+    app: Router,
+    counts: ListenerMetrics,
+    shutdown: Shutdown,
+}
+
+/// Serves `app` on every socket of `bound`, on the runtime this is called from. The task ends when the shutdown has begun and
+/// every connection has ended, or when nobody waits any longer.
+pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) -> JoinHandle<()> {
+    let counts = spec.metrics.listener(spec.name);
+    counts.connections_max.set(i64::from(spec.limits.connections_max));
+    let room = Arc::new(Semaphore::new(spec.limits.connections_max as usize));
+    let app = requests::counted(app, counts.clone());
+    let shared = Arc::new(Shared { spec, app, counts, shutdown });
+    tokio::spawn(async move {
+        let connections = TaskTracker::new();
+        for listener in bound.into_listeners() {
+            connections.spawn(accept(shared.clone(), listener, room.clone(), connections.clone()));
+        }
+        connections.close();
+        connections.wait().await;
+    })
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>, connections: TaskTracker) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.shutdown.draining() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => begin(&shared, (socket, peer), &room, &connections),
+            Err(error) => rest(&shared, &error).await,
+        }
+    }
+}
+
+/// A failed accept is either the visitor's (they were gone before we looked) or ours (no descriptors, no memory).
+async fn rest(shared: &Shared, error: &std::io::Error) {
+    let theirs = matches!(
+        error.kind(),
+        std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::Interrupted
+    );
+    if theirs {
+        return;
+    }
+    if let Some(repeated) = ACCEPT_FAILED.pass(shared.spec.world.now()) {
+        tracing::warn!(listener = shared.spec.name, %error, repeated, "accept_failed");
+    }
+    tokio::time::sleep(ACCEPT_REST).await;
+}
+
+fn begin(
+    shared: &Arc<Shared>,
+    (socket, peer): (TcpStream, SocketAddr),
+    room: &Arc<Semaphore>,
+    connections: &TaskTracker,
+) {
+    shared.counts.accepted.inc();
+    let Ok(permit) = room.clone().try_acquire_owned() else {
+        return refuse(shared, &socket);
+    };
+    let shared = shared.clone();
+    connections.spawn(async move {
+        shared.counts.open.inc();
+        connection::run(&shared, socket, peer).await;
+        shared.counts.open.dec();
+        drop(permit);
+    });
+}
+
+/// Being refused costs less than asking did: no task, no buffer, no wait.
+fn refuse(shared: &Shared, socket: &TcpStream) {
+    shared.counts.refused.inc();
+    shared.spec.metrics.ledger.shed(Shed::ConnectionsFull);
+    if shared.spec.tls.is_none() {
+        // A socket that cannot take these few bytes at once belongs to somebody who does not read.
+        let _ = socket.try_write(FULL);
+    }
+    if let Some(repeated) = CONNECTIONS_FULL.pass(shared.spec.world.now()) {
+        let connections_max = shared.spec.limits.connections_max;
+        tracing::warn!(listener = shared.spec.name, connections_max, repeated, "connections_full");
+    }
+}
+
+#[cfg(test)]
+mod tests;

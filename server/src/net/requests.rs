@@ -1,0 +1,173 @@
+//! What every request is told about its visitor, and what is counted of every answer.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::middleware::{Next, from_fn};
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderMap, Request, Response};
+use http_body::Frame;
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use tribune_core::door::address::{self, Scheme};
+
+use super::{Shared, Trusted};
+use crate::ops::metrics::ListenerMetrics;
+
+/// Several lines of one forwarding header are joined up to this many; more are not looked at.
+const LINES_MAX: usize = 16;
+
+/// The visitor's own address, as a request extension: the peer's, or what trusted proxies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddr(pub IpAddr);
+
+/// How the visitor reached us, as a request extension: for links and secure cookies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// By TLS or in the clear, as the visitor sees it.
+    pub scheme: Scheme,
+    /// The host (and port) they asked for; `None` when they named none, or none that may stand in a link.
+    pub host: Option<String>,
+}
+
+impl Reached {
+    /// An absolute address of `path` (which begins with `/`), or the path alone when no host is known.
+    pub fn link(&self, path: &str) -> String {
+        match &self.host {
+            Some(host) => format!("{}://{host}{path}", self.scheme.as_str()),
+            None => path.to_owned(),
+        }
+    }
+}
+
+/// What is known of a connection before its first request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Near {
+    /// The peer, or whom a trusted proxy's PROXY header names.
+    pub(super) addr: IpAddr,
+    /// How the connection to us was made.
+    pub(super) scheme: Scheme,
+}
+
+/// Who asks, and how they reached us.
+pub(super) fn seen(near: Near, trusted: &Trusted, head: (&HeaderMap, Option<&str>)) -> (ClientAddr, Reached) {
+    let (headers, authority) = head;
+    let joined = |name: &str| {
+        let lines: Vec<_> =
+            headers.get_all(name).iter().take(LINES_MAX).filter_map(|line| line.to_str().ok()).collect();
+        (!lines.is_empty()).then(|| lines.join(","))
+    };
+    let (forwarded, x_for) = (joined("forwarded"), joined("x-forwarded-for"));
+    let (x_proto, x_host) = (joined("x-forwarded-proto"), joined("x-forwarded-host"));
+    let told = address::Headers {
+        forwarded: forwarded.as_deref(),
+        x_forwarded_for: x_for.as_deref(),
+        x_forwarded_proto: x_proto.as_deref(),
+        x_forwarded_host: x_host.as_deref(),
+    };
+    let seen = address::visitor(near.addr, &told, |addr| trusted.holds(addr));
+    let asked = authority.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
+    let host = seen.host.or_else(|| asked.and_then(address::host_of));
+    (ClientAddr(seen.addr), Reached { scheme: seen.scheme.unwrap_or(near.scheme), host })
+}
+
+/// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a stranger likes.
+pub(super) fn counted(app: Router, counts: ListenerMetrics) -> Router {
+    app.layer(from_fn(move |request: axum::extract::Request, next: Next| {
+        let counts = counts.clone();
+        async move {
+            let route = request.extensions().get::<MatchedPath>().cloned();
+            let answer = next.run(request).await;
+            counts.answered(route.as_ref().map_or("none", MatchedPath::as_str), answer.status().as_u16());
+            answer
+        }
+    }))
+}
+
+/// How many requests of one connection are in flight.
+#[derive(Clone, Debug)]
+pub(super) struct InFlight(Arc<watch::Sender<u32>>);
+
+/// One request in flight, until its answer's body is dropped.
+#[derive(Debug)]
+struct Flying(InFlight);
+
+impl InFlight {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    fn fly(&self) -> Flying {
+        self.0.send_modify(|flying| *flying += 1);
+        Flying(self.clone())
+    }
+
+    /// Ready when nothing has been in flight for `idle`.
+    pub(super) async fn idle_for(&self, idle: Duration) {
+        let mut flying = self.0.subscribe();
+        loop {
+            // The sender lives in `self`, so neither wait can fail.
+            let _ = flying.wait_for(|flying| *flying == 0).await;
+            if tokio::time::timeout(idle, flying.wait_for(|flying| *flying > 0)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Flying {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|flying| *flying -= 1);
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    near: Near,
+    flying: InFlight,
+    mut request: Request<Incoming>,
+) -> Result<Response<Tracked>, Infallible> {
+    let flying = flying.fly();
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
+    request.extensions_mut().insert(client);
+    request.extensions_mut().insert(reached);
+    let answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
+    Ok(answer.map(|body| Tracked { body, _flying: flying }))
+}
+
+/// An answer's body that knows when it is over.
+pub(super) struct Tracked {
+    body: Body,
+    _flying: Flying,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,133 @@
+//! What is written to the log, and how: text for a person at a terminal, JSON lines for everything else, on standard error.
+//!
+//! An event's name is constant and is its message; what varies is in fields. No address, name or ticket above DEBUG. What may
+//! happen a thousand times a second passes through [`Repeats`] and becomes one line a second with a count.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tribune_core::time::Time;
+
+/// One line of this kind a second.
+const LINE_NS: u64 = 1_000_000_000;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text at a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// Text for a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LogsError {
+    /// The level cannot be read.
+    #[error("log level {level:?}: {why}; write for example info, or info,tribune_server::net=debug")]
+    Level {
+        /// What was given.
+        level: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It has begun already.
+    #[error("logging has been set up already in this process")]
+    Twice,
+}
+
+/// Begins logging to standard error. `level` is a level, or a list of `module=level`.
+///
+/// # Errors
+/// The level cannot be read, or logging was set up before.
+pub fn begin(level: &str, format: Format) -> Result<(), LogsError> {
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|wrong| LogsError::Level { level: level.to_owned(), why: wrong.to_string() })?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let json = match format {
+        Format::Auto => !std::io::stderr().is_terminal(),
+        Format::Text => false,
+        Format::Json => true,
+    };
+    let begun = match json {
+        true => registry.with(lines.json().flatten_event(true)).try_init(),
+        false => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init(),
+    };
+    begun.map_err(|_| LogsError::Twice)
+}
+
+/// Lets one event of a kind through a second and counts the others.
+///
+/// ```
+/// # use tribune_server::ops::logs::Repeats;
+/// # use tribune_core::time::Time;
+/// static ACCEPT_FAILED: Repeats = Repeats::new();
+/// if let Some(repeated) = ACCEPT_FAILED.pass(Time::from_millis(5)) {
+///     tracing::warn!(repeated, "accept_failed");
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Repeats {
+    next_ns: AtomicU64,
+    held: AtomicU64,
+}
+
+impl Repeats {
+    /// Lets the first one through.
+    pub const fn new() -> Self {
+        Self { next_ns: AtomicU64::new(0), held: AtomicU64::new(0) }
+    }
+
+    /// `Some(how many were held back since the last line)` when a line may be written now.
+    pub fn pass(&self, now: Time) -> Option<u64> {
+        let next = self.next_ns.load(Ordering::Relaxed);
+        let due = now.nanos() >= next;
+        let mine = due
+            && self
+                .next_ns
+                .compare_exchange(next, now.nanos() + LINE_NS, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if mine {
+            return Some(self.held.swap(0, Ordering::Relaxed));
+        }
+        self.held.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_second_with_a_count() {
+        let repeats = Repeats::new();
+        for (ms, passes) in
+            [(0, Some(0)), (1, None), (999, None), (1_000, Some(2)), (1_500, None), (9_000, Some(1))]
+        {
+            assert_eq!(repeats.pass(Time::from_millis(ms)), passes, "at {ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_level_that_cannot_be_read_is_named() {
+        let wrong = begin("tribune=loud", Format::Text).expect_err("loud is no level");
+        assert!(wrong.to_string().contains("tribune=loud"), "{wrong}");
+    }
+}

@@ -1,0 +1,52 @@
+//! How the node is seen by those who run it: health, metrics, logs. Nothing here decides anything.
+
+/// Named conditions for `/readyz`.
+pub mod health;
+mod ledger;
+/// What is written to the log, and how.
+pub mod logs;
+/// Every metric there is, in one place.
+pub mod metrics;
+mod observed;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+pub use health::Checks;
+pub use ledger::{Ledger, Seat};
+pub use metrics::Metrics;
+
+/// Prometheus asks for it by this type; the text ends with `# EOF`.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the ops listener serves: `/healthz`, `/readyz`, `/metrics`.
+pub fn router(metrics: Arc<Metrics>, checks: Checks) -> Router {
+    Router::new()
+        .route("/healthz", get(async || uncached(StatusCode::OK, "text/plain", "alive\n".to_owned())))
+        .route("/readyz", get(ready).with_state(checks))
+        .route("/metrics", get(scrape).with_state(metrics))
+}
+
+async fn ready(State(checks): State<Checks>) -> Response {
+    let report = checks.report();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::to_string(&report).expect("names and sentences are JSON");
+    uncached(status, "application/json", body)
+}
+
+async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
+    uncached(StatusCode::OK, OPENMETRICS, metrics.text())
+}
+
+fn uncached(status: StatusCode, kind: &'static str, body: String) -> Response {
+    (status, [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests;

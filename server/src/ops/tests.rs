@@ -1,0 +1,168 @@
+//! The scrape holds what the wire promises, and the dashboard shows nothing that is not in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use tribune_core::books::Column;
+use tribune_core::reason::{Departure, Refusal, Shed};
+
+use super::*;
+use crate::shutdown;
+
+const DASHBOARD: &str = include_str!("../../../docs/grafana/tribune.json");
+
+fn metrics() -> Arc<Metrics> {
+    Metrics::new(&std::env::temp_dir())
+}
+
+/// As on a node with a listener and a room: a family without a member is in no scrape.
+fn busy_metrics() -> Arc<Metrics> {
+    let metrics = metrics();
+    metrics.listener("public").answered("/{room}", 200);
+    metrics.room("evening").lateness_seconds.observe(0.001);
+    metrics.output("evening", "opus").listeners.inc();
+    metrics
+}
+
+/// The sum of all lines of a metric, labels or not.
+fn total(text: &str, name: &str) -> u64 {
+    text.lines()
+        .filter(|line| line.split(['{', ' ']).next() == Some(name))
+        .map(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a count"))
+        .sum()
+}
+
+#[test]
+fn the_books_balance_in_every_scrape() {
+    let metrics = metrics();
+    let ledger = &metrics.ledger;
+    let mut seats = Vec::new();
+    for step in 0..40_u32 {
+        match step % 5 {
+            0 | 1 => seats.push(ledger.arrive_seated()),
+            2 => ledger.arrive_refused(Refusal::FullForNow),
+            3 => ledger.entry(|books| books.arrive(Column::Waiting)),
+            _ => seats.pop().expect("two came").leave(Departure::RoomEnded),
+        }
+        ledger.shed(Shed::HeadSlow);
+        let text = metrics.text();
+        let columns = ["tribune_waiting", "tribune_seated", "tribune_refused_total", "tribune_left_total"];
+        let sum: u64 = columns.iter().map(|name| total(&text, name)).sum();
+        assert_eq!(total(&text, "tribune_arrived_total"), sum, "at step {step}");
+    }
+    drop(seats);
+    let text = metrics.text();
+    assert_eq!(total(&text, "tribune_seated"), 0);
+    assert_eq!(total(&text, "tribune_shed_total"), 40);
+    assert!(text.contains("tribune_left_total{reason=\"hung_up\"} 8"), "{text}");
+}
+
+/// Every name a scrape may hold, from its `# TYPE` lines.
+fn names(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in text.lines() {
+        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else {
+            continue;
+        };
+        let suffixes: &[&str] = match kind {
+            "counter" => &["_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            _ => &[""],
+        };
+        names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+    }
+    names
+}
+
+#[test]
+fn every_metric_has_one_name_with_help() {
+    let text = busy_metrics().text();
+    assert!(text.ends_with("# EOF\n"));
+    let mut told = BTreeMap::<&str, u32>::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+        let (name, help) = line.split_once(' ').expect("a sentence");
+        assert!(help.len() > 10, "{name}: {help}");
+        *told.entry(name).or_default() += 1;
+    }
+    assert!(told.values().all(|times| *times == 1), "{told:?}");
+    assert!(told.len() > 25);
+}
+
+#[test]
+fn the_dashboard_shows_only_metrics_that_exist_and_forgets_none() {
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut queries = Vec::new();
+    collect_queries(&dashboard, &mut queries);
+    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+    let shown: BTreeSet<_> = queries
+        .iter()
+        .flat_map(|query| query.split(word))
+        .filter(|word| word.starts_with("tribune_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect();
+    let known = names(&busy_metrics().text());
+    let unknown: Vec<_> = shown.difference(&known).collect();
+    assert!(unknown.is_empty(), "the dashboard asks for {unknown:?}, which no scrape holds");
+    let missing: Vec<_> = known
+        .difference(&shown)
+        .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+        .collect();
+    assert!(missing.is_empty(), "the dashboard does not show {missing:?}");
+}
+
+#[test]
+fn a_room_that_is_over_is_in_no_scrape() {
+    let metrics = busy_metrics();
+    assert!(metrics.text().contains("room=\"evening\""));
+    metrics.forget_room("evening", &["opus"]);
+    assert!(!metrics.text().contains("room=\"evening\""));
+}
+
+fn collect_queries<'a>(value: &'a serde_json::Value, into: &mut Vec<&'a str>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            into.extend(fields.get("expr").and_then(serde_json::Value::as_str));
+            fields.values().for_each(|field| collect_queries(field, into));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_queries(item, into)),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+async fn get(router: &Router, path: &str) -> (StatusCode, String) {
+    let request = http::Request::get(path).body(Body::empty()).expect("a request");
+    let answer = router.clone().oneshot(request).await.expect("infallible");
+    let status = answer.status();
+    let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
+    (status, String::from_utf8(bytes.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn ready_names_what_is_not() {
+    let (trigger, shutdown) = shutdown::pair();
+    let checks = Checks::new(shutdown);
+    let full = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = full.clone();
+    checks.add("disk", move || match seen.load(std::sync::atomic::Ordering::Relaxed) {
+        true => Err("The disk is full.".to_owned()),
+        false => Ok(()),
+    });
+    let router = router(metrics(), checks);
+    assert_eq!(get(&router, "/healthz").await, (StatusCode::OK, "alive\n".to_owned()));
+    assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
+    full.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (status, body) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains(r#"{"name":"disk","ok":false,"says":"The disk is full."}"#), "{body}");
+    full.store(false, std::sync::atomic::Ordering::Relaxed);
+    trigger.drain();
+    let (status, body) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("The node is shutting down."), "{body}");
+    assert!(get(&router, "/metrics").await.1.contains("tribune_arrived_total 0"));
+}

@@ -1,0 +1,195 @@
+//! What everybody but its task holds of a room: a bounded queue to it, and what it last said.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+use tribune_core::reason::Refusal;
+use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role};
+
+use crate::program::Program;
+use crate::store::{RoomKeys, Webhook};
+
+/// Messages that may wait for a room's task.
+pub(super) const MESSAGES_MAX: usize = 64;
+/// Statuses that can still be had by number.
+pub(super) const STATUSES_KEPT: usize = 128;
+
+/// A room, for everybody but its task.
+pub struct Handle {
+    pub(super) name: Name,
+    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) view: watch::Receiver<Arc<View>>,
+    pub(super) keys: ArcSwap<RoomKeys>,
+    pub(super) webhooks: Arc<ArcSwap<Vec<Webhook>>>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// What the room's task last said; never changes.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// All that is known of the room.
+    pub facts: Facts,
+    /// The status as it is served.
+    pub status: StatusBytes,
+    /// Earlier ones, oldest first, at most 128.
+    pub earlier: Arc<[StatusBytes]>,
+    /// The program, while it runs.
+    pub program: Option<Program>,
+}
+
+/// One status.
+#[derive(Clone, Debug)]
+pub struct StatusBytes {
+    /// Its number.
+    pub seq: u64,
+    /// The JSON.
+    pub bytes: Bytes,
+}
+
+/// Counts that outlive a program.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Replays begun.
+    pub replays: AtomicU64,
+    /// Connections refused because every seat was taken.
+    pub turned_away: AtomicU64,
+}
+
+/// To a room's task.
+pub(super) enum Message {
+    Command { by: Caller, command: Command, answer: oneshot::Sender<Result<Answer, Refused>> },
+    Demand { answer: oneshot::Sender<Option<Program>> },
+    RecordingDeleted,
+    Stop { answer: oneshot::Sender<bool>, why: Stop },
+}
+
+/// Why a room's task stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The room is removed; not while it is live or closing.
+    Removed,
+    /// The node shuts down.
+    Restart,
+}
+
+impl Handle {
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What the room last said.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// A receiver that wakes whenever the room says something new.
+    pub fn watch(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// The status of this number, while it is kept.
+    pub fn status_at(&self, seq: u64) -> Option<Bytes> {
+        let view = self.view();
+        let found = view.earlier.iter().chain([&view.status]).find(|status| status.seq == seq);
+        found.map(|status| status.bytes.clone())
+    }
+
+    /// Asks the room for something; the answer comes when it has happened and is kept.
+    ///
+    /// # Errors
+    /// Why the room refused.
+    pub async fn command(&self, by: Caller, command: Command) -> Result<Answer, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.messages.send(Message::Command { by, command, answer }).await;
+        sent.map_err(|_| GONE)?;
+        answered.await.map_err(|_| GONE)?
+    }
+
+    /// Waits until an ended room's replay can be fetched, or is known not to be.
+    pub async fn settled(&self) -> Replay {
+        let mut view = self.watch();
+        match view.wait_for(|view| view.facts.replay != Replay::NotYet).await {
+            Ok(view) => view.facts.replay,
+            Err(_) => self.view().facts.replay,
+        }
+    }
+
+    /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room is over, or when
+    /// too many rooms play the hold sound.
+    pub async fn demand(&self) -> Option<Program> {
+        if let Some(program) = &self.view().program {
+            return Some(program.clone());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(Message::Demand { answer }).await.ok()?;
+        answered.await.ok().flatten()
+    }
+
+    /// The recording is gone for good.
+    pub async fn recording_deleted(&self) {
+        // A task that is gone needs no telling: its room is removed or the node shuts down.
+        let _ = self.messages.send(Message::RecordingDeleted).await;
+    }
+
+    /// The role of a key of this room. Every hash is compared, so that the time tells nothing.
+    pub fn role_of(&self, key: &Key) -> Option<Role> {
+        let keys = self.keys.load();
+        let matching = keys.0.iter().map(|(role, hash)| (*role, hash.matches(key)));
+        matching.fold(None, |found, (role, matches)| if matches { Some(role) } else { found })
+    }
+
+    /// Replaces the keys of the roles given; those of others stay.
+    pub fn set_keys(&self, fresh: &RoomKeys) {
+        self.keys.rcu(|keys| {
+            let stay = keys.0.iter().filter(|(role, _)| fresh.0.iter().all(|(new, _)| new != role));
+            RoomKeys(stay.chain(&fresh.0).copied().collect())
+        });
+    }
+
+    /// Who is told of events.
+    pub fn webhooks(&self) -> Arc<Vec<Webhook>> {
+        self.webhooks.load_full()
+    }
+
+    /// Changes who is told of events.
+    pub fn set_webhooks(&self, change: impl Fn(&mut Vec<Webhook>)) {
+        self.webhooks.rcu(|webhooks| {
+            let mut webhooks = Vec::clone(webhooks);
+            change(&mut webhooks);
+            webhooks
+        });
+    }
+
+    /// A replay was begun.
+    pub fn count_replay(&self) {
+        self.tally.replays.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection was refused because every seat was taken.
+    pub fn count_turned_away(&self) {
+        self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) async fn stop(&self) -> bool {
+        self.stop_because(Stop::Removed).await
+    }
+
+    pub(super) async fn stop_for_restart(&self) {
+        self.stop_because(Stop::Restart).await;
+    }
+
+    async fn stop_because(&self, why: Stop) -> bool {
+        let (answer, answered) = oneshot::channel();
+        match self.messages.send(Message::Stop { answer, why }).await {
+            Ok(()) => answered.await.unwrap_or(true),
+            Err(_) => true,
+        }
+    }
+}
+
+const GONE: Refused =
+    Refused { reason: Refusal::GoingDown, detail: "the room is being removed or the node stops" };

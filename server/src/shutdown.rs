@@ -1,0 +1,144 @@
+//! Ending well: stop accepting, let what is running end at a place of its own choosing, then stop waiting.
+//!
+//! The two steps are words, not flags: *draining* (a polite end has begun) and *at once* (nobody waits any longer). The first
+//! signal starts the one, a second signal or the end of the drain time the other.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How far the end has come. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// No end in sight.
+    Running,
+    /// No new connections; live answers end at their next part boundary.
+    Draining,
+    /// Whatever still runs is dropped.
+    AtOnce,
+}
+
+/// What everything that must end holds. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Receiver<Stage>);
+
+/// What starts the end. If it is dropped, the end comes at once: nobody is left to say otherwise.
+#[derive(Clone, Debug)]
+pub struct Trigger(watch::Sender<Stage>);
+
+/// A pair: who starts the end, and who awaits it.
+pub fn pair() -> (Trigger, Shutdown) {
+    let (sender, receiver) = watch::channel(Stage::Running);
+    (Trigger(sender), Shutdown(receiver))
+}
+
+impl Shutdown {
+    /// How far the end has come.
+    pub fn stage(&self) -> Stage {
+        if self.0.has_changed().is_err() { Stage::AtOnce } else { *self.0.borrow() }
+    }
+
+    /// Whether the end has begun.
+    pub fn is_draining(&self) -> bool {
+        self.stage() >= Stage::Draining
+    }
+
+    /// Ready when the end has begun: live bodies end after the part they are sending.
+    pub async fn draining(&self) {
+        self.reached(Stage::Draining).await;
+    }
+
+    /// Ready when nobody waits any longer.
+    pub async fn at_once(&self) {
+        self.reached(Stage::AtOnce).await;
+    }
+
+    async fn reached(&self, stage: Stage) {
+        // An error means that the trigger is gone, which is the end as well.
+        let _ = self.0.clone().wait_for(|now| *now >= stage).await;
+    }
+}
+
+impl Trigger {
+    /// Begins the end.
+    pub fn drain(&self) {
+        self.forward(Stage::Draining);
+    }
+
+    /// Ends the waiting.
+    pub fn at_once(&self) {
+        self.forward(Stage::AtOnce);
+    }
+
+    /// Waits for SIGTERM or SIGINT, begins the end, and ends the waiting after `drain` or at the next signal.
+    ///
+    /// # Errors
+    /// The operating system refuses to tell us about signals.
+    pub async fn follow_signals(self, drain: Duration) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!(drain_ms = millis(drain), "shutdown_begun");
+        self.drain();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = tokio::time::sleep(drain) => {}
+        }
+        self.at_once();
+        Ok(())
+    }
+
+    fn forward(&self, stage: Stage) {
+        self.0.send_if_modified(|now| {
+            let forward = stage > *now;
+            if forward {
+                *now = stage;
+            }
+            forward
+        });
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_only_moves_forward() {
+        let (trigger, shutdown) = pair();
+        assert_eq!(shutdown.stage(), Stage::Running);
+        trigger.drain();
+        shutdown.draining().await;
+        assert!(shutdown.is_draining());
+        trigger.at_once();
+        trigger.drain();
+        shutdown.at_once().await;
+        assert_eq!(shutdown.stage(), Stage::AtOnce);
+    }
+
+    #[tokio::test]
+    async fn a_lost_trigger_is_the_end() {
+        let (trigger, shutdown) = pair();
+        drop(trigger);
+        shutdown.at_once().await;
+        assert_eq!(shutdown.stage(), Stage::AtOnce);
+    }
+
+    #[tokio::test]
+    async fn the_first_signal_drains_and_time_ends_the_waiting() {
+        let (trigger, shutdown) = pair();
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20)));
+        tokio::task::yield_now().await;
+        // SAFETY: raising a signal whose disposition the runtime has replaced is what this test is about.
+        assert_eq!(unsafe { libc::raise(libc::SIGTERM) }, 0);
+        shutdown.draining().await;
+        shutdown.at_once().await;
+        following.await.expect("it ran").expect("signals work");
+    }
+}

@@ -1,0 +1,305 @@
+//! What is kept, and how it becomes rows and back.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use tribune_core::room::{Caller, Facts, KeyHash, Name, Notice, Replay, Role};
+use tribune_core::time::WallTime;
+
+use super::{Store, StoreError};
+
+/// Lines of the audit kept for one room; the oldest go.
+const AUDIT_LINES_MAX: i64 = 10_000;
+
+/// A room with all that belongs to it.
+#[derive(Debug)]
+pub struct Kept {
+    /// The room.
+    pub facts: Facts,
+    /// Its keys.
+    pub keys: RoomKeys,
+    /// The last status that was served.
+    pub status: Option<Bytes>,
+    /// Who is told of events.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// The hashes of a room's keys.
+#[derive(Clone, Debug, Default)]
+pub struct RoomKeys(pub Vec<(Role, KeyHash)>);
+
+/// Who is told of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its number.
+    pub id: i64,
+    /// Where it is posted to.
+    pub url: String,
+    /// What it is signed with.
+    pub secret: String,
+}
+
+/// Who did what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// When.
+    pub at: WallTime,
+    /// In which role.
+    pub caller: Caller,
+    /// What.
+    pub act: &'static str,
+    /// `done`, or the code of the refusal.
+    pub outcome: &'static str,
+}
+
+impl Store {
+    /// Every room, in order of name.
+    ///
+    /// # Errors
+    /// When SQLite cannot, or a row is damaged.
+    pub async fn rooms(&self) -> Result<Vec<Kept>, StoreError> {
+        self.run(|connection| {
+            let mut query = connection.prepare("SELECT * FROM room ORDER BY name")?;
+            let rows: Vec<Facts> = query
+                .query_map([], |row| Ok(read_facts(row)))?
+                .map(|row| row?)
+                .collect::<Result<_, StoreError>>()?;
+            drop(query);
+            rows.into_iter().map(|facts| read_rest(connection, facts)).collect()
+        })
+        .await
+    }
+
+    /// Keeps a new room, unless its name is taken or `rooms_max` exist.
+    ///
+    /// # Errors
+    /// `NameTaken`, `RoomsFull`, or SQLite's.
+    pub async fn create(&self, facts: Facts, keys: RoomKeys, rooms_max: u32) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let work = connection.transaction()?;
+            let name = facts.name.as_str();
+            let taken =
+                work.query_row("SELECT 1 FROM room WHERE name = ?1", [name], |_| Ok(())).optional()?;
+            if taken.is_some() {
+                return Err(StoreError::NameTaken);
+            }
+            let count: i64 = work.query_row("SELECT count(*) FROM room", [], |row| row.get(0))?;
+            if count >= i64::from(rooms_max) {
+                return Err(StoreError::RoomsFull);
+            }
+            write_facts(&work, &facts)?;
+            write_keys(&work, name, &keys)?;
+            Ok(work.commit()?)
+        })
+        .await
+    }
+
+    /// Keeps what a room has become.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn put_facts(&self, facts: Facts) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let work = connection.transaction()?;
+            write_facts(&work, &facts)?;
+            Ok(work.commit()?)
+        })
+        .await
+    }
+
+    /// Replaces the keys of the roles given.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn put_keys(&self, room: Name, keys: RoomKeys) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let work = connection.transaction()?;
+            write_keys(&work, room.as_str(), &keys)?;
+            Ok(work.commit()?)
+        })
+        .await
+    }
+
+    /// Keeps the status that is about to be served.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn put_status(&self, room: Name, document: Bytes) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let text = "INSERT INTO status VALUES (?1, ?2) ON CONFLICT (room) DO UPDATE SET document = ?2";
+            connection.prepare_cached(text)?.execute(params![room.as_str(), &document[..]])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps a webhook; its number.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn add_webhook(&self, room: Name, url: String, secret: String) -> Result<i64, StoreError> {
+        self.run(move |connection| {
+            let text = "INSERT INTO webhook (room, url, secret) VALUES (?1, ?2, ?3)";
+            connection.execute(text, params![room.as_str(), url, secret])?;
+            Ok(connection.last_insert_rowid())
+        })
+        .await
+    }
+
+    /// Forgets a webhook.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn remove_webhook(&self, room: Name, id: i64) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let text = "DELETE FROM webhook WHERE room = ?1 AND id = ?2";
+            connection.execute(text, params![room.as_str(), id])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets a room and all that belongs to it but the audit.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn remove(&self, room: Name) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection.execute("DELETE FROM room WHERE name = ?1", [room.as_str()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes down who did what.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn audit(&self, room: Name, line: Audit) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let work = connection.transaction()?;
+            work.execute(
+                "INSERT INTO audit (at, room, caller, act, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![line.at.0, room.as_str(), line.caller.word(), line.act, line.outcome],
+            )?;
+            work.execute(
+                "DELETE FROM audit WHERE room = ?1 AND id <= \
+                 (SELECT id FROM audit WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                params![room.as_str(), AUDIT_LINES_MAX],
+            )?;
+            Ok(work.commit()?)
+        })
+        .await
+    }
+
+    /// The last lines of a room's audit, newest first, as `(at, caller, act, outcome)`.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn audit_lines(&self, room: Name, most: u32) -> Result<Vec<(i64, [String; 3])>, StoreError> {
+        self.run(move |connection| {
+            let mut query = connection.prepare(
+                "SELECT at, caller, act, outcome FROM audit WHERE room = ?1 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let lines = query.query_map(params![room.as_str(), most], |row| {
+                Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?]))
+            })?;
+            Ok(lines.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn read_facts(row: &Row<'_>) -> Result<Facts, StoreError> {
+    let name: String = row.get("name")?;
+    let wall = |column| row.get::<_, Option<i64>>(column).map(|at| at.map(WallTime));
+    Ok(Facts {
+        name: Name::parse(&name).map_err(|error| StoreError::Damaged(format!("room {name:?}: {error}")))?,
+        title: row.get("title")?,
+        state: word(row, "state")?,
+        starts_at: wall("starts_at")?,
+        started_at: wall("started_at")?,
+        ended_at: wall("ended_at")?,
+        cap: row.get("cap")?,
+        notices: VecDeque::new(),
+        replay: word(row, "replay")?,
+    })
+}
+
+/// Reads an enum by the word that serde gives it.
+fn word<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, StoreError> {
+    let word: String = row.get(column)?;
+    serde_json::from_value(serde_json::Value::String(word))
+        .map_err(|error| StoreError::Damaged(format!("{column}: {error}")))
+}
+
+fn read_rest(connection: &Connection, mut facts: Facts) -> Result<Kept, StoreError> {
+    let name = facts.name.as_str().to_owned();
+    let mut query = connection.prepare("SELECT at, text FROM notice WHERE room = ?1 ORDER BY place")?;
+    let notices =
+        query.query_map([&name], |row| Ok(Notice { at: WallTime(row.get(0)?), text: row.get(1)? }))?;
+    facts.notices = notices.collect::<Result<_, _>>()?;
+    let mut query = connection.prepare("SELECT id, url, secret FROM webhook WHERE room = ?1 ORDER BY id")?;
+    let webhooks = query
+        .query_map([&name], |row| Ok(Webhook { id: row.get(0)?, url: row.get(1)?, secret: row.get(2)? }))?;
+    let webhooks = webhooks.collect::<Result<_, _>>()?;
+    let mut query = connection.prepare("SELECT role, sha256 FROM room_key WHERE room = ?1")?;
+    let keys = query.query_map([&name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let keys = keys.map(|row| read_key(&row?)).collect::<Result<_, _>>()?;
+    let status = connection
+        .query_row("SELECT document FROM status WHERE room = ?1", [&name], |row| row.get::<_, Vec<u8>>(0))
+        .optional()?
+        .map(Bytes::from);
+    Ok(Kept { facts, keys: RoomKeys(keys), status, webhooks })
+}
+
+fn read_key((role, hash): &(String, Vec<u8>)) -> Result<(Role, KeyHash), StoreError> {
+    let role = Role::from_word(role).ok_or_else(|| StoreError::Damaged(format!("role {role:?}")))?;
+    let hash = hash.as_slice().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
+    Ok((role, KeyHash(hash)))
+}
+
+fn write_facts(work: &Transaction<'_>, facts: &Facts) -> Result<(), StoreError> {
+    let name = facts.name.as_str();
+    let wall = |at: Option<WallTime>| at.map(|at| at.0);
+    work.execute(
+        "INSERT INTO room VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET \
+         title = ?2, state = ?3, starts_at = ?4, started_at = ?5, ended_at = ?6, cap = ?7, replay = ?8",
+        params![
+            name,
+            facts.title,
+            facts.state.word(),
+            wall(facts.starts_at),
+            wall(facts.started_at),
+            wall(facts.ended_at),
+            facts.cap,
+            replay_word(facts.replay),
+        ],
+    )?;
+    work.execute("DELETE FROM notice WHERE room = ?1", [name])?;
+    for (place, notice) in facts.notices.iter().enumerate() {
+        work.execute(
+            "INSERT INTO notice VALUES (?1, ?2, ?3, ?4)",
+            params![name, place as i64, notice.at.0, notice.text],
+        )?;
+    }
+    Ok(())
+}
+
+fn write_keys(work: &Transaction<'_>, room: &str, keys: &RoomKeys) -> Result<(), StoreError> {
+    for (role, hash) in &keys.0 {
+        let text =
+            "INSERT INTO room_key VALUES (?1, ?2, ?3) ON CONFLICT (room, role) DO UPDATE SET sha256 = ?3";
+        work.execute(text, params![room, role.word(), &hash.0[..]])?;
+    }
+    Ok(())
+}
+
+const fn replay_word(replay: Replay) -> &'static str {
+    match replay {
+        Replay::NotYet => "not_yet",
+        Replay::Ready => "ready",
+        Replay::Absent => "absent",
+    }
+}

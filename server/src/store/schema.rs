@@ -1,0 +1,70 @@
+//! The tables, and how an older file becomes the present one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// One script for each version; a script is never changed once released.
+const VERSIONS: [&str; 1] = ["
+    CREATE TABLE room (
+        name TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        state TEXT NOT NULL,
+        starts_at INTEGER,
+        started_at INTEGER,
+        ended_at INTEGER,
+        cap INTEGER,
+        replay TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE notice (
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (room, place)
+    ) STRICT;
+    CREATE TABLE room_key (
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        role TEXT NOT NULL,
+        sha256 BLOB NOT NULL,
+        PRIMARY KEY (room, role)
+    ) STRICT;
+    CREATE TABLE webhook (
+        id INTEGER PRIMARY KEY,
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        url TEXT NOT NULL,
+        secret TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE status (
+        room TEXT PRIMARY KEY REFERENCES room(name) ON DELETE CASCADE,
+        document BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        room TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        act TEXT NOT NULL,
+        outcome TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_room ON audit (room, id);
+"];
+
+/// Sets the connection up and runs the scripts that the file has not seen.
+pub fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    let work = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = work.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = VERSIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for script in VERSIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        work.execute_batch(script)?;
+    }
+    work.pragma_update(None, "user_version", known)?;
+    work.commit()?;
+    Ok(())
+}

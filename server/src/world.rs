@@ -1,0 +1,66 @@
+//! The only clock and the only entropy of the process: everything else is told the time and handed its seeds.
+//!
+//! Keeping both behind one small type means that whatever a rule did can be replayed, and that a reader who looks for
+//! "where does randomness come in" finds one file.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tribune_core::time::{Time, WallTime};
+
+/// The world as this process sees it. Copies share one beginning, so their times can be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    began: Instant,
+}
+
+impl World {
+    /// Time begins now. Made once, in `run`.
+    pub fn begin() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    /// Nanoseconds since the beginning; monotonic.
+    pub fn now(self) -> Time {
+        Time::ZERO + self.began.elapsed()
+    }
+
+    /// The instant at which `at` is, or was, for the runtime's timers. A deadline beyond what the clock can say is `None`.
+    pub fn instant(self, at: Time) -> Option<Instant> {
+        self.began.checked_add(Duration::from_nanos(at.nanos()))
+    }
+
+    /// What the clock on the wall says, in milliseconds since 1970 (UTC); it may jump either way.
+    pub fn wall(self) -> WallTime {
+        wall()
+    }
+
+    /// `N` bytes nobody can guess, from the operating system.
+    pub fn entropy<const N: usize>(self) -> [u8; N] {
+        let mut bytes = [0; N];
+        getrandom::fill(&mut bytes).expect("the operating system has entropy once it has started us");
+        bytes
+    }
+}
+
+/// What the clock on the wall says, for those who hold no [`World`]: logs, certificates.
+pub fn wall() -> WallTime {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+        Err(before) => WallTime(-i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_grows_and_entropy_differs() {
+        let world = World::begin();
+        let (first, second) = (world.now(), world.now());
+        assert!(first <= second);
+        assert!(world.instant(second).is_some_and(|at| at <= Instant::now()));
+        assert_ne!(world.entropy::<16>(), world.entropy::<16>());
+        assert!(world.wall() > WallTime(1_700_000_000_000), "this code is younger than November 2023");
+    }
+}

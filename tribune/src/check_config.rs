@@ -1,0 +1,26 @@
+//! `tribune check-config`: can this file be used?
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tribune_server::config::Config;
+
+/// Says whether a configuration file can be used: exit 0, or 2 with the line and what is wrong.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  tribune check-config tribune.toml")]
+pub struct Args {
+    /// The file.
+    file: PathBuf,
+}
+
+pub fn run(args: &Args) -> ExitCode {
+    match Config::load_file(&args.file) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! `tribune room`: makes and runs rooms through the API of a node.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+/// Makes and runs rooms through the API of a node.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The node's stage listener
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TRIBUNE_STAGE",
+        default_value = "http://127.0.0.1:8081",
+        global = true
+    )]
+    stage: String,
+    /// The operator's key, or one of the room's where that suffices
+    #[arg(long, value_name = "KEY", env = "TRIBUNE_OPERATOR_KEY", hide_env_values = true, global = true)]
+    operator_key: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a room; prints its name, keys and links. The keys are shown this once
+    New {
+        /// What it is called
+        #[arg(long, value_name = "T")]
+        title: String,
+        /// Its name: 1 to 64 of a-z 0-9 - [default: drawn]
+        #[arg(long, value_name = "NAME")]
+        room: Option<String>,
+        /// When it starts, RFC 3339: 2026-11-03T20:00:00Z [default: open at once]
+        #[arg(long, value_name = "TIME")]
+        starts: Option<String>,
+        /// Most seats
+        #[arg(long, value_name = "N")]
+        cap: Option<u32>,
+    },
+    /// Makes the program the conversation
+    Live { room: String },
+    /// Ends the room for good; answers when the replay can be fetched
+    End { room: String },
+    /// Limits the seats
+    Cap { room: String, seats: u32 },
+    /// Tells everybody something
+    Notice { room: String, text: String },
+    /// Prints the room's status
+    Show { room: String },
+    /// Prints all rooms
+    List,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  export TRIBUNE_OPERATOR_KEY=$(cat tribune-data/operator.key)
+  tribune room new --title 'Election night' --room election --starts 2026-11-03T20:00:00Z
+  tribune room live election
+  tribune room notice election 'We begin in five minutes.'
+  tribune room end election
+
+Exit status: 0 done, 1 the node refused, 2 bad usage, or the node could not be reached.";
+
+/// How long one answer may take; closing a long evening's chain takes less than a second.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Largest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// Why there is nothing to print.
+enum Failed {
+    /// The node's answer is no.
+    Refused(String),
+    /// The question was wrong or did not arrive.
+    Unusable(String),
+}
+
+struct Request {
+    method: &'static str,
+    path: String,
+    body: Option<Value>,
+}
+
+pub fn run(args: Args) -> ExitCode {
+    let base = base_of(&args.stage);
+    let answer =
+        request_of(args.command).and_then(|request| ask(&base, args.operator_key.as_deref(), &request));
+    match answer {
+        Ok(text) => match writeln!(std::io::stdout(), "{text}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(2),
+        },
+        Err(Failed::Refused(why)) => fail(&why, 1),
+        Err(Failed::Unusable(why)) => fail(&why, 2),
+    }
+}
+
+fn fail(sentence: &str, code: u8) -> ExitCode {
+    // There is nobody left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "tribune room: {sentence}");
+    ExitCode::from(code)
+}
+
+fn request_of(command: Command) -> Result<Request, Failed> {
+    let of = |name: &str, rest: &str| path_of(name).map(|path| format!("{path}{rest}"));
+    let request = |method, path, body| Request { method, path, body };
+    Ok(match command {
+        Command::New { title, room, starts, cap } => {
+            let mut body = json!({"title": title});
+            for (field, value) in [
+                ("room", room.map(Value::from)),
+                ("starts_at", starts.map(Value::from)),
+                ("cap", cap.map(Value::from)),
+            ] {
+                if let Some(value) = value {
+                    body[field] = value;
+                }
+            }
+            request("POST", "/api/v1/rooms".into(), Some(body))
+        }
+        Command::Live { room } => request("POST", of(&room, "/live")?, None),
+        Command::End { room } => request("POST", of(&room, "/end")?, None),
+        Command::Cap { room, seats } => request("POST", of(&room, "/cap")?, Some(json!({"cap": seats}))),
+        Command::Notice { room, text } => request("POST", of(&room, "/notice")?, Some(json!({"text": text}))),
+        Command::Show { room } => request("GET", of(&room, "")?, None),
+        Command::List => request("GET", "/api/v1/rooms".into(), None),
+    })
+}
+
+fn path_of(name: &str) -> Result<String, Failed> {
+    match tribune_core::room::Name::parse(name) {
+        Ok(name) => Ok(format!("/api/v1/rooms/{name}")),
+        Err(error) => Err(Failed::Unusable(format!("{name:?} is no room: {error}."))),
+    }
+}
+
+/// The same variable is an address for `tribune serve`, so one without a scheme is taken too.
+fn base_of(stage: &str) -> String {
+    let bare = stage.trim_end_matches('/');
+    if bare.contains("://") { bare.to_owned() } else { format!("http://{bare}") }
+}
+
+fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Failed> {
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(ANSWER))
+        .timeout_connect(Some(CONNECT))
+        .http_status_as_error(false)
+        .build()
+        .new_agent();
+    let url = format!("{base}{}", request.path);
+    let mut head = ureq::http::Request::builder().method(request.method).uri(&url);
+    if let Some(key) = key {
+        head = head.header("authorization", format!("Bearer {key}"));
+    }
+    if request.body.is_some() {
+        head = head.header("content-type", "application/json");
+    }
+    let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let unusable = |error: ureq::http::Error| Failed::Unusable(format!("{url:?} cannot be asked: {error}."));
+    let mut answer = if request.method == "GET" {
+        agent.run(head.body(()).map_err(unusable)?)
+    } else {
+        agent.run(head.body(body).map_err(unusable)?)
+    }
+    .map_err(|error| Failed::Unusable(unreachable(base, &error)))?;
+    let status = answer.status();
+    let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+    let text = text.map_err(|error| Failed::Unusable(format!("the answer of {base} broke off: {error}.")))?;
+    let document: Value = serde_json::from_str(&text).map_err(|_| {
+        Failed::Unusable(format!(
+            "{base} answered {status} without JSON: is this the stage listener of a tribune node?"
+        ))
+    })?;
+    if status.is_success() {
+        return Ok(format!("{document:#}"));
+    }
+    Err(Failed::Refused(refusal(&document, key)))
+}
+
+fn unreachable(base: &str, error: &ureq::Error) -> String {
+    format!(
+        "cannot reach the stage at {base}: is the node running? \
+         Start one with `tribune serve`, or say where it is with --stage URL ({error})."
+    )
+}
+
+fn refusal(document: &Value, key: Option<&str>) -> String {
+    let message = document["message"].as_str().unwrap_or("The node refused without saying why.");
+    match (key, document["code"].as_str()) {
+        (None, Some("key_wrong")) => format!(
+            "{message} Give it with --operator-key or TRIBUNE_OPERATOR_KEY; the node keeps it in operator.key of its data folder."
+        ),
+        (None | Some(_), _) => message.to_owned(),
+    }
+}
