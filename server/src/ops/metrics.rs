@@ -312,7 +312,7 @@ impl Families {
             Unit::Seconds,
             self.lateness.clone(),
         );
-        to.register("program_parts", "Parts cut", self.parts.clone());
+        to.register("program_parts", "Parts of the program cut", self.parts.clone());
         to.register("program_frames_late", "Frames that began over 20 ms late", self.frames_late.clone());
         to.register("inlets_open", "Open inlets of the mix", self.inlets_open.clone());
         to.register_with_unit(
