@@ -1,4 +1,5 @@
-//! Programs that people really send with, unchanged: what they say at the door is understood, and their sound arrives.
+//! Programs that people really send with, unchanged: what they say at the door is understood, and their sound
+//! arrives.
 //!
 //! Needs ffmpeg, ices2 and liquidsoap (Debian packages of these names).
 

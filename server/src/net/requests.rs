@@ -80,7 +80,8 @@ pub(super) fn seen(near: Near, trusted: &Trusted, head: (&HeaderMap, Option<&str
     (ClientAddr(seen.addr), Reached { scheme: seen.scheme.unwrap_or(near.scheme), host })
 }
 
-/// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a stranger likes.
+/// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a
+/// stranger likes.
 pub(super) fn counted(app: Router, counts: ListenerMetrics) -> Router {
     app.layer(from_fn(move |request: axum::extract::Request, next: Next| {
         let counts = counts.clone();
@@ -149,8 +150,9 @@ pub(super) async fn answer(
     Ok(answer.map(|body| Tracked { body, _flying: flying }))
 }
 
-/// `OPTIONS *` asks about the server and not about any page (RFC 9110, section 9.3.7), so no router has a route for it. libshout,
-/// and with it ices and many others, asks it first and gives up if the answer is not a success.
+/// `OPTIONS *` asks about the server and not about any page (RFC 9110, section 9.3.7), so no router has a
+/// route for it. libshout, and with it ices and many others, asks it first and gives up if the answer is not
+/// a success.
 fn is_about_the_server(request: &Request<Incoming>) -> bool {
     request.method() == Method::OPTIONS && request.uri().path() == "*"
 }

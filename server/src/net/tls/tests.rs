@@ -1,4 +1,5 @@
-//! Each way in which a certificate or a key can be wrong has a sentence of its own, and none replaces one that works.
+//! Each way in which a certificate or a key can be wrong has a sentence of its own, and none replaces one
+//! that works.
 
 use std::fs;
 
