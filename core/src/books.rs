@@ -1,7 +1,8 @@
-//! The double-entry counts: a person leaves one column only by entering another, so that
-//! `arrived = waiting + seated + refused + left` holds after every entry.
+//! The double-entry counts: a person leaves one column only by entering another, so that `arrived = waiting +
+//! seated + refused + left` holds after every entry.
 //!
-//! A person is a ticket, or a connection without one. What was dropped before it became a person is counted apart, as *shed*.
+//! A person is a ticket, or a connection without one. What was dropped before it became a person is counted
+//! apart, as *shed*.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Ending well: stop accepting, let what is running end at a place of its own choosing, then stop waiting.
 //!
-//! The two steps are words, not flags: *draining* (a polite end has begun) and *at once* (nobody waits any longer). The first
-//! signal starts the one, a second signal or the end of the drain time the other.
+//! The two steps are words, not flags: *draining* (a polite end has begun) and *at once* (nobody waits any
+//! longer). The first signal starts the one, a second signal or the end of the drain time the other.
 
 use std::time::Duration;
 

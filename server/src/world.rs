@@ -1,7 +1,7 @@
 //! The only clock and the only entropy of the process: everything else is told the time and handed its seeds.
 //!
-//! Keeping both behind one small type means that whatever a rule did can be replayed, and that a reader who looks for
-//! "where does randomness come in" finds one file.
+//! Keeping both behind one small type means that whatever a rule did can be replayed, and that a reader who
+//! looks for "where does randomness come in" finds one file.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,8 @@ impl World {
         Time::ZERO + self.began.elapsed()
     }
 
-    /// The instant at which `at` is, or was, for the runtime's timers. A deadline beyond what the clock can say is `None`.
+    /// The instant at which `at` is, or was, for the runtime's timers. A deadline beyond what the clock can
+    /// say is `None`.
     pub fn instant(self, at: Time) -> Option<Instant> {
         self.began.checked_add(Duration::from_nanos(at.nanos()))
     }

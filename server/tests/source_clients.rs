@@ -1,4 +1,5 @@
-//! Programs that people really send with, unchanged: what they say at the door is understood, and their sound arrives.
+//! Programs that people really send with, unchanged: what they say at the door is understood, and their sound
+//! arrives.
 //!
 //! Needs ffmpeg, ices2 and liquidsoap (Debian packages of these names).
 
@@ -11,6 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tribune_server::net::{Bound, Limits, ListenerSpec, SourceRequest, TakeSource, Trusted, serve};
@@ -92,8 +96,13 @@ fn node() -> (SocketAddr, mpsc::Receiver<Taken>, shutdown::Trigger) {
         world: World::begin(),
     };
     let (trigger, shutdown) = shutdown::pair();
-    drop(serve(bound, spec, Router::new(), shutdown));
+    drop(serve(bound, spec, Router::new().fallback(no_key), shutdown));
     (addr, taken, trigger)
+}
+
+/// libshout begins with an empty `PUT` without a key, and sends its key to whoever answers 401.
+async fn no_key() -> impl IntoResponse {
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Basic realm=\"tribune\"")])
 }
 
 async fn sound_of(command: &mut Command, taken: &mut mpsc::Receiver<Taken>) -> Taken {

@@ -1,8 +1,8 @@
-//! From where a visitor comes when proxies stand in between: what a proxy says is believed only from proxies we were told to
-//! trust, and a list of hops is believed from its near end as far as trust reaches.
+//! From where a visitor comes when proxies stand in between: what a proxy says is believed only from proxies
+//! we were told to trust, and a list of hops is believed from its near end as far as trust reaches.
 //!
-//! Sources: `Forwarded` is RFC 7239; `X-Forwarded-For`, `-Proto`, `-Host` are custom; the PROXY protocol is version 2 of HAProxy's
-//! `proxy-protocol.txt` (section 2.2).
+//! Sources: `Forwarded` is RFC 7239; `X-Forwarded-For`, `-Proto`, `-Host` are custom; the PROXY protocol is
+//! version 2 of HAProxy's `proxy-protocol.txt` (section 2.2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub const HOPS_MAX: usize = 16;
 /// Bytes of all lines of one forwarding header that are looked at.
 pub const HEADER_BYTES_MAX: usize = 4_096;
-/// Bytes of a PROXY header, its fixed part included. The specification allows 65,551; a header with addresses and the usual
-/// extensions needs less than 256.
+/// Bytes of a PROXY header, its fixed part included. The specification allows 65,551; a header with addresses
+/// and the usual extensions needs less than 256.
 pub const PROXY_BYTES_MAX: usize = 1_024;
 /// The twelve bytes a PROXY version 2 header begins with.
 pub const PROXY_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
@@ -38,7 +38,8 @@ impl Scheme {
     }
 }
 
-/// The forwarding headers of one request; several lines of one name are joined by commas, as RFC 9110 (section 5.3) allows.
+/// The forwarding headers of one request; several lines of one name are joined by commas, as RFC 9110
+/// (section 5.3) allows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     /// `Forwarded`.
@@ -62,8 +63,9 @@ pub struct Seen {
     pub host: Option<String>,
 }
 
-/// Who the visitor is. `near` is where the connection (or its PROXY header) says it comes from; headers count only if that is a
-/// trusted proxy. `Forwarded` wins over the `X-` headers; an unreadable hop ends the walk at the hop that reported it.
+/// Who the visitor is. `near` is where the connection (or its PROXY header) says it comes from; headers count
+/// only if that is a trusted proxy. `Forwarded` wins over the `X-` headers; an unreadable hop ends the walk
+/// at the hop that reported it.
 pub fn visitor(near: IpAddr, headers: &Headers<'_>, trusted: impl Fn(IpAddr) -> bool) -> Seen {
     let near = canonical(near);
     if !trusted(near) {
@@ -106,7 +108,8 @@ pub enum ProxyHeader {
     Whole {
         /// Its length; what follows belongs to the visitor.
         bytes: usize,
-        /// The visitor, or `None` when the proxy speaks for itself (a health check) or for a socket without an IP address.
+        /// The visitor, or `None` when the proxy speaks for itself (a health check) or for a socket without
+        /// an IP address.
         source: Option<SocketAddr>,
     },
 }
@@ -116,7 +119,8 @@ pub enum ProxyHeader {
 pub enum ProxyError {
     /// Version or command unknown.
     #[error(
-        "the PROXY header's version and command byte is {0:#04x}; only version 2 LOCAL (0x20) and PROXY (0x21) exist"
+        "the PROXY header's version and command byte is {0:#04x}; only version 2 LOCAL (0x20) and \
+         PROXY (0x21) exist"
     )]
     Command(u8),
     /// Longer than we keep.
@@ -154,7 +158,8 @@ pub fn proxy_header(bytes: &[u8]) -> Result<ProxyHeader, ProxyError> {
     Ok(ProxyHeader::Whole { bytes: whole, source })
 }
 
-/// The family byte's upper half names the family, its lower half the transport, which must be a stream for our use.
+/// The family byte's upper half names the family, its lower half the transport, which must be a stream for
+/// our use.
 fn proxy_source(family: u8, block: &[u8]) -> Result<Option<SocketAddr>, ProxyError> {
     match family {
         0x11 => {
@@ -178,7 +183,8 @@ struct Hop {
     host: Option<String>,
 }
 
-/// From the near end outwards: as long as the hop at hand is trusted, what it reported about the next one is believed.
+/// From the near end outwards: as long as the hop at hand is trusted, what it reported about the next one is
+/// believed.
 fn walk(near: IpAddr, hops: impl DoubleEndedIterator<Item = Hop>, trusted: impl Fn(IpAddr) -> bool) -> Seen {
     let mut seen = Seen { addr: near, scheme: None, host: None };
     for hop in hops.rev().take(HOPS_MAX) {
@@ -221,7 +227,8 @@ fn last_item(value: &str) -> Option<&str> {
     comma_list(value).next_back()
 }
 
-/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`; obfuscated names are nobody.
+/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`; obfuscated names are
+/// nobody.
 fn hop_address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -239,7 +246,8 @@ fn scheme_of(text: &str) -> Option<Scheme> {
     }
 }
 
-/// A host with an optional port, of at most 255 bytes; anything that could end a link or a header early is refused.
+/// A host with an optional port, of at most 255 bytes; anything that could end a link or a header early is
+/// refused.
 pub fn host_of(text: &str) -> Option<String> {
     let fits = (1..=HOST_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));

@@ -30,8 +30,8 @@ pub enum BindError {
 }
 
 impl Bound {
-    /// Listens on every address. `[::]` takes IPv4 as well unless an IPv4 address with the same port is in the list; any
-    /// other IPv6 address takes only its own. Must be called on a runtime.
+    /// Listens on every address. `[::]` takes IPv4 as well unless an IPv4 address with the same port is in
+    /// the list; any other IPv6 address takes only its own. Must be called on a runtime.
     ///
     /// # Errors
     /// The list is empty, or one address cannot be had; then none is.
@@ -95,7 +95,8 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
-/// Raises the number of descriptors the process may have to what the system lets it, and says how many that is.
+/// Raises the number of descriptors the process may have to what the system lets it, and says how many that
+/// is.
 ///
 /// # Errors
 /// The system does not say, or refuses.

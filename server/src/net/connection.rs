@@ -108,8 +108,8 @@ async fn handshake(shared: &Shared, socket: TcpStream, peer: SocketAddr) -> Resu
     }
 }
 
-/// Whom the PROXY header names, if there is one. Asked only when the peer is a trusted proxy: from anybody else the header is
-/// no request we can read, and ends as that.
+/// Whom the PROXY header names, if there is one. Asked only when the peer is a trusted proxy: from anybody
+/// else the header is no request we can read, and ends as that.
 async fn proxied(io: &mut Guarded) -> Result<Option<SocketAddr>, Early> {
     let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
     loop {
@@ -180,7 +180,8 @@ fn given_back(mut stream: Stream, first: Bytes) -> Stream {
 async fn malformed(mut stream: Stream, error: head::HeadError) -> Early {
     let says = format!("This source's request cannot be read: {error}.\n");
     let answer = format!(
-        "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{says}",
+        "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{says}",
         says.len()
     );
     // They are told if they still listen; if not, the connection ends all the same.

@@ -1,5 +1,5 @@
-//! What one listener takes at most, each with its unit. Every one of them is a way in which a stranger could otherwise make us
-//! keep something for ever.
+//! What one listener takes at most, each with its unit. Every one of them is a way in which a stranger could
+//! otherwise make us keep something for ever.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub struct Limits {
     pub connections_max: u32,
     /// For a PROXY header and the TLS handshake together, in milliseconds.
     pub handshake_ms_max: u64,
-    /// For the whole of a request's head; on HTTP/1.1 also how long a connection may rest between two requests, since a head
-    /// that has not begun is a head that has not come. In milliseconds.
+    /// For the whole of a request's head; on HTTP/1.1 also how long a connection may rest between two
+    /// requests, since a head that has not begun is a head that has not come. In milliseconds.
     pub head_ms_max: u64,
     /// How long an HTTP/2 connection may rest without a request in flight, in milliseconds.
     pub idle_ms_max: u64,
@@ -30,8 +30,8 @@ pub struct Limits {
     pub head_lines_max: usize,
     /// HTTP/2 requests at a time on one connection.
     pub streams_max: u32,
-    /// HTTP/2 streams that were reset by the other side before we looked at them; more end the connection (the "rapid reset"
-    /// of CVE-2023-44487).
+    /// HTTP/2 streams that were reset by the other side before we looked at them; more end the connection
+    /// (the "rapid reset" of CVE-2023-44487).
     pub resets_max: usize,
     /// Bytes kept to be sent on each HTTP/2 stream.
     pub stream_bytes_max: usize,

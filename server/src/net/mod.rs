@@ -1,8 +1,10 @@
-//! The node's listeners: sockets in, HTTP/1.1 and HTTP/2 (and sources in Icecast's manner) out, everything bounded.
+//! The node's listeners: sockets in, HTTP/1.1 and HTTP/2 (and sources in Icecast's manner) out, everything
+//! bounded.
 //!
 //! A connection goes through the same listed steps, each with its own deadline and its own reason to end:
-//! accept → PROXY header (from trusted proxies only) → TLS → the first bytes (HTTP/1, HTTP/2 or a source) → requests.
-//! What fails before the first request is *shed*: it costs one counter and, at most, one line a second.
+//! accept → PROXY header (from trusted proxies only) → TLS → the first bytes (HTTP/1, HTTP/2 or a source) →
+//! requests. What fails before the first request is *shed*: it costs one counter and, at most, one line a
+//! second.
 
 /// Certificates that are fetched and renewed by themselves.
 pub mod acme;
@@ -96,8 +98,8 @@ struct Shared {
     shutdown: Shutdown,
 }
 
-/// Serves `app` on every socket of `bound`, on the runtime this is called from. The task ends when the shutdown has begun and
-/// every connection has ended, or when nobody waits any longer.
+/// Serves `app` on every socket of `bound`, on the runtime this is called from. The task ends when the
+/// shutdown has begun and every connection has ended, or when nobody waits any longer.
 pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) -> JoinHandle<()> {
     let counts = spec.metrics.listener(spec.name);
     counts.connections_max.set(i64::from(spec.limits.connections_max));
@@ -127,7 +129,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>
     }
 }
 
-/// A failed accept is either the visitor's (they were gone before we looked) or ours (no descriptors, no memory).
+/// A failed accept is either the visitor's (they were gone before we looked) or ours (no descriptors, no
+/// memory).
 async fn rest(shared: &Shared, error: &std::io::Error) {
     let theirs = matches!(
         error.kind(),

@@ -1,5 +1,5 @@
-//! Port 80: leads every visitor to the same address over TLS, and answers the certificate authority's challenge (RFC 8555,
-//! section 8.3) when certificates are fetched by ourselves.
+//! Port 80: leads every visitor to the same address over TLS, and answers the certificate authority's
+//! challenge (RFC 8555, section 8.3) when certificates are fetched by ourselves.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -47,7 +47,8 @@ async fn challenge(State(challenges): State<Challenges>, Path(token): Path<Strin
     }
 }
 
-/// 308 keeps the method, so that a source or an API call that came to the wrong port is not turned into a GET.
+/// 308 keeps the method, so that a source or an API call that came to the wrong port is not turned into a
+/// GET.
 fn redirect(https_port: u16, request: &Request) -> Response {
     let host = request.extensions().get::<Reached>().and_then(|reached| reached.host.as_deref());
     let Some(host) = host.map(without_port).filter(|host| !host.is_empty()) else {

@@ -12,8 +12,8 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderMap, Request, Response};
+use http::header::{ALLOW, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use hyper::body::Incoming;
 use tokio::sync::watch;
@@ -80,7 +80,8 @@ pub(super) fn seen(near: Near, trusted: &Trusted, head: (&HeaderMap, Option<&str
     (ClientAddr(seen.addr), Reached { scheme: seen.scheme.unwrap_or(near.scheme), host })
 }
 
-/// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a stranger likes.
+/// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a
+/// stranger likes.
 pub(super) fn counted(app: Router, counts: ListenerMetrics) -> Router {
     app.layer(from_fn(move |request: axum::extract::Request, next: Next| {
         let counts = counts.clone();
@@ -138,12 +139,30 @@ pub(super) async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let flying = flying.fly();
+    if is_about_the_server(&request) {
+        return Ok(methods().map(|body| Tracked { body, _flying: flying }));
+    }
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
     let answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
     Ok(answer.map(|body| Tracked { body, _flying: flying }))
+}
+
+/// `OPTIONS *` asks about the server and not about any page (RFC 9110, section 9.3.7), so no router has a
+/// route for it. libshout, and with it ices and many others, asks it first and gives up if the answer is not
+/// a success.
+fn is_about_the_server(request: &Request<Incoming>) -> bool {
+    request.method() == Method::OPTIONS && request.uri().path() == "*"
+}
+
+fn methods() -> Response<Body> {
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, SOURCE");
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(ALLOW, methods);
+    answer
 }
 
 /// An answer's body that knows when it is over.

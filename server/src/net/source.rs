@@ -1,7 +1,7 @@
 //! Live sources as Icecast clients send them: a head, then sound until the connection ends.
 //!
-//! HTTP's rules give such a request no body, so it never reaches the HTTP library: the connection is handed over whole.
-//! `tribune_core::ingest::head` says which requests these are.
+//! HTTP's rules give such a request no body, so it never reaches the HTTP library: the connection is handed
+//! over whole. `tribune_core::ingest::head` says which requests these are.
 
 use std::io;
 use std::pin::Pin;
@@ -29,7 +29,8 @@ pub struct SourceRequest {
 
 /// A source that sends. Read its sound from `stream`; the first bytes of it may have come with the head.
 pub struct Sending {
-    /// The sound, to be read until it ends. Nothing is written to it but by [`Sending::done`] and [`Sending::refuse`].
+    /// The sound, to be read until it ends. Nothing is written to it but by [`Sending::done`] and
+    /// [`Sending::refuse`].
     pub stream: Stream,
     answer: Answer,
 }

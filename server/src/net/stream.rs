@@ -1,5 +1,5 @@
-//! One connection's bytes: counted when sent, ended when the other side takes nothing for too long, and able to give back what
-//! was read too early.
+//! One connection's bytes: counted when sent, ended when the other side takes nothing for too long, and able
+//! to give back what was read too early.
 
 use std::future::Future;
 use std::io;
@@ -108,8 +108,8 @@ impl Guarded {
         Self { first: Bytes::new(), socket, sent_bytes, stall_max, stalled: None }
     }
 
-    /// What a write came to: counted if it went, an error if nothing has gone for too long. The timer exists only while the
-    /// socket is full, so that a listener who keeps up costs none.
+    /// What a write came to: counted if it went, an error if nothing has gone for too long. The timer exists
+    /// only while the socket is full, so that a listener who keeps up costs none.
     fn guard(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match wrote {
             Poll::Ready(result) => {

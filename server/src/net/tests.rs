@@ -198,6 +198,15 @@ async fn keep_alive_head_and_methods_as_http_has_them() {
 }
 
 #[tokio::test]
+async fn a_question_about_the_server_has_an_answer() {
+    let node = Node::start(With::default());
+    let asked = "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = node.exchange(asked.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 204") && answer.contains("SOURCE"), "{answer}");
+    node.end().await;
+}
+
+#[tokio::test]
 async fn who_is_too_slow_is_shed() {
     let slow = Limits { handshake_ms_max: SHORT_MS, head_ms_max: SHORT_MS, ..limits() };
     let node = Node::start(With { limits: Some(slow), ..With::default() });

@@ -1,4 +1,5 @@
-//! Whether the node may take traffic: a list of named conditions, each of which says what is wrong when it does not hold.
+//! Whether the node may take traffic: a list of named conditions, each of which says what is wrong when it
+//! does not hold.
 
 use std::sync::{Arc, RwLock};
 
@@ -46,7 +47,8 @@ impl Checks {
         checks
     }
 
-    /// Adds a condition. It is asked on every request, so it must answer at once, without waiting for anybody.
+    /// Adds a condition. It is asked on every request, so it must answer at once, without waiting for
+    /// anybody.
     pub fn add(&self, name: &'static str, holds: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         self.conditions.write().expect("conditions do not panic").push((name, Arc::new(holds)));
     }

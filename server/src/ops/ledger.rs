@@ -1,7 +1,7 @@
 //! The node's books, shared by everybody who admits, refuses or loses a person.
 //!
-//! One lock around a few numbers, held for one entry and never across an `.await`; a scrape copies the whole under the same
-//! lock, which is why the identity holds in every scrape.
+//! One lock around a few numbers, held for one entry and never across an `.await`; a scrape copies the whole
+//! under the same lock, which is why the identity holds in every scrape.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,7 +46,8 @@ impl Ledger {
         self.lock().clone()
     }
 
-    /// A panic while writing has already shown that the books are wrong; the counts are still the best there are.
+    /// A panic while writing has already shown that the books are wrong; the counts are still the best there
+    /// are.
     fn lock(&self) -> MutexGuard<'_, Books> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

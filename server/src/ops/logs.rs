@@ -1,7 +1,9 @@
-//! What is written to the log, and how: text for a person at a terminal, JSON lines for everything else, on standard error.
+//! What is written to the log, and how: text for a person at a terminal, JSON lines for everything else, on
+//! standard error.
 //!
-//! An event's name is constant and is its message; what varies is in fields. No address, name or ticket above DEBUG. What may
-//! happen a thousand times a second passes through [`Repeats`] and becomes one line a second with a count.
+//! An event's name is constant and is its message; what varies is in fields. No address, name or ticket above
+//! DEBUG. What may happen a thousand times a second passes through [`Repeats`] and becomes one line a second
+//! with a count.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
-//! Every metric there is, in one place, with the sentence that explains it. `docs/grafana/tribune.json` shows them; a test keeps
-//! the two together.
+//! Every metric there is, in one place, with the sentence that explains it. `docs/grafana/tribune.json` shows
+//! them; a test keeps the two together.
 //!
-//! Names follow Prometheus: base units, the unit in the name, `_total` on what only grows. Whoever counts keeps the counter it was
-//! handed; no label is looked up on a path that runs per part or per byte.
+//! Names follow Prometheus: base units, the unit in the name, `_total` on what only grows. Whoever counts
+//! keeps the counter it was handed; no label is looked up on a path that runs per part or per byte.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Ledger;
 use super::observed::{BooksCollector, HostCollector};
 
-/// Upper bounds of the program clock's lateness, in seconds: a frame is 20 ms, so from 20 ms on a frame is late.
+/// Upper bounds of the program clock's lateness, in seconds: a frame is 20 ms, so from 20 ms on a frame is
+/// late.
 const LATENESS_S: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
 
 /// A counter of whole things.
@@ -312,7 +313,7 @@ impl Families {
             Unit::Seconds,
             self.lateness.clone(),
         );
-        to.register("program_parts", "Parts cut", self.parts.clone());
+        to.register("program_parts", "Parts of the program cut", self.parts.clone());
         to.register("program_frames_late", "Frames that began over 20 ms late", self.frames_late.clone());
         to.register("inlets_open", "Open inlets of the mix", self.inlets_open.clone());
         to.register_with_unit(

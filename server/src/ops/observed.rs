@@ -81,7 +81,8 @@ fn gauge(
     encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
 }
 
-/// The process by `/proc/self`, and the disk the data folder is on. What cannot be read is left out of the scrape.
+/// The process by `/proc/self`, and the disk the data folder is on. What cannot be read is left out of the
+/// scrape.
 #[derive(Debug)]
 pub(super) struct HostCollector {
     pub(super) data: PathBuf,
@@ -140,7 +141,8 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * sysconf(libc::_SC_PAGESIZE)?)
 }
 
-/// Fields 14 and 15 of proc_pid_stat(5), counted after the closing parenthesis of the name, which may hold anything.
+/// Fields 14 and 15 of proc_pid_stat(5), counted after the closing parenthesis of the name, which may hold
+/// anything.
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

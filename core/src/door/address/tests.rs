@@ -123,7 +123,8 @@ proptest! {
         signed.extend(&bytes);
         let _ = (proxy_header(&bytes), proxy_header(&signed));
         let both = Headers { forwarded: Some(&text), ..Headers::default() };
-        let list = Headers { x_forwarded_for: Some(&text), x_forwarded_proto: Some(&text), ..Headers::default() };
+        let list = Headers { x_forwarded_for: Some(&text), x_forwarded_host: Some(&text), ..both };
+        let list = Headers { forwarded: None, ..list };
         let _ = (visitor(ip("10.0.0.1"), &both, trusted), visitor(ip("10.0.0.1"), &list, trusted));
     }
 }

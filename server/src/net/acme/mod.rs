@@ -1,7 +1,9 @@
-//! Certificates fetched and renewed by ourselves (ACME, RFC 8555), proved by HTTP-01 on the listener of port 80.
+//! Certificates fetched and renewed by ourselves (ACME, RFC 8555), proved by HTTP-01 on the listener of port
+//! 80.
 //!
-//! Account, key and certificate lie in the data folder, readable by its owner only. A certificate is renewed when a third of a
-//! usual life (30 days) is left; a failure waits longer each time, because authorities count failures too.
+//! Account, key and certificate lie in the data folder, readable by its owner only. A certificate is renewed
+//! when a third of a usual life (30 days) is left; a failure waits longer each time, because authorities
+//! count failures too.
 
 use std::fs;
 use std::io::{self, Write};
@@ -70,8 +72,8 @@ pub enum AcmeError {
     },
     /// It looked and did not find our answer.
     #[error(
-        "the authority could not confirm {domain}: its name must lead to this machine, and port 80 must be reachable from \
-         outside"
+        "the authority could not confirm {domain}: its name must lead to this machine, and port 80 must be \
+         reachable from outside"
     )]
     NotConfirmed {
         /// For which names.
@@ -98,8 +100,8 @@ pub fn default_directory() -> String {
     LetsEncrypt::Production.url().to_owned()
 }
 
-/// Presents what the folder holds, fetches what is missing, renews what grows old, until the shutdown begins. `challenges` must
-/// be those the listener on port 80 answers.
+/// Presents what the folder holds, fetches what is missing, renews what grows old, until the shutdown begins.
+/// `challenges` must be those the listener on port 80 answers.
 ///
 /// # Errors
 /// The spec names no domain, or the folder cannot be made.

@@ -1,4 +1,5 @@
-//! When a certificate expires: the one field of X.509 (RFC 5280, section 4.1.2.5) that the TLS library does not tell.
+//! When a certificate expires: the one field of X.509 (RFC 5280, section 4.1.2.5) that the TLS library does
+//! not tell.
 
 use tribune_core::time::WallTime;
 
@@ -23,7 +24,8 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<WallTime> {
     any_time(rest).and_then(|(at, _)| at)
 }
 
-/// The content of the element at the front, if it has this tag, and what follows it. Lengths of up to four bytes.
+/// The content of the element at the front, if it has this tag, and what follows it. Lengths of up to four
+/// bytes.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = bytes.split_first()?;
     let (&short, rest) = rest.split_first()?;

@@ -1,6 +1,8 @@
-//! The certificate and its key: read from PEM files, checked before they are used, replaced without a restart.
+//! The certificate and its key: read from PEM files, checked before they are used, replaced without a
+//! restart.
 //!
-//! rustls with ring; HTTP/2 and HTTP/1.1 are offered (ALPN). A certificate that cannot be used never replaces one that can.
+//! rustls with ring; HTTP/2 and HTTP/1.1 are offered (ALPN). A certificate that cannot be used never replaces
+//! one that can.
 
 mod expiry;
 
@@ -48,8 +50,8 @@ pub enum TlsError {
     },
     /// No certificate in it.
     #[error(
-        "{file} holds no certificate: it must be PEM text with a line -----BEGIN CERTIFICATE-----, the server's own \
-         certificate first, then those that lead to the authority's"
+        "{file} holds no certificate: it must be PEM text with a line -----BEGIN CERTIFICATE-----, the server's \
+         own certificate first, then those that lead to the authority's"
     )]
     NoCertificate {
         /// Which file.
@@ -57,8 +59,8 @@ pub enum TlsError {
     },
     /// No key in it.
     #[error(
-        "{file} holds no private key: it must be PEM text with a line -----BEGIN PRIVATE KEY----- (or RSA or EC PRIVATE \
-         KEY), and not be encrypted"
+        "{file} holds no private key: it must be PEM text with a line -----BEGIN PRIVATE KEY----- (or RSA or EC \
+         PRIVATE KEY), and not be encrypted"
     )]
     NoKey {
         /// Which file.
@@ -66,7 +68,8 @@ pub enum TlsError {
     },
     /// The key is of a kind that is not known.
     #[error(
-        "the private key in {file} cannot be used: {why}; use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more"
+        "the private key in {file} cannot be used: {why}; use ECDSA P-256 or P-384, Ed25519, or RSA \
+         of 2048 bits or more"
     )]
     KeyUnknown {
         /// Which file.
@@ -126,7 +129,8 @@ impl Certificates {
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Tickets spare a returning crowd the costly half of the handshake, and us the memory of a session cache.
+        // Tickets spare a returning crowd the costly half of the handshake, and us the memory of a session
+        // cache.
         config.ticketer = ring::Ticketer::new().expect("the operating system has entropy");
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         Arc::new(Self { current, config: Arc::new(config) })

@@ -1,4 +1,5 @@
-//! Each way in which a certificate or a key can be wrong has a sentence of its own, and none replaces one that works.
+//! Each way in which a certificate or a key can be wrong has a sentence of its own, and none replaces one
+//! that works.
 
 use std::fs;
 
@@ -76,6 +77,30 @@ fn what_works_stays_when_the_new_files_do_not() {
     fs::write(&files.key, key).expect("written");
     certificates.read(&files).expect("they match");
     assert_ne!(certificates.expires(), before);
+}
+
+#[tokio::test]
+async fn a_hangup_reads_the_files_again() {
+    let (cert, key) = pair(2100);
+    let (folder, files) = Folder::with(&cert, &key);
+    let certificates = Certificates::from_files(&files).expect("good files");
+    let before = certificates.expires();
+    let metrics = crate::ops::Metrics::new(folder.0.path());
+    let (trigger, shutdown) = crate::shutdown::pair();
+    let watching =
+        certificates.clone().watch(files.clone(), metrics.clone(), shutdown).expect("signals work");
+    tokio::task::yield_now().await;
+    let (cert, key) = pair(2099);
+    fs::write(&files.key, key).expect("written");
+    fs::write(&files.cert, cert).expect("written");
+    // SAFETY: raising a signal whose disposition the runtime has replaced is what this test is about.
+    assert_eq!(unsafe { libc::raise(libc::SIGHUP) }, 0);
+    while certificates.expires() == before {
+        tokio::task::yield_now().await;
+    }
+    trigger.drain();
+    watching.await.expect("it ended");
+    assert!(metrics.text().contains("tribune_tls_certificate_expires_timestamp_seconds 40"), "in 2099");
 }
 
 #[test]
