@@ -74,12 +74,16 @@ await write('door/page.css', css);
 await write('door/card.png', picture);
 
 const main = tighten(await read('door/main.html'));
+// Once a conversation is over, what stood before the end can never come again: the page need not carry it.
+const over = main.replace(/{{#scheduled}}{{#late}}<p[^]*{{\/ahead}}/, '');
+if (over.length > main.length / 2) throw new Error('door/main.html: the sections before the end were not found');
 const finale = tighten(await read('door/finale.html'));
 const page = tighten(await read('door/page.html')).replace(
   '[[@main]]', () => main.replace('{{&finale}}', () => finale).replace('{{&deck}}', ''));
 const inside = {};
 for (const lang of LANGUAGES) {
   await write(`door/main.${lang}.html`, speak(main, lang));
+  await write(`door/over.${lang}.html`, speak(over, lang));
   await write(`door/page.${lang}.html`, speak(page, lang));
   const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang));
   inside[lang] = `inside.${lang}.${short(bytes)}.js`;
@@ -88,7 +92,7 @@ for (const lang of LANGUAGES) {
   await write(`door/inside.${lang}.js.gz`, gzipSync(bytes, { level: 9 }));
 }
 
-const words = ['days', 'months', 'at', 'day_unit', 'missing_title'];
+const words = ['days', 'months', 'at', 'day_unit', 'thousands', 'missing_title'];
 await write('door/built.json', JSON.stringify({
   script_sha256: sha256(door),
   style_sha256: sha256(css),

@@ -105,7 +105,7 @@ function show(): void {
       if (spot.textContent !== text) spot.textContent = text;
     });
   }
-  document.title = (v['early'] ? v['countdown'] : box.querySelector('.state')!.textContent) + ' · ' + status.title;
+  document.title = ((v['early'] && v['countdown']) || box.querySelector('.state')!.textContent) + ' · ' + status.title;
 }
 
 async function poll(): Promise<void> {

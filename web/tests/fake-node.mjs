@@ -183,7 +183,7 @@ export class FakeNode {
     const { script_sha256, style_sha256 } = this.built;
     const encoding = /\bbr\b/.test(request.headers['accept-encoding'] ?? '') ? 'br' : 'gzip';
     const body = encoding === 'br'
-      ? brotliCompressSync(html, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } })
+      ? brotliCompressSync(html, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })
       : gzipSync(html);
     answer.writeHead(room ? 200 : 404, {
       'content-type': 'text/html; charset=utf-8', 'content-encoding': encoding, vary: 'accept-encoding, accept-language',
@@ -201,11 +201,12 @@ export class FakeNode {
     const url = room ? `${this.origin}/${room.name}` : this.origin;
     const place = { locale: lang, zone: 'UTC', day: words.day_unit };
     const facts = room ? this.rules.facts(status, Date.now(), place) : { title: status.title, missing: true };
-    const data = { ...status, url, inside: `/assets/${this.built.inside[lang]}`, day: words.day_unit };
+    const { room: _, ...shown } = status;
+    const data = { ...shown, url, inside: `/assets/${this.built.inside[lang]}`, day: words.day_unit };
     return this.rules.fill(text(`door/page.${lang}.html`), {
       ...facts, url, path: room ? `/${room.name}` : '', card: `${this.origin}/assets/${this.built.card}`,
       dot: status.state === 'live' ? 'b3261e' : '888',
-      style: text('door/page.css'), script: text('door/door.js'), main: text(`door/main.${lang}.html`),
+      style: text('door/page.css'), script: text('door/door.js'), main: text(`door/${facts.ended ? 'over' : 'main'}.${lang}.html`),
       data: JSON.stringify(data).replaceAll('<', '\\u003c'),
     });
   }
