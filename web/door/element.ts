@@ -111,7 +111,7 @@ export class Element implements Way {
     } else if (now - this.movedMs > (this.heard ? SILENT_MS : FIRST_MS)) {
       void this.next();
     } else if (this.heard && now - this.movedMs > DRY_MS && hearing.phase === 'playing') {
-      this.fate.stalled();
+      this.fate.stalled(this.movedMs);
     }
     this.door.show();
   }

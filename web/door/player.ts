@@ -30,8 +30,8 @@ export interface Fate {
   hearing: Hearing;
   /** Sound comes out. */
   playing(): void;
-  /** Sound stopped coming, against the listener's wish. */
-  stalled(): void;
+  /** Sound stopped coming at `sinceMs` in page time, against the listener's wish. */
+  stalled(sinceMs: number): void;
   /** The room is full; `afterS` seconds from now it is worth asking again. */
   full(afterS: number | undefined): void;
   /** The browser wants a click first. */
@@ -90,8 +90,8 @@ export class Player implements Fate {
     this.enter('playing');
   }
 
-  stalled(): void {
-    this.hearing.stalledMs = Date.now();
+  stalled(sinceMs: number): void {
+    this.hearing.stalledMs = sinceMs;
     this.enter('stalled');
   }
 

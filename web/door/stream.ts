@@ -17,10 +17,10 @@ const FASTER = 1.05;
 const FIRST_S = 0.6;
 /** Where catching up lands, behind the newest sound. */
 const EDGE_S = 1.2;
-/** Less than this ahead is silence. */
-const DRY_S = 0.05;
-/** Silence shorter than this is not spoken of. */
-const UNSAID_MS = 500;
+/** Less than this ahead cannot be played: decoders hold back the last of what they have. */
+const DRY_S = 0.3;
+/** The clock of the element standing still for less than this is not spoken of. */
+const UNSAID_MS = 600;
 /** A connection that brings nothing for so long is given up: some eight parts. */
 const SILENT_MS = 2500;
 /** Bytes that come without moving the end of the buffer: the server's time began anew. */
@@ -57,7 +57,8 @@ export class Stream implements Way {
   private bytesMs = 0;
   private grewMs = 0;
   private endS = 0;
-  private dryMs = 0;
+  private lastS = 0;
+  private movedMs = 0;
   private playing = false;
   private stopped = false;
 
@@ -195,11 +196,13 @@ export class Stream implements Way {
     const { hearing } = this.fate;
     const now = Date.now();
     if (audio.error) return this.reopen();
+    const moves = audio.currentTime !== this.lastS;
+    if (moves) [this.lastS, this.movedMs] = [audio.currentTime, now];
     const ahead = this.ahead(now);
-    if (this.door.status().state === 'ended' && ahead < DRY_S) return this.fate.refused();
+    if (this.door.status().state === 'ended' && !moves) return this.fate.refused();
     hearing.behindS = this.endS ? this.endS - audio.currentTime + (now - this.bytesMs) / 1000 : -1;
-    if (ahead > DRY_S) this.flow(ahead);
-    else this.dry(now);
+    if (moves) this.flow(ahead);
+    else if (this.playing && hearing.phase === 'playing' && now - this.movedMs > UNSAID_MS) this.fate.stalled(this.movedMs);
     if (this.cut && !this.cut.signal.aborted && now - this.bytesMs > SILENT_MS) this.reconnect();
     else if (this.bytesMs - this.grewMs > STUCK_MS) this.reopen();
     if (this.playing) this.door.show();
@@ -215,7 +218,8 @@ export class Stream implements Way {
     const t = audio.currentTime;
     for (let i = 0; i < ranges.length; i++) {
       const [from, to] = [ranges.start(i), ranges.end(i)];
-      if (t >= from - 0.001 && t < to - DRY_S) return to - t;
+      const last = i === ranges.length - 1;
+      if (t >= from - 0.001 && t < (last ? to : to - DRY_S)) return to - t;
       if (from > t) return this.step(from, to);
     }
     return 0;
@@ -232,19 +236,12 @@ export class Stream implements Way {
 
   private flow(ahead: number): void {
     const { audio } = this.door;
-    const { hearing } = this.fate;
-    this.dryMs = 0;
     if (ahead > HIGH_S) audio.playbackRate = FASTER;
     else if (ahead < LOW_S) audio.playbackRate = SLOWER;
     else if ((audio.playbackRate > 1) === (ahead < CALM_S)) audio.playbackRate = 1;
-    if (hearing.phase === 'playing' || audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
+    if (this.fate.hearing.phase === 'playing' || audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     this.attempt = 0;
     this.playing = true;
     this.fate.playing();
-  }
-
-  private dry(now: number): void {
-    this.dryMs ||= now;
-    if (this.playing && this.fate.hearing.phase === 'playing' && now - this.dryMs > UNSAID_MS) this.fate.stalled();
   }
 }
