@@ -1,4 +1,5 @@
-//! The pages are built by Node into `web/dist` and carried inside the binary; without them there is nothing to compile.
+//! The pages are built by Node into `web/dist` and carried inside the binary; without them there is nothing
+//! to compile.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
-// Builds the pages into dist/: one HTML template per language with style and script inside, the assets that load later with
-// their compressed forms, and what the server must know about them (hashes for the content security policy, names, words).
+// Builds the pages into dist/: one HTML template per language with style and script inside, the assets that
+// load later with their compressed forms, and what the server must know about them (hashes for the content
+// security policy, names, words).
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// The picture that travels with a shared link (Open Graph): the stands around a speaker, drawn here so that no binary file
-// has to be kept.
+// The picture that travels with a shared link (Open Graph): the stands around a speaker, drawn here so that
+// no binary file has to be kept.
 
 import { deflateSync } from 'node:zlib';
 

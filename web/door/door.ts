@@ -1,5 +1,6 @@
-// The waiting script, inlined into the page: it keeps the page true to the room's `status`. Everything that is needed only
-// inside (the player, the replay, sharing, the other language) is fetched once the page stands: see inside.ts.
+// The waiting script, inlined into the page: it keeps the page true to the room's `status`. Everything that
+// is needed only inside (the player, the replay, sharing, the other language) is fetched once the page
+// stands: see inside.ts.
 
 import { facts, type Place, type Status } from './facts';
 import { fill, type Values } from './fill';

@@ -1,4 +1,5 @@
-// Live sound by the element alone, where Media Source does not take Opus: HLS, Ogg Opus or AAC, whichever plays first.
+// Live sound by the element alone, where Media Source does not take Opus: HLS, Ogg Opus or AAC, whichever
+// plays first.
 
 import type { Door } from './door';
 import { backoffMs } from './pace';

@@ -1,5 +1,5 @@
-// What the page says about a room, from its `status`: every value the template names, written out for one language.
-// The same rules, without the visitor's time zone, stand in server/src/page.rs.
+// What the page says about a room, from its `status`: every value the template names, written out for one
+// language. The same rules, without the visitor's time zone, stand in server/src/page.rs.
 
 import type { Value, Values } from './fill';
 
@@ -106,6 +106,8 @@ function there(ms: number, zone: string, place: Place): string {
   try {
     const announced = write(ms, { ...place, zone }, form);
     if (announced === write(ms, place, form)) return '';
+    const city = zone.split('/').slice(1).pop()?.replaceAll('_', ' ');
+    if (city) return write(ms, { ...place, zone }, { ...form, weekday: 'long' }) + ` (${city})`;
     return write(ms, { ...place, zone }, { ...form, weekday: 'long', timeZoneName: 'short' });
   } catch {
     return ''; // A zone this browser does not know: the visitor's own time stands alone.

@@ -1,6 +1,6 @@
-// The page's template language, kept small enough to exist three times: here, in the browser and in server/src/page.rs.
-// {{name}} inserts escaped text, {{&name}} trusted text, {{#name}}…{{/name}} stands if there is something (once for each
-// element of a list), {{^name}}…{{/name}} if there is nothing.
+// The page's template language, kept small enough to exist three times: here, in the browser and in
+// server/src/page.rs. {{name}} inserts escaped text, {{&name}} trusted text, {{#name}}…{{/name}} stands if
+// there is something (once for each element of a list), {{^name}}…{{/name}} if there is nothing.
 
 export type Value = string | boolean | Values[] | undefined;
 export interface Values {

@@ -1,5 +1,5 @@
-// What is needed once the page stands: the player and its deck, the replay, sharing, the other language. Built once for each
-// language; the build gives it its templates.
+// What is needed once the page stands: the player and its deck, the replay, sharing, the other language.
+// Built once for each language; the build gives it its templates.
 
 import deckTemplate from 'template:deck.html';
 import finaleTemplate from 'template:finale.html';

@@ -1,4 +1,5 @@
-// How long to wait before asking again: full jitter, so that a crowd that was cut off together does not return together.
+// How long to wait before asking again: full jitter, so that a crowd that was cut off together does not
+// return together.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;

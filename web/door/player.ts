@@ -1,5 +1,5 @@
-// The player: one wish (to hear), two ways to fulfil it, and the phone's own controls. Fetched after the page, when there is
-// something to hear.
+// The player: one wish (to hear), two ways to fulfil it, and the phone's own controls. Fetched after the
+// page, when there is something to hear.
 
 import type { Door } from './door';
 import { Element } from './element';

@@ -1,7 +1,8 @@
 // Live sound through Media Source: one long answer of fragmented MP4, one to two seconds behind live.
 //
-// The program's own time is the time of the media element, so a connection that is cut can go on where it stopped: the next
-// one asks for `from_s`, and what the server no longer has shows as a gap, which is jumped and counted.
+// The program's own time is the time of the media element, so a connection that is cut can go on where it
+// stopped: the next one asks for `from_s`, and what the server no longer has shows as a gap, which is jumped
+// and counted.
 
 import type { Door } from './door';
 import { backoffMs } from './pace';

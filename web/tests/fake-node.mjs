@@ -1,5 +1,6 @@
-// A node that can be told what to do: it serves the built page with the same templates as server/src/page.rs, and a program
-// of real sound at live pace, so that the page can be developed and tested in a browser without a server.
+// A node that can be told what to do: it serves the built page with the same templates as server/src/page.rs,
+// and a program of real sound at live pace, so that the page can be developed and tested in a browser without
+// a server.
 //
 // By hand: `node tests/fake-node.mjs [port]`, then open the printed links.
 

@@ -1,7 +1,8 @@
-// A running node under the fake one's interface, so that the same tests hold for it: rooms are made and steered with the
-// `tribune` command, sound is sent by ffmpeg as any Icecast source would.
+// A running node under the fake one's interface, so that the same tests hold for it: rooms are made and
+// steered with the `tribune` command, sound is sent by ffmpeg as any Icecast source would.
 //
-// TRIBUNE_URL (the public listener), TRIBUNE_STAGE, TRIBUNE_OPERATOR_KEY, and TRIBUNE_BIN if `tribune` is not in the path.
+// TRIBUNE_URL (the public listener), TRIBUNE_STAGE, TRIBUNE_OPERATOR_KEY, and TRIBUNE_BIN if `tribune` is not
+// in the path.
 
 import { execFileSync, spawn } from 'node:child_process';
 

@@ -1,4 +1,5 @@
-// The wire between the browser and the node, which a test can cut, hold and mend: the same for a fake and a real node.
+// The wire between the browser and the node, which a test can cut, hold and mend: the same for a fake and a
+// real node.
 
 import { connect, createServer } from 'node:net';
 

@@ -1,4 +1,5 @@
-//! What follows the page: files whose names change with their content, so that a browser or a cache keeps them for good.
+//! What follows the page: files whose names change with their content, so that a browser or a cache keeps
+//! them for good.
 
 use axum::Router;
 use axum::body::Body;

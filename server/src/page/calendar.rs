@@ -11,8 +11,8 @@ const LINE_BYTES_MAX: usize = 75;
 
 /// The calendar file of a room (`text/calendar`), or nothing if no start is announced.
 ///
-/// `status` and `base_url` are those of [`render`](super::render). How long a conversation takes nobody knows; it stands in the
-/// calendar as an hour.
+/// `status` and `base_url` are those of [`render`](super::render). How long a conversation takes nobody
+/// knows; it stands in the calendar as an hour.
 pub fn calendar(status: &Value, base_url: &str) -> Option<String> {
     let moment = |name: &str| OffsetDateTime::parse(status[name].as_str()?, &Rfc3339).ok();
     let room = status["room"].as_str()?;

@@ -1,7 +1,8 @@
-//! What the page says about a room, from its `status`: every value the template names, written out for one language.
+//! What the page says about a room, from its `status`: every value the template names, written out for one
+//! language.
 //!
-//! The browser says the same again in the visitor's own time zone (`web/door/facts.ts`); here stands the announced zone if it
-//! is an offset, else UTC.
+//! The browser says the same again in the visitor's own time zone (`web/door/facts.ts`); here stands the
+//! announced zone if it is an offset, else UTC.
 
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;

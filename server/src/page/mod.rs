@@ -1,8 +1,8 @@
-//! The listener's page: one HTML answer per room and language, small enough to come in one round trip, with everything that
-//! follows it (`assets`) under names that change with their content.
+//! The listener's page: one HTML answer per room and language, small enough to come in one round trip, with
+//! everything that follows it (`assets`) under names that change with their content.
 //!
-//! `web/` builds the templates; here they are filled with a room's `status`, so that the page says the truth before, and
-//! without, any script.
+//! `web/` builds the templates; here they are filled with a room's `status`, so that the page says the truth
+//! before, and without, any script.
 
 mod assets;
 mod calendar;
@@ -25,12 +25,15 @@ pub use assets::assets;
 pub use calendar::calendar;
 pub use negotiate::Encoding;
 
-/// Under a millisecond a page (measured on the development machine); 9 takes twenty times as long and saves nothing here.
+/// Under a millisecond a page (measured on the development machine); 9 takes twenty times as long and saves
+/// nothing here.
 const BROTLI_QUALITY: i32 = 5;
 const BROTLI_WINDOW_BITS: i32 = 18;
-/// A page may be kept by a cache in between for so long: a crowd at the door asks the node about once a second.
+/// A page may be kept by a cache in between for so long: a crowd at the door asks the node about once a
+/// second.
 const CACHE_CONTROL: &str = "public, max-age=1";
-/// What the page reads of `status`; the rest (signature, books, verdict) would only weigh on the first answer.
+/// What the page reads of `status`; the rest (signature, books, verdict) would only weigh on the first
+/// answer.
 const STATUS_FIELDS: [&str; 14] = [
     "title",
     "state",
@@ -68,7 +71,8 @@ struct Words {
     missing_title: String,
 }
 
-/// What the build of `web/` tells: hashes for the content security policy (base64 of SHA-256), file names, words.
+/// What the build of `web/` tells: hashes for the content security policy (base64 of SHA-256), file names,
+/// words.
 #[derive(Debug, Deserialize)]
 struct Built {
     script_sha256: String,
@@ -95,7 +99,8 @@ impl Lang {
         }
     }
 
-    /// `?lang=` if it names one, else the first of `Accept-Language` (RFC 9110, 12.5.4) that is one, else English.
+    /// `?lang=` if it names one, else the first of `Accept-Language` (RFC 9110, 12.5.4) that is one, else
+    /// English.
     pub fn choose(query: Option<&str>, accept_language: Option<&str>) -> Self {
         let named = |tag: &str| Self::ALL.into_iter().find(|lang| lang.tag() == tag);
         query.and_then(named).unwrap_or_else(|| negotiate::language(accept_language.unwrap_or_default()))
@@ -112,7 +117,8 @@ impl Lang {
         }
     }
 
-    /// The template the script draws with: the whole, or once the conversation is over what can still be shown.
+    /// The template the script draws with: the whole, or once the conversation is over what can still be
+    /// shown.
     const fn main(self, over: Over) -> &'static str {
         match (self, over) {
             (Self::En, Over::No) => include_str!("../../../web/dist/door/main.en.html"),
@@ -137,7 +143,8 @@ pub struct Page {
     pub status: StatusCode,
     /// The document, in UTF-8.
     pub html: String,
-    /// The value of `Content-Security-Policy`: this page's script and style by hash, and nothing from elsewhere.
+    /// The value of `Content-Security-Policy`: this page's script and style by hash, and nothing from
+    /// elsewhere.
     pub csp: String,
     /// The value of `Content-Language`.
     pub lang: Lang,
@@ -145,8 +152,8 @@ pub struct Page {
 
 /// The page of a room.
 ///
-/// `status` is the public `status` document, of which `room`, `title`, `state` and `now` must be there; `base_url` is the public
-/// address of this listener without a slash at the end (`https://listen.example`).
+/// `status` is the public `status` document, of which `room`, `title`, `state` and `now` must be there;
+/// `base_url` is the public address of this listener without a slash at the end (`https://listen.example`).
 pub fn render(status: &Value, lang: Lang, base_url: &str) -> Page {
     let path = format!("/{}", status["room"].as_str().unwrap_or_default());
     let url = format!("{base_url}{path}");
@@ -211,7 +218,8 @@ impl Page {
         }
     }
 
-    /// The whole answer, headers included. `body` is what `encode` gave for the same encoding, kept by a caller that answers many.
+    /// The whole answer, headers included. `body` is what `encode` gave for the same encoding, kept by a
+    /// caller that answers many.
     pub fn respond(&self, encoding: Encoding, body: Bytes) -> Response {
         let answer = Response::builder()
             .status(self.status)

@@ -43,7 +43,8 @@ impl Encoding {
     }
 }
 
-/// The language of `Accept-Language` with the greatest weight that the page is written in; English if none is.
+/// The language of `Accept-Language` with the greatest weight that the page is written in; English if none
+/// is.
 pub(super) fn language(accept_language: &str) -> Lang {
     let mut best = (Lang::En, 0.0);
     for (tag, q) in weighted(accept_language) {

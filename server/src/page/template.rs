@@ -1,5 +1,6 @@
-//! The page's template language, as `web/door/fill.ts` has it: `{{name}}` escaped text, `{{&name}}` trusted text,
-//! `{{#name}}…{{/name}}` if there is something (once for each element of a list), `{{^name}}…{{/name}}` if there is nothing.
+//! The page's template language, as `web/door/fill.ts` has it: `{{name}}` escaped text, `{{&name}}` trusted
+//! text, `{{#name}}…{{/name}}` if there is something (once for each element of a list), `{{^name}}…{{/name}}`
+//! if there is nothing.
 
 use std::borrow::Cow;
 

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// The first answer's budget, in bytes of brotli: what fits the first flight of a new connection with its headers.
+/// The first answer's budget, in bytes of brotli: what fits the first flight of a new connection with its
+/// headers.
 const BUDGET_BYTES: usize = 6_144;
 const BASE: &str = "https://listen.example";
 
