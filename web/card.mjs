@@ -11,13 +11,20 @@ const RULE = [220, 215, 203];
 const ACCENT = [179, 38, 30];
 const CENTRE = [WIDTH / 2, 455];
 /** Radius, thickness, colour of each row of seats, from the front. */
-const ROWS = [[120, 16, INK], [190, 16, INK], [260, 16, INK], [330, 16, RULE], [400, 16, RULE]];
+const ROWS = [
+  [120, 16, INK],
+  [190, 16, INK],
+  [260, 16, INK],
+  [330, 16, RULE],
+  [400, 16, RULE],
+];
 const SPEAKER_RADIUS = 44;
 
 /** How much of a pixel at `distance` from an edge is inside: a soft edge of one pixel. */
 const inside = (distance) => Math.min(1, Math.max(0, 0.5 - distance));
 
-const over = (under, colour, share) => under.map((value, i) => Math.round(value + (colour[i] - value) * share));
+const over = (under, colour, share) =>
+  under.map((value, i) => Math.round(value + (colour[i] - value) * share));
 
 function pixel(x, y) {
   const [dx, dy] = [x - CENTRE[0], y - CENTRE[1]];
@@ -27,7 +34,8 @@ function pixel(x, y) {
     const edge = Math.max(Math.abs(radius - row) - thickness / 2, dy - 1);
     colour = over(colour, ink, inside(edge));
   }
-  for (const rule of [560, 568]) colour = over(colour, INK, x > 80 && x < WIDTH - 80 ? inside(Math.abs(y - rule) - 1) : 0);
+  for (const rule of [560, 568])
+    colour = over(colour, INK, x > 80 && x < WIDTH - 80 ? inside(Math.abs(y - rule) - 1) : 0);
   return colour;
 }
 
@@ -62,6 +70,8 @@ export function card() {
   head.set([8, 2, 0, 0, 0], 8); // 8 bits a channel, RGB, no interlace.
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
-    chunk('IHDR', head), chunk('IDAT', deflateSync(rows, { level: 9 })), chunk('IEND', Buffer.alloc(0)),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows, { level: 9 })),
+    chunk('IEND', Buffer.alloc(0)),
   ]);
 }

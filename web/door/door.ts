@@ -74,19 +74,30 @@ let said = '';
 /** Values that change by themselves and have a place of their own in the page. */
 const LOOSE = /^(lasted|countdown|listening|peak|replays|behind|waited|again|retry|parts|volume)$/;
 
-const place = (): Place => ({ locale: navigator.language.startsWith(root.lang) ? navigator.language : root.lang, day: given.day });
+const place = (): Place => ({
+  locale: navigator.language.startsWith(root.lang) ? navigator.language : root.lang,
+  day: given.day,
+});
 
 /** Draws what changed in kind anew, and writes what changed in number into its place. */
 function show(): void {
   const now = Date.now();
   const v: Values = {
     ...facts(status, now + ahead, place()),
-    path, url: given.url, js: true, idle: true, busy,
+    path,
+    url: given.url,
+    js: true,
+    idle: true,
+    busy,
     gone: failures > 1, // One answer lost is no news; the second is.
     again: Math.max(0, Math.ceil((nextMs - now) / 1000)) + ' s',
     ...inside?.values(),
   };
-  if (v['ended'] && !inside) return enter().then(() => {}, () => {}) as unknown as void;
+  if (v['ended'] && !inside)
+    return enter().then(
+      () => {},
+      () => {},
+    ) as unknown as void;
   const next = main.length + JSON.stringify(v, (name, value) => (LOOSE.test(name) ? '' : value));
   if (next !== shape) {
     shape = next;
@@ -106,7 +117,8 @@ function show(): void {
       if (spot.textContent !== text) spot.textContent = text;
     });
   }
-  document.title = ((v['early'] && v['countdown']) || box.querySelector('.state')!.textContent) + ' · ' + status.title;
+  document.title =
+    ((v['early'] && v['countdown']) || box.querySelector('.state')!.textContent) + ' · ' + status.title;
 }
 
 async function poll(): Promise<void> {
@@ -161,9 +173,12 @@ if (status.state) {
     event.preventDefault();
     busy = !inside;
     show();
-    enter().then((it) => it.act(spot.dataset['do']!, spot), poll).finally(() => (busy = false));
+    enter()
+      .then((it) => it.act(spot.dataset['do']!, spot), poll)
+      .finally(() => (busy = false));
   };
-  document.oninput = ({ target }) => inside?.input((target as HTMLInputElement).id, (target as HTMLInputElement).value);
+  document.oninput = ({ target }) =>
+    inside?.input((target as HTMLInputElement).id, (target as HTMLInputElement).value);
   document.onvisibilitychange = () => document.hidden || poll();
   window.ononline = poll;
   show();

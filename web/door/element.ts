@@ -78,7 +78,7 @@ export class Element implements Way {
     });
   }
 
-  /** It failed. A full room is asked again later; what never played makes way for the next file; what did play returns. */
+  /** It failed: a full room is asked again later, what never played makes way for the next file. */
   private async next(): Promise<void> {
     clearTimeout(this.again);
     this.door.poll();

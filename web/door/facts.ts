@@ -57,7 +57,8 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     early: scheduled && !late,
     when: begins ? day(begins, place) : '',
     there: there(begins, status.zone || 'UTC', place),
-    opens: status.opens_at && Date.parse(status.opens_at) > nowMs ? clock(Date.parse(status.opens_at), place) : '',
+    opens:
+      status.opens_at && Date.parse(status.opens_at) > nowMs ? clock(Date.parse(status.opens_at), place) : '',
     countdown: leftS > 0 ? duration(leftS, place) : '',
     since: state === 'live' && startedMs ? clock(startedMs, place) : '',
     lasted: startedMs ? duration((nowMs - startedMs) / 1000, place, true) : '',
@@ -77,7 +78,7 @@ function replay(status: Status): Record<string, Value> {
   return { replay: !!opus, opus, m4a, seal };
 }
 
-/** `3 d 4 h`, `1 h 12 min`, `4 min 05 s`, `12 s`: the two largest units; without seconds where they would only flicker. */
+/** `3 d 4 h`, `1 h 12 min`, `4 min 05 s`, `12 s`: the two largest units. */
 export function duration(seconds: number, place: Place, coarse = false): string {
   const s = Math.max(0, Math.floor(seconds));
   const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
@@ -96,7 +97,13 @@ function clock(ms: number, place: Place): string {
 }
 
 function day(ms: number, place: Place): string {
-  return write(ms, place, { weekday: 'long', day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' });
+  return write(ms, place, {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    hour: 'numeric',
+    minute: '2-digit',
+  });
 }
 
 /** The same moment in the announced zone, where its clock shows something else. */
@@ -115,5 +122,7 @@ function there(ms: number, zone: string, place: Place): string {
 }
 
 function write(ms: number, place: Place, form: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(place.locale, place.zone ? { ...form, timeZone: place.zone } : form).format(ms);
+  return new Intl.DateTimeFormat(place.locale, place.zone ? { ...form, timeZone: place.zone } : form).format(
+    ms,
+  );
 }

@@ -26,7 +26,8 @@ export function enter(door: Door): Inside {
     const seconds = (s: number) =>
       s.toLocaleString(door.place().locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }) + ' s';
     return {
-      copied, loud,
+      copied,
+      loud,
       idle: false,
       [phase]: true,
       on: ['starting', 'playing', 'stalled'].includes(phase),
@@ -63,7 +64,8 @@ export function enter(door: Door): Inside {
   function act(wish: string, spot: HTMLElement): void {
     if (wish === 'toggle') player.toggle();
     else if (wish === 'catch') player.catchUp();
-    else if (wish === 'share') share().catch(() => {}); // Closing the sheet is an answer too.
+    else if (wish === 'share')
+      share().catch(() => {}); // Closing the sheet is an answer too.
     else if (wish === 'lang') {
       const link = spot as HTMLAnchorElement;
       speak(link).catch(() => (location.href = link.href));

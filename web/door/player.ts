@@ -50,7 +50,13 @@ export interface Way {
 
 export class Player implements Fate {
   readonly hearing: Hearing = {
-    phase: 'idle', behindS: -1, stalledMs: 0, againMs: 0, missedS: 0, rendition: 'opus64', loud: false,
+    phase: 'idle',
+    behindS: -1,
+    stalledMs: 0,
+    againMs: 0,
+    missedS: 0,
+    rendition: 'opus64',
+    loud: false,
   };
   private way: Way | undefined;
   private fulls = 0;

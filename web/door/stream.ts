@@ -8,7 +8,7 @@ import type { Door } from './door';
 import { backoffMs } from './pace';
 import type { Fate, Way } from './player';
 
-/** Sound kept ahead of the ear: below LOW it plays a little slower, above HIGH a little faster, until CALM. */
+/** Sound kept ahead of the ear: below LOW it plays slower, above HIGH faster, until CALM. */
 const LOW_S = 0.8;
 const CALM_S = 1.4;
 const HIGH_S = 2.2;
@@ -102,15 +102,19 @@ export class Stream implements Way {
     this.source = source;
     this.endS = 0;
     this.playing = false;
-    audio.disableRemotePlayback = true; // Safari gives a managed source to no element that might play elsewhere.
+    audio.disableRemotePlayback = true; // Safari asks for it before it opens a managed source.
     audio.src = URL.createObjectURL(source);
-    source.addEventListener('sourceopen', () => {
-      URL.revokeObjectURL(audio.src);
-      if (this.stopped || source !== this.source) return;
-      this.buffer = source.addSourceBuffer(this.type);
-      this.buffer.addEventListener('updateend', () => this.feed());
-      this.connect();
-    }, { once: true });
+    source.addEventListener(
+      'sourceopen',
+      () => {
+        URL.revokeObjectURL(audio.src);
+        if (this.stopped || source !== this.source) return;
+        this.buffer = source.addSourceBuffer(this.type);
+        this.buffer.addEventListener('updateend', () => this.feed());
+        this.connect();
+      },
+      { once: true },
+    );
     audio.play().catch((error: DOMException) => {
       if (error.name === 'NotAllowedError' && !this.stopped) this.fate.refused();
     });
@@ -136,8 +140,12 @@ export class Stream implements Way {
     const { hearing } = this.fate;
     const from = this.endS ? '&from_s=' + this.endS.toFixed(3) : '';
     try {
-      const answer = await fetch(`${path}/live.mp4?rendition=${hearing.rendition}${from}`, { signal, cache: 'no-store' });
-      if (answer.status === 503) return this.fate.full(Number(answer.headers.get('retry-after')) || undefined);
+      const answer = await fetch(`${path}/live.mp4?rendition=${hearing.rendition}${from}`, {
+        signal,
+        cache: 'no-store',
+      });
+      if (answer.status === 503)
+        return this.fate.full(Number(answer.headers.get('retry-after')) || undefined);
       if (!answer.ok || !answer.body) throw answer.status;
       this.restart();
       const reader = answer.body.getReader();
@@ -183,7 +191,8 @@ export class Stream implements Way {
 
   private trim(buffer: SourceBuffer): void {
     const { currentTime } = this.door.audio;
-    if (!buffer.buffered.length || currentTime - buffer.buffered.start(0) < KEEP_BEHIND_S + TRIM_SLACK_S) return;
+    if (!buffer.buffered.length || currentTime - buffer.buffered.start(0) < KEEP_BEHIND_S + TRIM_SLACK_S)
+      return;
     buffer.remove(0, currentTime - KEEP_BEHIND_S);
   }
 
@@ -203,7 +212,8 @@ export class Stream implements Way {
     if (this.door.status().state === 'ended' && !moves) return this.fate.refused();
     hearing.behindS = this.endS ? this.endS - audio.currentTime + (now - this.bytesMs) / 1000 : -1;
     if (moves) this.flow(ahead);
-    else if (this.playing && hearing.phase === 'playing' && now - this.movedMs > UNSAID_MS) this.fate.stalled(this.movedMs);
+    else if (this.playing && hearing.phase === 'playing' && now - this.movedMs > UNSAID_MS)
+      this.fate.stalled(this.movedMs);
     if (this.cut && !this.cut.signal.aborted && now - this.bytesMs > SILENT_MS) this.reconnect();
     else if (this.bytesMs - this.grewMs > STUCK_MS) this.reopen();
     if (this.playing) this.door.show();
@@ -239,7 +249,7 @@ export class Stream implements Way {
     const { audio } = this.door;
     if (ahead > HIGH_S) audio.playbackRate = FASTER;
     else if (ahead < LOW_S) audio.playbackRate = SLOWER;
-    else if ((audio.playbackRate > 1) === (ahead < CALM_S)) audio.playbackRate = 1;
+    else if (audio.playbackRate > 1 === ahead < CALM_S) audio.playbackRate = 1;
     if (this.fate.hearing.phase === 'playing' || audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
     this.attempt = 0;
     this.playing = true;

@@ -23,9 +23,12 @@ const text = (name) => readFileSync(new URL(name, DIST), 'utf8');
 
 /** Two voices' worth of tone that never falls silent: a second of one pitch, a second of another. */
 function encode(options) {
-  const sound = `aevalsrc='0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))':s=48000:d=${PROGRAM_S}`;
+  const wave = '0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))';
+  const sound = `aevalsrc='${wave}':s=48000:d=${PROGRAM_S}`;
   return execFileSync(
-    'ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', sound, '-ac', '1', ...options, 'pipe:1'], { maxBuffer: 64 << 20 },
+    'ffmpeg',
+    ['-v', 'error', '-f', 'lavfi', '-i', sound, '-ac', '1', ...options, 'pipe:1'],
+    { maxBuffer: 64 << 20 },
   );
 }
 
@@ -78,10 +81,26 @@ function program() {
   made ??= {
     'live.mp4': [
       'audio/mp4',
-      ...cutMp4(encode(['-c:a', 'libopus', '-b:a', '64k', '-f', 'mp4', '-movflags', '+empty_moov+default_base_moof', '-frag_duration', '320000'])),
+      ...cutMp4(
+        encode([
+          '-c:a',
+          'libopus',
+          '-b:a',
+          '64k',
+          '-f',
+          'mp4',
+          '-movflags',
+          '+empty_moov+default_base_moof',
+          '-frag_duration',
+          '320000',
+        ]),
+      ),
     ],
     'live.aac': ['audio/aac', ...cutAac(encode(['-c:a', 'aac', '-b:a', '64k', '-f', 'adts']))],
-    'live.opus': ['audio/ogg', ...cutOgg(encode(['-c:a', 'libopus', '-b:a', '64k', '-f', 'ogg', '-page_duration', '320000']))],
+    'live.opus': [
+      'audio/ogg',
+      ...cutOgg(encode(['-c:a', 'libopus', '-b:a', '64k', '-f', 'ogg', '-page_duration', '320000'])),
+    ],
     'replay.opus': encode(['-t', '20', '-c:a', 'libopus', '-b:a', '64k', '-f', 'ogg']),
     'replay.m4a': m4a(),
   };
@@ -90,7 +109,20 @@ function program() {
 
 function m4a() {
   const file = `/tmp/tribune-fake-${process.pid}.m4a`;
-  execFileSync('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'sine=440:d=20', '-c:a', 'aac', '-movflags', '+faststart', file]);
+  execFileSync('ffmpeg', [
+    '-v',
+    'error',
+    '-y',
+    '-f',
+    'lavfi',
+    '-i',
+    'sine=440:d=20',
+    '-c:a',
+    'aac',
+    '-movflags',
+    '+faststart',
+    file,
+  ]);
   const bytes = readFileSync(file);
   execFileSync('rm', [file]);
   return bytes;
@@ -103,8 +135,19 @@ class Room {
     this.bornMs = Date.now() - PROGRAM_AGE_PARTS * PART_MS;
     this.streams = new Set();
     this.status = {
-      room: name, title: 'An evening conversation', state: 'scheduled', starts_at: null, started_at: null, ended_at: null,
-      listening: 0, peak: 0, replays: 0, program: { head: null, parts: 0 }, notices: [], replay: null, ...given,
+      room: name,
+      title: 'An evening conversation',
+      state: 'scheduled',
+      starts_at: null,
+      started_at: null,
+      ended_at: null,
+      listening: 0,
+      peak: 0,
+      replays: 0,
+      program: { head: null, parts: 0 },
+      notices: [],
+      replay: null,
+      ...given,
     };
   }
 
@@ -123,7 +166,8 @@ class Room {
   end() {
     const at = (file) => `/${this.name}/${file}`;
     Object.assign(this.status, {
-      state: 'ended', ended_at: new Date().toISOString(),
+      state: 'ended',
+      ended_at: new Date().toISOString(),
       replay: { opus: at('replay.opus'), m4a: at('replay.m4a'), hls: at('replay.m3u8'), seal: at('seal') },
     });
     for (const end of this.streams) end();
@@ -179,16 +223,21 @@ export class FakeNode {
   }
 
   page(request, answer, room, url) {
-    const lang = url.searchParams.get('lang') ?? (/^fr/.test(request.headers['accept-language'] ?? '') ? 'fr' : 'en');
+    const lang =
+      url.searchParams.get('lang') ?? (/^fr/.test(request.headers['accept-language'] ?? '') ? 'fr' : 'en');
     const html = this.render(room, lang);
     const { script_sha256, style_sha256 } = this.built;
     const encoding = /\bbr\b/.test(request.headers['accept-encoding'] ?? '') ? 'br' : 'gzip';
-    const body = encoding === 'br'
-      ? brotliCompressSync(html, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })
-      : gzipSync(html);
+    const body =
+      encoding === 'br'
+        ? brotliCompressSync(html, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })
+        : gzipSync(html);
     answer.writeHead(room ? 200 : 404, {
-      'content-type': 'text/html; charset=utf-8', 'content-encoding': encoding, vary: 'accept-encoding, accept-language',
-      'content-length': body.length, 'cache-control': 'no-cache',
+      'content-type': 'text/html; charset=utf-8',
+      'content-encoding': encoding,
+      vary: 'accept-encoding, accept-language',
+      'content-length': body.length,
+      'cache-control': 'no-cache',
       'content-security-policy':
         `default-src 'none'; script-src 'self' 'sha256-${script_sha256}'; style-src 'sha256-${style_sha256}'; ` +
         `connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'`,
@@ -205,15 +254,21 @@ export class FakeNode {
     const { room: _, ...shown } = status;
     const data = { ...shown, url, inside: `/assets/${this.built.inside[lang]}`, day: words.day_unit };
     return this.rules.fill(text(`door/page.${lang}.html`), {
-      ...facts, url, path: room ? `/${room.name}` : '', card: `${this.origin}/assets/${this.built.card}`,
+      ...facts,
+      url,
+      path: room ? `/${room.name}` : '',
+      card: `${this.origin}/assets/${this.built.card}`,
       dot: status.state === 'live' ? 'b3261e' : '888',
-      style: text('door/page.css'), script: text('door/door.js'), main: text(`door/${facts.ended ? 'over' : 'main'}.${lang}.html`),
+      style: text('door/page.css'),
+      script: text('door/door.js'),
+      main: text(`door/${facts.ended ? 'over' : 'main'}.${lang}.html`),
       data: JSON.stringify(data).replaceAll('<', '\\u003c'),
     });
   }
 
   asset(request, answer, file) {
-    if (file === this.built.card) return send(answer, 200, 'image/png', readFileSync(new URL('door/card.png', DIST)));
+    if (file === this.built.card)
+      return send(answer, 200, 'image/png', readFileSync(new URL('door/card.png', DIST)));
     const lang = Object.keys(this.built.inside).find((one) => this.built.inside[one] === file);
     if (!lang) return send(answer, 404, 'text/plain', '');
     answer.setHeader('content-encoding', 'gzip');
@@ -221,7 +276,7 @@ export class FakeNode {
     send(answer, 200, 'text/javascript', readFileSync(new URL(`door/inside.${lang}.js.gz`, DIST)));
   }
 
-  /** The program from `from_s` if the window still has it, else from the live edge, then each part as it is cut. */
+  /** The program from `from_s` if the window has it, else from the live edge, then each part as it is cut. */
   stream(request, answer, room, file, url) {
     if (room.full) {
       answer.setHeader('retry-after', '3');
@@ -235,7 +290,7 @@ export class FakeNode {
     if (request.method === 'HEAD') return answer.end();
     answer.write(init);
     const edge = room.newest();
-    const asked = Math.round(Number(url.searchParams.get('from_s') ?? NaN) * 1000 / PART_MS);
+    const asked = Math.round((Number(url.searchParams.get('from_s') ?? NaN) * 1000) / PART_MS);
     let next = asked > edge - WINDOW_PARTS && asked <= edge + 1 ? asked : Math.max(0, edge - JOIN_PARTS + 1);
     const push = () => {
       while (next <= room.newest() && parts[next]) answer.write(parts[next++]);
@@ -256,7 +311,10 @@ function statusOf(room) {
   const { status } = room;
   const listening = (status.listening || 0) + room.streams.size;
   return {
-    ...status, now: new Date().toISOString(), listening, peak: Math.max(status.peak, listening),
+    ...status,
+    now: new Date().toISOString(),
+    listening,
+    peak: Math.max(status.peak, listening),
     program: status.state === 'scheduled' ? status.program : { head: null, parts: room.newest() },
   };
 }
@@ -270,7 +328,9 @@ function range(request, answer, type, bytes) {
   const [, from, to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? [];
   const [first, last] = [Number(from ?? 0), to ? Math.min(Number(to), bytes.length - 1) : bytes.length - 1];
   answer.writeHead(from === undefined ? 200 : 206, {
-    'content-type': type, 'accept-ranges': 'bytes', 'content-length': last - first + 1,
+    'content-type': type,
+    'accept-ranges': 'bytes',
+    'content-length': last - first + 1,
     ...(from === undefined ? {} : { 'content-range': `bytes ${first}-${last}/${bytes.length}` }),
   });
   answer.end(request.method === 'HEAD' ? undefined : bytes.subarray(first, last + 1));

@@ -55,10 +55,16 @@ async function listener(room, options) {
 
 function firstAnswer(path, language) {
   return new Promise((done, failed) => {
-    get(wire.origin + path, { headers: { 'accept-encoding': 'br', 'accept-language': language } }, (answer) => {
-      const chunks = [];
-      answer.on('data', (chunk) => chunks.push(chunk)).on('end', () => done([answer, Buffer.concat(chunks)]));
-    }).on('error', failed);
+    get(
+      wire.origin + path,
+      { headers: { 'accept-encoding': 'br', 'accept-language': language } },
+      (answer) => {
+        const chunks = [];
+        answer
+          .on('data', (chunk) => chunks.push(chunk))
+          .on('end', () => done([answer, Buffer.concat(chunks)]));
+      },
+    ).on('error', failed);
   });
 }
 
@@ -78,7 +84,9 @@ test('one click, and within three seconds there is sound, close behind live', as
   await visitor.reads(/Listen/);
   const clicked = Date.now();
   await visitor.page.click('#play');
-  await visitor.page.waitForFunction(() => document.getElementById('a').currentTime > 0 && !document.getElementById('a').paused);
+  await visitor.page.waitForFunction(
+    () => document.getElementById('a').currentTime > 0 && !document.getElementById('a').paused,
+  );
   await visitor.hears(0.1);
   assert.ok(Date.now() - clicked < FIRST_SOUND_MS, `first sound after ${Date.now() - clicked} ms`);
   assert.ok((await visitor.level()) > 0.02);
@@ -133,7 +141,10 @@ test('who fell behind can catch up', async () => {
   const visitor = await listener(await roomIn('live'));
   await visitor.hears(3);
   const { currentTime, end } = await visitor.audio();
-  await visitor.page.evaluate((back) => (document.getElementById('a').currentTime -= back), Math.min(4, 5 - (end - currentTime)));
+  await visitor.page.evaluate(
+    (back) => (document.getElementById('a').currentTime -= back),
+    Math.min(4, 5 - (end - currentTime)),
+  );
   await visitor.page.click('#catch');
   await visitor.reads(/[0-2]\.\d s behind live/);
   assert.equal(await visitor.page.locator('#catch').count(), 0);
@@ -204,7 +215,9 @@ test('a node that cannot be reached is said in words, and forgotten when it can'
   }
   await visitor.reads(/We cannot be reached; trying again in \d+ s/);
   wire.mend();
-  await visitor.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText), null, { timeout: 30_000 });
+  await visitor.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText), null, {
+    timeout: 30_000,
+  });
   await visitor.leave();
 });
 
@@ -234,7 +247,10 @@ test('without JavaScript the page still says what is, and offers the sound', asy
     const visitor = await visit(await roomIn(state), { context: { javaScriptEnabled: false } });
     assert.match(await visitor.page.innerText('body'), words);
     assert.equal(await visitor.page.locator(link).count(), 1, state);
-    assert.deepEqual(visitor.urls.filter((url) => url.endsWith('.js')), []);
+    assert.deepEqual(
+      visitor.urls.filter((url) => url.endsWith('.js')),
+      [],
+    );
     await visitor.leave();
   }
 });
@@ -251,7 +267,11 @@ test('axe finds nothing in any state, light or dark', async () => {
       }
       await visitor.page.evaluate(axe);
       const { violations } = await visitor.page.evaluate(() => window.axe.run());
-      assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], `${state} ${colorScheme}`);
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+        [],
+        `${state} ${colorScheme}`,
+      );
       await visitor.leave();
     }
   }

@@ -11,8 +11,18 @@ import { Wire } from './wire.mjs';
 const folder = process.argv[2] ?? join(tmpdir(), 'tribune-pictures');
 const HOUR_MS = 3_600_000;
 const ago = (ms) => new Date(Date.now() - ms).toISOString();
-const notices = [{ at: ago(600_000), text: 'We are ten minutes late because of us, not of you. We begin at a quarter past.' }];
-const audience = { listening: 118_402, peak: 131_077, started_at: ago(1.2 * HOUR_MS), starts_at: ago(1.2 * HOUR_MS) };
+const notices = [
+  {
+    at: ago(600_000),
+    text: 'We are ten minutes late because of us, not of you. We begin at a quarter past.',
+  },
+];
+const audience = {
+  listening: 118_402,
+  peak: 131_077,
+  started_at: ago(1.2 * HOUR_MS),
+  starts_at: ago(1.2 * HOUR_MS),
+};
 
 /** Each state: how the room stands, and what the visitor does. */
 const STATES = {
@@ -26,7 +36,11 @@ const STATES = {
   paused: { given: audience, steps: ['live'], visit: pause },
   full: { given: audience, steps: ['live', 'fill'], visit: full },
   unreachable: { given: { starts_at: ago(-26 * HOUR_MS) }, visit: unreachable },
-  ended: { given: { ...audience, replays: 2_204, program: { head: 'ab', parts: 13_501 } }, steps: ['live', 'end'], visit: replay },
+  ended: {
+    given: { ...audience, replays: 2_204, program: { head: 'ab', parts: 13_501 } },
+    steps: ['live', 'end'],
+    visit: replay,
+  },
   gone: { given: audience, steps: ['live', 'end', 'forget'] },
   missing: { path: 'no-such-room' },
 };
@@ -83,14 +97,22 @@ const node = await new FakeNode().start();
 const wire = await new Wire(node.origin).start();
 const browser = await launch();
 const wanted = process.env.STATES?.split(',') ?? Object.keys(STATES);
-for (const [width, colorScheme, locale] of [[360, 'light', 'en-GB'], [360, 'dark', 'fr-FR'], [1280, 'light', 'fr-FR'], [1280, 'dark', 'en-GB']]) {
+for (const [width, colorScheme, locale] of [
+  [360, 'light', 'en-GB'],
+  [360, 'dark', 'fr-FR'],
+  [1280, 'light', 'fr-FR'],
+  [1280, 'dark', 'en-GB'],
+]) {
   for (const name of wanted) {
     const state = STATES[name];
     const context = { viewport: { width, height: 760 }, colorScheme, locale, reducedMotion: 'reduce' };
     const visitor = await Visit.to(browser, `${wire.origin}/${await made(node, state)}`, { context });
     await visitor.page.waitForFunction(() => document.title);
     await state.visit?.(visitor, wire);
-    await visitor.page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    await visitor.page.screenshot({
+      path: join(folder, `${name}-${width}-${colorScheme}.png`),
+      fullPage: true,
+    });
     wire.mend();
     await visitor.leave();
   }

@@ -22,10 +22,30 @@ class Room {
   }
 
   sound() {
-    this.sender ??= spawn('ffmpeg', [
-      '-v', 'error', '-re', '-f', 'lavfi', '-i', TONE, '-c:a', 'libopus', '-b:a', '96k', '-page_duration', '100000',
-      '-f', 'ogg', '-content_type', 'application/ogg', this.source.replace('http:', 'icecast:').replace('https:', 'icecast:'),
-    ], { stdio: 'inherit' });
+    this.sender ??= spawn(
+      'ffmpeg',
+      [
+        '-v',
+        'error',
+        '-re',
+        '-f',
+        'lavfi',
+        '-i',
+        TONE,
+        '-c:a',
+        'libopus',
+        '-b:a',
+        '96k',
+        '-page_duration',
+        '100000',
+        '-f',
+        'ogg',
+        '-content_type',
+        'application/ogg',
+        this.source.replace('http:', 'icecast:').replace('https:', 'icecast:'),
+      ],
+      { stdio: 'inherit' },
+    );
   }
 
   live() {
@@ -52,7 +72,9 @@ export class RealNode {
 
   async room(given = {}) {
     const starts = given.starts_at ? ['--starts', given.starts_at] : [];
-    const room = new Room(JSON.parse(tribune('new', '--title', given.title ?? 'An evening conversation', ...starts)));
+    const room = new Room(
+      JSON.parse(tribune('new', '--title', given.title ?? 'An evening conversation', ...starts)),
+    );
     this.rooms.push(room);
     return room;
   }

@@ -44,7 +44,7 @@ export class Wire {
     this.isHeld = true;
   }
 
-  /** New connections work again; what was held back stays lost, and its connections break when they are given up. */
+  /** New connections work again; what was held back stays lost. */
   mend() {
     this.isCut = this.isHeld = false;
   }

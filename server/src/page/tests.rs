@@ -23,7 +23,8 @@ fn status(state: &str) -> Value {
     json!({
         "room": "r", "title": "An evening conversation", "state": state, "now": "2026-11-21T20:20:00Z",
         "starts_at": if state == "scheduled" { "2026-11-21T21:32:00Z" } else { "2026-11-21T20:00:00Z" },
-        "opens_at": "2026-11-21T20:45:00Z", "started_at": if state == "scheduled" { Value::Null } else { "2026-11-21T20:00:00Z".into() },
+        "opens_at": "2026-11-21T20:45:00Z",
+        "started_at": if state == "scheduled" { Value::Null } else { "2026-11-21T20:00:00Z".into() },
         "ended_at": if state == "ended" { "2026-11-21T20:19:00Z".into() } else { Value::Null },
         "listening": 118_402, "peak": 131_000, "replays": 12, "program": {"head": "ab", "parts": 3_750},
         "notices": [notice, notice, notice, notice], "sig": "secret-weight", "verdict": {"kind": "crowd"},
