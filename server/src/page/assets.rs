@@ -1,0 +1,69 @@
+//! What follows the page: files whose names change with their content, so that a browser or a cache keeps
+//! them for good.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, header};
+
+use super::{BUILT, Encoding, Lang};
+
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// One file in every form it is kept in.
+struct Asset {
+    content_type: &'static str,
+    plain: &'static [u8],
+    /// Brotli and gzip, where they are smaller.
+    packed: Option<(&'static [u8], &'static [u8])>,
+}
+
+/// Routes under `/assets/`: `GET` and `HEAD`.
+pub fn assets<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/assets/{name}", get(serve))
+}
+
+async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = find(&name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let accept = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let (encoding, bytes) = match (Encoding::choose(accept), asset.packed) {
+        (Encoding::Brotli, Some((brotli, _))) => (Encoding::Brotli, brotli),
+        (Encoding::Gzip, Some((_, gzip))) => (Encoding::Gzip, gzip),
+        (Encoding::Brotli | Encoding::Gzip | Encoding::Identity, _) => (Encoding::Identity, asset.plain),
+    };
+    let answer = Response::builder()
+        .header(header::CONTENT_TYPE, asset.content_type)
+        .header(header::CACHE_CONTROL, CACHE_CONTROL)
+        .header(header::VARY, "accept-encoding")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    encoding.label(answer).body(Body::from(bytes)).expect("every header above is plain ASCII")
+}
+
+/// Includes a script of `web/dist/door` with its packed forms.
+macro_rules! script {
+    ($name:literal) => {
+        Asset {
+            content_type: "text/javascript; charset=utf-8",
+            plain: include_bytes!(concat!("../../../web/dist/door/", $name)),
+            packed: Some((
+                include_bytes!(concat!("../../../web/dist/door/", $name, ".br")),
+                include_bytes!(concat!("../../../web/dist/door/", $name, ".gz")),
+            )),
+        }
+    };
+}
+
+fn find(name: &str) -> Option<Asset> {
+    if name == BUILT.card {
+        let plain = include_bytes!("../../../web/dist/door/card.png");
+        return Some(Asset { content_type: "image/png", plain, packed: None });
+    }
+    Lang::ALL.into_iter().find(|lang| BUILT.inside[lang.tag()] == name).map(|lang| match lang {
+        Lang::En => script!("inside.en.js"),
+        Lang::Fr => script!("inside.fr.js"),
+    })
+}

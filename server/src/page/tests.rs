@@ -1,0 +1,155 @@
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+/// The first answer's budget, in bytes of brotli: what fits the first flight of a new connection with its
+/// headers.
+const BUDGET_BYTES: usize = 6_144;
+const BASE: &str = "https://listen.example";
+
+fn status(state: &str) -> Value {
+    let notice = json!({
+        "at": "2026-11-21T20:18:00Z",
+        "text": "More people came than this server carries at full quality, so sound is now 32 kbit/s.",
+    });
+    let replay = json!({
+        "opus": "/r/replay.opus", "m4a": "/r/replay.m4a", "hls": "/r/replay.m3u8", "seal": "/r/seal",
+    });
+    json!({
+        "room": "r", "title": "An evening conversation", "state": state, "now": "2026-11-21T20:20:00Z",
+        "starts_at": if state == "scheduled" { "2026-11-21T21:32:00Z" } else { "2026-11-21T20:00:00Z" },
+        "opens_at": "2026-11-21T20:45:00Z",
+        "started_at": if state == "scheduled" { Value::Null } else { "2026-11-21T20:00:00Z".into() },
+        "ended_at": if state == "ended" { "2026-11-21T20:19:00Z".into() } else { Value::Null },
+        "listening": 118_402, "peak": 131_000, "replays": 12, "program": {"head": "ab", "parts": 3_750},
+        "notices": [notice, notice, notice, notice], "sig": "secret-weight", "verdict": {"kind": "crowd"},
+        "replay": if state == "ended" { replay } else { Value::Null },
+    })
+}
+
+/// What stands between the tags of one element of the page.
+fn inside<'a>(html: &'a str, open: &str, close: &str) -> &'a str {
+    let (_, after) = html.split_once(open).expect("the element is there");
+    after.split_once(close).expect("the element ends").0
+}
+
+#[test]
+fn every_state_in_every_language_is_whole_and_within_the_budget() {
+    for state in ["scheduled", "boarding", "live", "ended"] {
+        for lang in Lang::ALL {
+            let page = render(&status(state), lang, BASE);
+            let seen = inside(&page.html, "<body>", "<script");
+            assert!(
+                !seen.contains("{{") && !page.html.contains("[["),
+                "{state} {lang:?}: a placeholder is left"
+            );
+            assert!(seen.contains("An evening conversation") && !page.html.contains("secret-weight"));
+            let bytes = page.encode(Encoding::Brotli).len();
+            assert!(bytes <= BUDGET_BYTES, "{state} {lang:?}: {bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn each_state_says_what_can_be_done_without_script() {
+    for (state, expected) in [
+        ("scheduled", vec!["1 h 12 min", "Saturday 21 November at 21:32 UTC", "/r/event.ics", "20:45 UTC"]),
+        ("boarding", vec!["hold sound", "/r/live.opus", "/r/live.aac", "/r/live.m3u8"]),
+        ("live", vec!["118,402", "20:00 UTC", "20 min", "/r/live.opus", "20:18 UTC"]),
+        (
+            "ended",
+            vec![
+                "/r/replay.opus",
+                "/r/replay.m4a",
+                "/r/seal",
+                "tribune verify https://listen.example/r/replay.opus",
+            ],
+        ),
+    ] {
+        let page = render(&status(state), Lang::En, BASE);
+        let seen = inside(&page.html, "<body>", "<script");
+        for text in expected {
+            assert!(seen.contains(text), "{state}: {text}\n{seen}");
+        }
+        let refreshes = page.html.contains("http-equiv=\"refresh\"");
+        assert_eq!(refreshes, state == "scheduled", "{state}");
+    }
+}
+
+#[test]
+fn a_title_is_text_wherever_it_stands() {
+    let mut hostile = status("live");
+    hostile["title"] = "</script><script>alert(1)</script>{{url}}\" onload='x".into();
+    let page = render(&hostile, Lang::En, BASE);
+    assert!(!page.html.contains("<script>alert") && !page.html.contains("</script><script>alert"));
+    let head = inside(&page.html, "<head>", "<style>");
+    assert!(head.contains("&quot; onload=&#39;x") && !head.contains("\" onload="));
+    let data: Value =
+        serde_json::from_str(inside(&page.html, "id=\"d\">", "</script>")).expect("the data is JSON");
+    assert_eq!(data["title"], hostile["title"]);
+}
+
+#[test]
+fn the_policy_names_the_script_and_the_style_that_are_there() {
+    for lang in Lang::ALL {
+        let page = render(&status("live"), lang, BASE);
+        for (open, close) in [("<script>", "</script>"), ("<style>", "</style>")] {
+            let hash = STANDARD.encode(Sha256::digest(inside(&page.html, open, close)));
+            assert!(page.csp.contains(&format!("'sha256-{hash}'")), "{open}");
+        }
+    }
+}
+
+#[test]
+fn every_encoding_gives_the_document_back() {
+    let page = render(&status("ended"), Lang::Fr, BASE);
+    let mut plain = Vec::new();
+    brotli::BrotliDecompress(&mut &*page.encode(Encoding::Brotli), &mut plain).expect("brotli");
+    assert_eq!(plain, page.html.as_bytes());
+    plain.clear();
+    flate2::read::GzDecoder::new(&*page.encode(Encoding::Gzip)).read_to_end(&mut plain).expect("gzip");
+    assert_eq!(plain, page.html.as_bytes());
+    assert_eq!(page.encode(Encoding::Identity), page.html.as_bytes());
+}
+
+#[test]
+fn an_unknown_room_is_an_answer_too() {
+    for (lang, sentence) in [(Lang::En, "check the link"), (Lang::Fr, "Vérifiez le lien")] {
+        let page = missing(lang, BASE);
+        assert_eq!(page.status, StatusCode::NOT_FOUND);
+        assert!(inside(&page.html, "<body>", "<script").contains(sentence));
+    }
+}
+
+#[test]
+fn what_follows_the_page_is_kept_for_good_and_packed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let data = render(&status("live"), Lang::En, BASE);
+    let data: Value = serde_json::from_str(inside(&data.html, "id=\"d\">", "</script>")).expect("JSON");
+    let path = data["inside"].as_str().expect("a path");
+    for (path, accept, code, coding) in [
+        (path, "br", 200, Some("br")),
+        (path, "gzip", 200, Some("gzip")),
+        (path, "", 200, None),
+        ("/assets/inside.en.000000000000.js", "br", 404, None),
+    ] {
+        let request = http::Request::builder().uri(path).header("accept-encoding", accept);
+        let request = request.body(axum::body::Body::empty()).expect("a request");
+        let answer = runtime.block_on(tower_call(request));
+        assert_eq!(answer.status(), code, "{path}");
+        let sent = answer.headers().get("content-encoding").map(|value| value.to_str().expect("ASCII"));
+        assert_eq!(sent, coding, "{path} {accept}");
+        assert_eq!(answer.headers().contains_key("cache-control"), code == 200);
+    }
+}
+
+async fn tower_call(request: http::Request<Body>) -> Response {
+    use hyper::service::Service;
+    let service = hyper_util::service::TowerToHyperService::new(assets::<()>());
+    service.call(request).await.expect("a router always answers")
+}

@@ -1,0 +1,128 @@
+// What the page says about a room, from its `status`: every value the template names, written out for one
+// language. The same rules, without the visitor's time zone, stand in server/src/page.rs.
+
+import type { Value, Values } from './fill';
+
+/** The part of `status` (docs: the public wire) that the page reads. */
+export interface Status {
+  title: string;
+  state: 'scheduled' | 'boarding' | 'live' | 'ended';
+  now: string;
+  starts_at?: string | null;
+  /** When the doors open for hold sound, if the host announced it. */
+  opens_at?: string | null;
+  /** The announced zone, an IANA name or an offset such as +01:00. */
+  zone?: string | null;
+  started_at?: string | null;
+  ended_at?: string | null;
+  listening?: number;
+  peak?: number;
+  replays?: number;
+  program?: { head: string | null; parts: number } | null;
+  notices?: { at: string; text: string }[];
+  replay?: { opus: string; m4a: string; hls: string; seal: string } | null;
+  /** The page's own address, written by the server into the page. */
+  url?: string;
+}
+
+/** How many of the latest notices are shown. */
+const NOTICES_SHOWN = 3;
+
+/** How things are written where the visitor is. */
+export interface Place {
+  locale: string;
+  zone?: string;
+  /** The letter for a day in a duration. */
+  day: string;
+}
+
+export function facts(status: Status, nowMs: number, place: Place): Values {
+  const { state } = status;
+  const startsMs = status.starts_at ? Date.parse(status.starts_at) : NaN;
+  const leftS = Math.ceil((startsMs - nowMs) / 1000);
+  const scheduled = state === 'scheduled';
+  const late = scheduled && leftS <= 0;
+  const startedMs = status.started_at ? Date.parse(status.started_at) : NaN;
+  const endedMs = status.ended_at ? Date.parse(status.ended_at) : NaN;
+  const number = (count: number | undefined) => (count ?? 0).toLocaleString(place.locale);
+  const begins = state === 'ended' && startedMs ? startedMs : startsMs;
+  const notices = (status.notices ?? []).slice(-NOTICES_SHOWN).reverse();
+  return {
+    title: status.title,
+    [state]: true,
+    open: state === 'boarding' || state === 'live',
+    ahead: state !== 'ended',
+    waits: scheduled,
+    late,
+    early: scheduled && !late,
+    when: begins ? day(begins, place) : '',
+    there: there(begins, status.zone || 'UTC', place),
+    opens:
+      status.opens_at && Date.parse(status.opens_at) > nowMs ? clock(Date.parse(status.opens_at), place) : '',
+    countdown: leftS > 0 ? duration(leftS, place) : '',
+    since: state === 'live' && startedMs ? clock(startedMs, place) : '',
+    lasted: startedMs ? duration((nowMs - startedMs) / 1000, place, true) : '',
+    length: startedMs && endedMs ? duration((endedMs - startedMs) / 1000, place, true) : '',
+    listening: number(status.listening),
+    peak: number(status.peak),
+    replays: number(status.replays),
+    parts: status.program?.parts ? number(status.program.parts) : '',
+    any_notice: notices.length > 0,
+    notices: notices.map(({ at, text }): Values => ({ at: clock(Date.parse(at), place), text })),
+    ...replay(status),
+  };
+}
+
+function replay(status: Status): Record<string, Value> {
+  const { opus, m4a, seal } = status.replay ?? {};
+  return { replay: !!opus, opus, m4a, seal };
+}
+
+/** `3 d 4 h`, `1 h 12 min`, `4 min 05 s`, `12 s`: the two largest units. */
+export function duration(seconds: number, place: Place, coarse = false): string {
+  const s = Math.max(0, Math.floor(seconds));
+  const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
+  if (d) return `${d} ${place.day} ${h} h`;
+  if (h) return `${h} h ${two(m)} min`;
+  if (coarse) return `${m} min`;
+  return m ? `${m} min ${two(s % 60)} s` : `${s} s`;
+}
+
+function two(count: number): string {
+  return String(count).padStart(2, '0');
+}
+
+function clock(ms: number, place: Place): string {
+  return write(ms, place, { hour: 'numeric', minute: '2-digit' });
+}
+
+function day(ms: number, place: Place): string {
+  return write(ms, place, {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    hour: 'numeric',
+    minute: '2-digit',
+  });
+}
+
+/** The same moment in the announced zone, where its clock shows something else. */
+function there(ms: number, zone: string, place: Place): string {
+  if (!ms) return '';
+  const form: Intl.DateTimeFormatOptions = { hour: 'numeric', minute: '2-digit' };
+  try {
+    const announced = write(ms, { ...place, zone }, form);
+    if (announced === write(ms, place, form)) return '';
+    const city = zone.split('/').slice(1).pop()?.replaceAll('_', ' ');
+    if (city) return write(ms, { ...place, zone }, { ...form, weekday: 'long' }) + ` (${city})`;
+    return write(ms, { ...place, zone }, { ...form, weekday: 'long', timeZoneName: 'short' });
+  } catch {
+    return ''; // A zone this browser does not know: the visitor's own time stands alone.
+  }
+}
+
+function write(ms: number, place: Place, form: Intl.DateTimeFormatOptions): string {
+  return new Intl.DateTimeFormat(place.locale, place.zone ? { ...form, timeZone: place.zone } : form).format(
+    ms,
+  );
+}

@@ -1,0 +1,10 @@
+// How long to wait before asking again: full jitter, so that a crowd that was cut off together does not
+// return together.
+
+const FIRST_MS = 500;
+const LONGEST_MS = 15_000;
+
+/** A random wait before attempt `attempt` (from 0), in ms. */
+export function backoffMs(attempt: number): number {
+  return Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 10));
+}

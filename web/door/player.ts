@@ -1,0 +1,164 @@
+// The player: one wish (to hear), two ways to fulfil it, and the phone's own controls. Fetched after the
+// page, when there is something to hear.
+
+import type { Door } from './door';
+import { Element } from './element';
+import { backoffMs } from './pace';
+import { Stream, typeForMediaSource } from './stream';
+
+/** Wait for a full room when the answer does not say how long. */
+const FULL_RETRY_S = 10;
+
+/** What the page tells about the sound. */
+export interface Hearing {
+  phase: 'idle' | 'starting' | 'playing' | 'paused' | 'stalled' | 'full' | 'broken';
+  /** Seconds between what is heard and what is said; below 0: this browser does not tell. */
+  behindS: number;
+  /** When the present interruption began, in page time. */
+  stalledMs: number;
+  /** When a full room is asked again, in page time. */
+  againMs: number;
+  /** Seconds lost to interruptions that could not be made good. */
+  missedS: number;
+  rendition: string;
+  /** The volume can be set at all; some phones keep it to their keys. */
+  loud: boolean;
+}
+
+/** How a way of playing tells the player what became of it. */
+export interface Fate {
+  hearing: Hearing;
+  /** Sound comes out. */
+  playing(): void;
+  /** Sound stopped coming at `sinceMs` in page time, against the listener's wish. */
+  stalled(sinceMs: number): void;
+  /** The room is full; `afterS` seconds from now it is worth asking again. */
+  full(afterS: number | undefined): void;
+  /** The browser wants a click first. */
+  refused(): void;
+  /** This browser cannot play what there is. */
+  broken(): void;
+}
+
+/** A way of playing: through Media Source, or by the element alone. */
+export interface Way {
+  begin(): void;
+  stop(): void;
+  catchUp(): void;
+  rendition(name: string): void;
+}
+
+export class Player implements Fate {
+  readonly hearing: Hearing = {
+    phase: 'idle',
+    behindS: -1,
+    stalledMs: 0,
+    againMs: 0,
+    missedS: 0,
+    rendition: 'opus64',
+    loud: false,
+  };
+  private way: Way | undefined;
+  private fulls = 0;
+  private timer = 0;
+
+  constructor(private readonly door: Door) {
+    door.audio.volume = 0.5;
+    this.hearing.loud = door.audio.volume === 0.5;
+    door.audio.volume = 1;
+    door.audio.addEventListener('pause', () => {
+      // The phone paused it: a call, a pulled plug.
+      if (this.way && !door.audio.ended && this.hearing.phase === 'playing') this.pause();
+    });
+    this.session();
+  }
+
+  toggle(): void {
+    const { phase } = this.hearing;
+    if (this.way || phase === 'full') this.pause();
+    else this.play();
+  }
+
+  catchUp(): void {
+    this.hearing.missedS = 0;
+    this.way?.catchUp();
+    this.door.show();
+  }
+
+  rendition(name: string): void {
+    this.hearing.rendition = name;
+    this.way?.rendition(name);
+    this.door.show();
+  }
+
+  playing(): void {
+    this.fulls = 0;
+    this.enter('playing');
+  }
+
+  stalled(sinceMs: number): void {
+    this.hearing.stalledMs = sinceMs;
+    this.enter('stalled');
+  }
+
+  full(afterS = FULL_RETRY_S): void {
+    this.drop();
+    const waitMs = afterS * 1000 + backoffMs(this.fulls++);
+    this.hearing.againMs = Date.now() + waitMs;
+    this.timer = setTimeout(() => this.play(), waitMs);
+    this.enter('full');
+  }
+
+  refused(): void {
+    this.drop();
+    this.enter('idle');
+  }
+
+  broken(): void {
+    this.drop();
+    this.enter('broken');
+  }
+
+  private play(): void {
+    clearTimeout(this.timer);
+    const { door } = this;
+    const type = typeForMediaSource();
+    this.way = type ? new Stream(door, this, type) : new Element(door, this);
+    this.hearing.missedS = 0;
+    this.enter('starting');
+    this.way.begin();
+  }
+
+  private pause(): void {
+    this.drop();
+    this.enter(this.door.status().state === 'ended' ? 'idle' : 'paused');
+  }
+
+  private drop(): void {
+    clearTimeout(this.timer);
+    const { way } = this;
+    this.way = undefined;
+    way?.stop();
+    this.hearing.behindS = -1;
+  }
+
+  private enter(phase: Hearing['phase']): void {
+    this.hearing.phase = phase;
+    if ('mediaSession' in navigator) {
+      navigator.mediaSession.playbackState = this.way ? 'playing' : phase === 'idle' ? 'none' : 'paused';
+    }
+    this.door.show();
+  }
+
+  /** The lock screen, the headset's key, the keyboard's media keys. */
+  private session(): void {
+    if (!('mediaSession' in navigator)) return;
+    const { mediaSession } = navigator;
+    const title = this.door.status().title;
+    mediaSession.metadata = new MediaMetadata({ title, artist: location.host, album: 'tribune' });
+    const stop = () => this.way && this.pause();
+    mediaSession.setActionHandler('play', () => this.way || this.play());
+    mediaSession.setActionHandler('pause', stop);
+    mediaSession.setActionHandler('stop', stop);
+  }
+}

@@ -1,0 +1,102 @@
+// A visitor: a browser with one page open, which notes everything that must never happen.
+
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--mute-audio'],
+  });
+}
+
+export class Visit {
+  static async to(browser, url, options = {}) {
+    const visit = new Visit();
+    visit.context = await browser.newContext({
+      viewport: { width: 360, height: 800 },
+      locale: 'en-GB',
+      timezoneId: 'Europe/Paris',
+      ...options.context,
+    });
+    if (options.script) await visit.context.addInitScript(options.script);
+    visit.wrong = [];
+    visit.urls = [];
+    visit.context.on('request', (request) => visit.urls.push(request.url()));
+    visit.page = await visit.context.newPage();
+    visit.page.on('pageerror', (error) => visit.wrong.push(`script: ${error.message}`));
+    visit.page.on('console', (message) => {
+      if (/Content.Security.Policy/i.test(message.text())) visit.wrong.push(message.text());
+    });
+    await visit.page.goto(url);
+    visit.origin = new URL(url).origin;
+    return visit;
+  }
+
+  /** Waits until the page's own words match. */
+  async reads(words, timeout = 10_000) {
+    await this.page
+      .waitForFunction(
+        ([source, flags]) => new RegExp(source, flags).test(document.body.innerText),
+        [words.source, words.flags],
+        { timeout },
+      )
+      .catch(async (error) => {
+        throw new Error(
+          `the page never said ${words}; it says:\n${await this.page.innerText('body')}\n${error.message}`,
+        );
+      });
+  }
+
+  audio() {
+    return this.page.evaluate(() => {
+      const { currentTime, paused, playbackRate, buffered } = document.getElementById('a');
+      return {
+        currentTime,
+        paused,
+        playbackRate,
+        end: buffered.length ? buffered.end(buffered.length - 1) : 0,
+      };
+    });
+  }
+
+  /** Waits until the sound has moved on by `seconds` from where it is now. */
+  async hears(seconds, timeout = 15_000) {
+    const from = (await this.audio()).currentTime;
+    await this.page.waitForFunction((to) => document.getElementById('a').currentTime >= to, from + seconds, {
+      timeout,
+    });
+  }
+
+  /** Waits until what comes out of the element is not silence: its level, as a share of full scale. */
+  level(timeout = 5000) {
+    return this.page
+      .waitForFunction(
+        () => {
+          if (!window.analyser) {
+            const context = new AudioContext();
+            window.analyser = context.createAnalyser();
+            context
+              .createMediaStreamSource(document.getElementById('a').captureStream())
+              .connect(window.analyser);
+          }
+          const samples = new Float32Array(window.analyser.fftSize);
+          window.analyser.getFloatTimeDomainData(samples);
+          const level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+          return level > 0.02 && level;
+        },
+        null,
+        { timeout },
+      )
+      .then((handle) => handle.jsonValue());
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.wrong, []);
+    const strangers = this.urls.filter(
+      (url) => !/^(data|blob):/.test(url) && new URL(url).origin !== this.origin,
+    );
+    assert.deepEqual(strangers, [], 'nothing is asked of another origin');
+  }
+}
