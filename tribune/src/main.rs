@@ -1,3 +1,6 @@
 //! One binary: `tribune`.
 
+#[cfg(test)]
+mod demo;
+
 fn main() {}
