@@ -1,7 +1,8 @@
-//! Two people in conversation, without a recording of anybody: pulses and noise through four resonances of a throat.
+//! Two people in conversation, without a recording of anybody: pulses and noise through four resonances of a
+//! throat.
 //!
-//! They babble in syllables, with melody, stress and pauses, and take turns. The turns come from the seed alone, so two
-//! voices made from one seed never need to hear each other to let each other finish.
+//! They babble in syllables, with melody, stress and pauses, and take turns. The turns come from the seed
+//! alone, so two voices made from one seed never need to hear each other to let each other finish.
 
 mod plan;
 mod throat;

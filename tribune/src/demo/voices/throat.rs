@@ -1,4 +1,5 @@
-//! The throat: a buzzing source, a hissing one, and four resonances in a row (Klatt 1980, the cascade branch).
+//! The throat: a buzzing source, a hissing one, and four resonances in a row (Klatt 1980, the cascade
+//! branch).
 
 use std::f32::consts::{PI, TAU};
 
@@ -6,7 +7,8 @@ use super::Who;
 use super::plan::{Dice, Sound};
 
 const RATE_HZ: f32 = 48_000.0;
-/// How far a target is approached in 1 ms: lips and tongue take some 15 ms, the folds somewhat less, hiss least.
+/// How far a target is approached in 1 ms: lips and tongue take some 15 ms, the folds somewhat less, hiss
+/// least.
 const FORMANT_EASE: f32 = 0.055;
 const VOICING_EASE: f32 = 0.09;
 const HISS_EASE: f32 = 0.2;
