@@ -5,6 +5,8 @@
 
 mod part;
 
+/// Ogg Opus pages.
+pub mod ogg;
 /// Passages lawfully taken out of a recording.
 pub mod redact;
 /// The chain over the recording, signed as it goes.
