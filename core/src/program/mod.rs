@@ -5,14 +5,14 @@
 
 mod part;
 
-/// Ogg Opus pages.
-pub mod ogg;
 /// Passages lawfully taken out of a recording.
 pub mod redact;
 /// The chain over the recording, signed as it goes.
 pub mod seal;
 /// Is a recording complete and unedited?
 pub mod verify;
+/// Ogg Opus pages.
+pub mod ogg;
 
 pub use part::{Codec, Joint, Media, Part, PartNo, Rendition, TrackPart, Units};
 pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS};

@@ -99,6 +99,29 @@ pub struct Sealed {
     pub parts: u64,
 }
 
+/// What its keeper knows about sound that did not reach the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Why.
+    pub why: Why,
+    /// The first part that is missing.
+    pub first: PartNo,
+    /// When that one began.
+    pub began_at: WallTime,
+}
+
+impl Missing {
+    /// The gap when nothing was recorded before it.
+    fn before_the_first(&self, part: &PartEntry) -> Lost {
+        Lost {
+            after: PartNo(self.first.0.saturating_sub(1)),
+            parts: part.no.since(self.first),
+            ms: u64::try_from(part.began_at.millis_since(self.began_at)).unwrap_or(0),
+            why: self.why,
+        }
+    }
+}
+
 /// The chain of one recording. Entries only ever go on at the end.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -124,19 +147,21 @@ impl Chain {
     }
 
     /// What one more part adds: nothing while only the hold sound has run, else the part, after the count of the hold before
-    /// the start and after any gap. `why` names a gap if numbers are missing or `joined` says so.
+    /// the start and after the gap, if numbers are missing or `missing` says that sound is.
     ///
     /// A part whose number is not after the last one adds nothing either; the caller hands parts over in order.
-    pub fn entries_for(&self, part: PartEntry, after_gap: Option<Why>) -> Vec<Entry> {
+    pub fn entries_for(&self, part: PartEntry, missing: Option<Missing>) -> Vec<Entry> {
         match &self.last {
             None if part.kind == Kind::Hold => Vec::new(),
             None => {
                 let hold = self.hold.map(|(first, parts, digest)| Entry::Hold { first, parts, digest });
-                hold.into_iter().chain([Entry::Part(part)]).collect()
+                let gap = missing.map(|missing| Entry::Gap(missing.before_the_first(&part)));
+                hold.into_iter().chain(gap).chain([Entry::Part(part)]).collect()
             }
             Some(last) if part.no <= last.no => Vec::new(),
             Some(last) => {
-                let why = after_gap.or((part.no != last.no.next()).then_some(Why::Restart));
+                let jump = (part.no != last.no.next()).then_some(Why::Restart);
+                let why = missing.map(|missing| missing.why).or(jump);
                 let gap = why.map(|why| Entry::Gap(Lost::between(last, &part, why)));
                 gap.into_iter().chain([Entry::Part(part)]).collect()
             }

@@ -9,7 +9,7 @@ mod document;
 mod entry;
 mod log;
 
-pub use chain::{Chain, Genesis, Sealed, Signature, SignatureWrong, read_key};
+pub use chain::{Chain, Genesis, Missing, Sealed, Signature, SignatureWrong, read_key};
 pub use document::{Closing, DocumentWrong, Extent, Files, Link, REDACTIONS_MAX, SEAL_BYTES_MAX, Seal};
 pub use entry::{Entry, Lost, PartEntry, Why};
 pub use log::{LogWrong, RECORD_BYTES, Record, Scan, TAIL_RECORDS_MAX, scan};

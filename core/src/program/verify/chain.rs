@@ -106,7 +106,7 @@ impl Walk {
                 }
             }
             Entry::Gap(lost) => {
-                if last != Some(lost.after.0) || self.gap.is_some() {
+                if last.is_some_and(|last| last != lost.after.0) || self.gap.is_some() {
                     self.wrong_here("a gap is named where none can be");
                 }
                 self.gap = Some(lost.parts);
