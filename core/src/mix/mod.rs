@@ -1,5 +1,40 @@
 //! 4. Sounds of one instant become one frame of the program.
+//!
+//! [`Mixer`] is the machine. A source's sound passes [`inlet`] (its bursts, by [`pace`] and [`resample`], become 20 ms of the
+//! program's clock), [`level`] (its loudness), [`loudest`] and [`backup`] (whether it is heard), then the sum passes [`limiter`].
 
+mod backup;
+mod event;
 mod frame;
+mod hold;
+mod inlet;
+mod kernel;
+mod level;
+mod limiter;
+mod loudest;
+mod mixer;
+mod pace;
+mod resample;
+mod voice;
 
+#[cfg(test)]
+mod tests;
+
+pub use event::{Counters, Event};
 pub use frame::{Frame, InletId, Kind};
+pub use hold::HOLD_SOUND_S_MAX;
+pub use limiter::{LIMITER_DELAY_SAMPLES, TRUE_PEAK_DBTP_MAX};
+pub use mixer::{CLOSING_INLETS_MAX, InletLevel, Input, Mixer, OPEN_INLETS_MAX, OnAir, Output, Spec, Why};
+pub use resample::{SOURCE_RATE_HZ_MAX, SOURCE_RATE_HZ_MIN};
+
+/// Ticks of the mixer in a second.
+const TICKS_PER_S: u32 = (1_000 / crate::time::FRAME_MS) as u32;
+
+/// Whether an input's loudness is led towards the program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Levelling {
+    /// Towards −19 LUFS; the input competes for a place among the loudest.
+    On,
+    /// A finished mix: its loudness is its own, and it is always heard.
+    Off,
+}

@@ -1,0 +1,8 @@
+//! The mix in virtual time: what goes in is computed, what comes out is measured.
+
+mod level;
+mod limiter;
+mod mixer;
+mod resample;
+mod sources;
+mod synth;
