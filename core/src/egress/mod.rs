@@ -1,6 +1,12 @@
 //! 6. One listener's place in the program, live or in a replay.
 
+mod icy;
+mod window;
+
 /// Which bytes of a replay a request gets.
 pub mod range;
 /// A replay as a file laid over what was recorded.
 pub mod replay;
+
+pub use icy::{Icy, METAINT_BYTES};
+pub use window::{Cursor, Step, WINDOW_PARTS_MAX, Window};

@@ -152,6 +152,12 @@ impl Units {
         Self { bytes: bytes.into(), sizes: sizes.into() }
     }
 
+    /// Units that already lie back to back; `sizes` add up to the length of `bytes`.
+    pub(super) fn new(bytes: Vec<u8>, sizes: Vec<u32>) -> Self {
+        debug_assert_eq!(sizes.iter().map(|&size| size as usize).sum::<usize>(), bytes.len());
+        Self { bytes: bytes.into(), sizes: sizes.into() }
+    }
+
     /// All units, without framing.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes

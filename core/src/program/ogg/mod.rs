@@ -11,6 +11,7 @@ pub use crc::checksum;
 use bytes::Bytes;
 
 use super::part::{PART_SAMPLES, PartNo, Units};
+use crate::codec::opus;
 
 /// The serial of the one logical stream: the letters "trib".
 pub const SERIAL: u32 = u32::from_le_bytes(*b"trib");
@@ -75,17 +76,13 @@ pub struct Headers<'t> {
     pub title: &'t str,
 }
 
-/// The two header pages for someone whose first page of sound is `first`'s.
+/// The two header pages, the same for every rendition and every listener.
 ///
-/// They are numbered so that the page after them follows: `libogg` accepts any number on the first page, and reports a hole
-/// only where numbers do not follow.
-pub fn headers(of: Headers<'_>, first: PartNo) -> Vec<u8> {
-    let sequence = first.0 as u32;
+/// They are numbered 0 and 1, as decoders expect of a stream's first pages; for who joins late the numbers then jump, as they do
+/// on every live Ogg stream. See decision 0032.
+pub fn headers(of: Headers<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    let pages = [
-        (Place::First, sequence, opus_head(of.pre_skip)),
-        (Place::Middle, sequence.wrapping_add(1), opus_tags(of.title)),
-    ];
+    let pages = [(Place::First, 0, opus_head(of.pre_skip)), (Place::Middle, 1, opus_tags(of.title))];
     for (place, sequence, packet) in pages {
         let head = PageHead { place, granule: 0, sequence };
         write_page(head, [packet.as_slice()], &mut out).expect("a short packet fits in a page");
@@ -93,12 +90,18 @@ pub fn headers(of: Headers<'_>, first: PartNo) -> Vec<u8> {
     out
 }
 
-/// A page without packets that says that the stream is over; `no` is the last part's number.
-pub fn end_page(last: PartNo) -> Vec<u8> {
-    let head = PageHead::of_part(last);
+/// The page after the last part: it ends the stream, and one silent packet lets the decoder give the last samples of the program,
+/// which it holds back by `pre_skip`; what is beyond them is trimmed (RFC 7845, 4.4).
+pub fn end_page(last: PartNo, pre_skip: u32) -> Vec<u8> {
+    let before = PageHead::of_part(last);
+    let head = PageHead {
+        place: Place::Last,
+        granule: before.granule + u64::from(pre_skip),
+        sequence: before.sequence.wrapping_add(1),
+    };
+    let silence = opus::silent_packet(3).expect("3 bytes are enough");
     let mut out = Vec::new();
-    let head = PageHead { place: Place::Last, sequence: head.sequence.wrapping_add(1), ..head };
-    write_page(head, [], &mut out).expect("nothing fits in a page");
+    write_page(head, [silence.as_slice()], &mut out).expect("a short packet fits in a page");
     out
 }
 

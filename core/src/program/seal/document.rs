@@ -469,3 +469,14 @@ fn read_time(text: &str) -> Result<WallTime, DocumentWrong> {
     let at = WallTime::parse(text).ok_or(DocumentWrong::Field("at"))?;
     if at.rfc3339() == text { Ok(at) } else { Err(DocumentWrong::Field("at")) }
 }
+
+/// Marks of redactions as they are written down before they are carried out.
+pub fn marks_to_json(marks: &[Redaction]) -> Vec<u8> {
+    let items: Vec<_> = marks.iter().map(RedactionItem::from).collect();
+    serde_json::to_vec(&items).expect("marks hold only texts and numbers")
+}
+
+/// Reads what `marks_to_json` wrote.
+pub fn marks_from_json(bytes: &[u8]) -> Result<Vec<Redaction>, DocumentWrong> {
+    serde_json::from_slice::<Vec<RedactionItem>>(bytes)?.into_iter().map(read_redaction).collect()
+}

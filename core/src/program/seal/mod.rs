@@ -11,6 +11,7 @@ mod log;
 
 pub use chain::{Chain, Genesis, Missing, Sealed, Signature, SignatureWrong, read_key};
 pub use document::{Closing, DocumentWrong, Extent, Files, Link, REDACTIONS_MAX, SEAL_BYTES_MAX, Seal};
+pub use document::{marks_from_json, marks_to_json};
 pub use entry::{Entry, Lost, PartEntry, Why};
 pub use log::{LogWrong, RECORD_BYTES, Record, Scan, TAIL_RECORDS_MAX, scan};
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::{Coded, Damage, UNITS_MAX};
 use crate::program::Codec;
+use crate::program::ogg::checksum;
 
 const CAPTURE: &[u8; 4] = b"OggS";
 const HEADER_BYTES: usize = 27;
@@ -44,8 +45,9 @@ impl<'a> Page<'a> {
     }
 
     fn is_intact(&self) -> bool {
-        let crc = crc(crc(crc(0, &self.whole[..22]), &[0; 4]), &self.whole[26..]);
-        crc == self.word(22) && self.whole[4] == 0
+        let mut unsigned = self.whole.to_vec();
+        unsigned[22..26].fill(0);
+        checksum(&unsigned) == self.word(22) && self.whole[4] == 0
     }
 }
 
@@ -165,24 +167,3 @@ impl<'a> Reader<'a> {
         }
     }
 }
-
-/// The checksum of RFC 3533: polynomial 0x04c11db7, not reflected, from 0.
-fn crc(start: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(start, |crc, &byte| (crc << 8) ^ CRC_TABLE[usize::from((crc >> 24) as u8 ^ byte)])
-}
-
-const CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let mut crc = (at as u32) << 24;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 0x8000_0000 != 0 { (crc << 1) ^ 0x04c1_1db7 } else { crc << 1 };
-            bit += 1;
-        }
-        table[at] = crc;
-        at += 1;
-    }
-    table
-};

@@ -1,0 +1,68 @@
+//! HLS playlists (draft-pantos-hls-rfc8216bis): live with low latency, and of a recording.
+//!
+//! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`, and that one names
+//! `{rendition}/init.mp4`, `{rendition}/{segment}.mp4` and `{rendition}/{part}.part.mp4` beside it. A segment is the
+//! concatenation of its parts' chunks, and its number is its media sequence number. A replay names byte ranges of one file.
+
+mod live;
+mod reload;
+mod replay;
+
+pub use live::{Form, Live, SKIP_SEGMENTS_MIN};
+pub use reload::{ADVANCE_PARTS_MAX, Ask, Published, Reload};
+pub use replay::Replay;
+
+use super::part::{Codec, PART_SAMPLES, Rendition, SEGMENT_PARTS};
+use super::renditions::Renditions;
+use crate::time::{RATE_HZ, WallTime};
+
+/// EXT-X-TARGETDURATION: a segment of 1.92 s, rounded.
+pub const TARGET_DURATION_S: u64 = 2;
+/// The media type of every playlist (RFC 8216, section 10).
+pub const MEDIA_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// The multivariant playlist at `/{room}/live.m3u8`.
+///
+/// AAC comes first: players that take what is first are the ones that may not know Opus.
+pub fn multivariant(renditions: &Renditions) -> String {
+    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    for codec in [Codec::AacLc, Codec::Opus] {
+        for rendition in renditions.iter().filter(|rendition| rendition.codec == codec) {
+            out += &format!(
+                "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\nhls/{}.m3u8\n",
+                bandwidth_max(rendition),
+                bandwidth(rendition),
+                codec.rfc6381(),
+                rendition.name(),
+            );
+        }
+    }
+    out
+}
+
+/// Bits a second with the chunks' own: 104 bytes and 4 for each unit.
+fn bandwidth(rendition: &Rendition) -> u64 {
+    let framing_bytes = 104 + 4 * rendition.codec.units_per_part() as u64;
+    u64::from(rendition.bit_rate) + framing_bytes * 8 * u64::from(RATE_HZ) / PART_SAMPLES
+}
+
+/// Constrained variable rates stay within a quarter above their mean over a segment.
+fn bandwidth_max(rendition: &Rendition) -> u64 {
+    bandwidth(rendition) + u64::from(rendition.bit_rate) / 4
+}
+
+/// `parts` parts in seconds, with five digits: a part is 0.32000.
+fn seconds(parts: u64) -> String {
+    let hundredths = parts * PART_SAMPLES * 100 / u64::from(RATE_HZ);
+    format!("{}.{:02}000", hundredths / 100, hundredths % 100)
+}
+
+/// What the wall clock said at the first sample a decoder gives for a part that began at `began_at`: the priming comes first.
+fn first_heard(began_at: WallTime, rendition: &Rendition) -> String {
+    WallTime(began_at.0 - i64::from(rendition.priming_samples) * 1_000 / i64::from(RATE_HZ)).rfc3339()
+}
+
+const _: () = assert!(PART_SAMPLES * SEGMENT_PARTS <= TARGET_DURATION_S * RATE_HZ as u64);
+
+#[cfg(test)]
+mod tests;
