@@ -1,6 +1,8 @@
-//! What it costs to cut the program: processor time in milliseconds for each second of sound, by Opus complexity and for the default renditions.
+//! What it costs to cut the program: processor time in milliseconds for each second of sound, by Opus
+//! complexity and for the default renditions.
 //!
-//! `program` prints one JSON line; `program DIR` also writes what was made, so that other tools can be asked whether they take it.
+//! `program` prints one JSON line; `program DIR` also writes what was made, so that other tools can be asked
+//! whether they take it.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The only modules that know a codec's library: one file each, safe on the outside, every byte from outside checked.
+//! The only modules that know a codec's library: one file each, safe on the outside, every byte from outside
+//! checked.
 
 /// AAC by Fraunhofer's FDK library.
 pub mod aac;

@@ -1,4 +1,5 @@
-//! ADTS (ISO/IEC 13818-7, 6.2): a header before each AAC access unit, so that a player can start at any of them.
+//! ADTS (ISO/IEC 13818-7, 6.2): a header before each AAC access unit, so that a player can start at any of
+//! them.
 
 use bytes::Bytes;
 
@@ -17,7 +18,8 @@ pub fn part_frames(units: &Units) -> Bytes {
     out.into()
 }
 
-/// The header of an AAC-LC mono unit of `unit_bytes` at 48 kHz; its size field holds 13 bits, which no mono unit outgrows.
+/// The header of an AAC-LC mono unit of `unit_bytes` at 48 kHz; its size field holds 13 bits, which no mono
+/// unit outgrows.
 pub fn header(unit_bytes: usize) -> [u8; HEADER_BYTES] {
     /// MPEG-4, no checksum.
     const SYNC: [u8; 2] = [0xFF, 0xF1];

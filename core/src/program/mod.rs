@@ -1,7 +1,8 @@
 //! 5. Frames become parts, segments, playlists and the sealed recording.
 //!
-//! A part is cut once and shared by every output: the same packets lie in the Ogg page, the fragmented MP4 chunk, the recording
-//! and the seal. Sound is the first kind of track; nothing here assumes that it is the only one.
+//! A part is cut once and shared by every output: the same packets lie in the Ogg page, the fragmented MP4
+//! chunk, the recording and the seal. Sound is the first kind of track; nothing here assumes that it is the
+//! only one.
 
 mod cutter;
 mod part;

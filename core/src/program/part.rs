@@ -1,7 +1,7 @@
 //! The part: 320 ms of the program in every codec and bit rate at once, cut at the same samples.
 //!
-//! 15,360 samples are 16 Opus packets of 20 ms and 15 AAC frames of 1,024 samples, so that whole frames of both codecs end
-//! together and a listener may change rendition between any two parts.
+//! 15,360 samples are 16 Opus packets of 20 ms and 15 AAC frames of 1,024 samples, so that whole frames of
+//! both codecs end together and a listener may change rendition between any two parts.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,8 @@ pub const PART_MS: u64 = 320;
 /// Parts in a segment (1.92 s).
 pub const SEGMENT_PARTS: u64 = 6;
 
-/// A part's number in the program, from 0; it never goes back, and jumps only over a gap, to the start of a segment.
+/// A part's number in the program, from 0; it never goes back, and jumps only over a gap, to the start of a
+/// segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PartNo(pub u64);
@@ -122,7 +123,8 @@ pub struct Rendition {
     pub bit_rate: u32,
     /// 1 (mono) or 2.
     pub channels: u8,
-    /// Samples at 48 kHz that a decoder gives before the first sample that was encoded (Opus pre-skip, AAC encoder delay).
+    /// Samples at 48 kHz that a decoder gives before the first sample that was encoded (Opus pre-skip, AAC
+    /// encoder delay).
     pub priming_samples: u32,
 }
 

@@ -1,4 +1,5 @@
-//! AAC from anywhere back into sound: ADTS as it comes off a socket, or raw access units with their configuration.
+//! AAC from anywhere back into sound: ADTS as it comes off a socket, or raw access units with their
+//! configuration.
 
 use std::ptr::NonNull;
 
@@ -58,7 +59,8 @@ impl Decoder {
         let mut config = config.to_vec();
         let mut start = config.as_mut_ptr();
         let bytes = config.len() as u32;
-        // SAFETY: the handle is live; `start` points to `bytes` bytes, which outlive the call and are only read.
+        // SAFETY: the handle is live; `start` points to `bytes` bytes, which outlive the call and are only
+        // read.
         match unsafe { ffi::aacDecoder_ConfigRaw(decoder.state.as_ptr(), &raw mut start, &raw const bytes) } {
             ffi::AAC_DECODER_ERROR_AAC_DEC_OK => Ok(decoder),
             _ => Err(Error::Config),
@@ -72,7 +74,8 @@ impl Decoder {
         let given = u32::try_from(bytes.len().min(FILL_BYTES_MAX)).expect("8,192 fits");
         let mut left = given;
         let mut start = bytes.as_ptr().cast_mut();
-        // SAFETY: the handle is live; `start` points to at least `given` bytes, which are only read and copied.
+        // SAFETY: the handle is live; `start` points to at least `given` bytes, which are only read and
+        // copied.
         let status = unsafe {
             ffi::aacDecoder_Fill(self.state.as_ptr(), &raw mut start, &raw const given, &raw mut left)
         };
@@ -82,7 +85,8 @@ impl Decoder {
         }
     }
 
-    /// The next frame of what was filled in; `None` when it takes more bytes. After [`Error::Frame`] go on polling.
+    /// The next frame of what was filled in; `None` when it takes more bytes. After [`Error::Frame`] go on
+    /// polling.
     pub fn poll(&mut self) -> Result<Option<Sound<'_>>, Error> {
         // SAFETY: the handle is live; `pcm` has room for as many samples as is said.
         let status = unsafe {
@@ -112,7 +116,8 @@ impl Decoder {
         let state = unsafe { ffi::aacDecoder_Open(transport, 1) };
         let state = NonNull::new(state).ok_or(Error::Library(0))?;
         let decoder = Self { state, pcm: vec![0; SOUND_SAMPLES_MAX].into(), samples: Vec::new() };
-        // The limiter and the library's own choice of concealment would delay the sound; the program has a limiter of its own.
+        // The limiter and the library's own choice of concealment would delay the sound; the program has a
+        // limiter of its own.
         for (param, value) in [
             (ffi::AACDEC_PARAM_AAC_PCM_LIMITER_ENABLE, 0),
             (ffi::AACDEC_PARAM_AAC_PCM_MAX_OUTPUT_CHANNELS, 2),
@@ -128,7 +133,8 @@ impl Decoder {
     }
 
     fn sound(&mut self) -> Result<Sound<'_>, Error> {
-        // SAFETY: the handle is live; the answer is null or points into the decoder's state, and is read before the next call.
+        // SAFETY: the handle is live; the answer is null or points into the decoder's state, and is read
+        // before the next call.
         let info = unsafe { ffi::aacDecoder_GetStreamInfo(self.state.as_ptr()).as_ref() };
         let info = info.ok_or(Error::Library(0))?;
         let rate_hz = u32::try_from(info.sampleRate).map_err(|_| Error::Frame)?;

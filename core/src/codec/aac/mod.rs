@@ -1,5 +1,5 @@
-//! AAC (ISO/IEC 14496-3) by the FDK library: 1,024 mono samples at 48 kHz into one AAC-LC access unit, and AAC or HE-AAC from anywhere
-//! back into sound.
+//! AAC (ISO/IEC 14496-3) by the FDK library: 1,024 mono samples at 48 kHz into one AAC-LC access unit, and
+//! AAC or HE-AAC from anywhere back into sound.
 
 mod decode;
 mod silence;
@@ -58,7 +58,8 @@ impl Encoder {
             return Err(Error::BitRate(bit_rate));
         }
         let mut handle: ffi::HANDLE_AACENCODER = std::ptr::null_mut();
-        // SAFETY: `handle` outlives the call; module 1 is the AAC core without SBR or parametric stereo, for one channel.
+        // SAFETY: `handle` outlives the call; module 1 is the AAC core without SBR or parametric stereo, for
+        // one channel.
         check(unsafe { ffi::aacEncOpen(&raw mut handle, 0x01, 1) })?;
         let state = NonNull::new(handle).ok_or(Error::Library(0))?;
         let mut encoder =
@@ -77,7 +78,8 @@ impl Encoder {
         self.config.clone()
     }
 
-    /// Codes 1,024 samples and appends exactly one raw access unit to `out`; answers with its length in bytes.
+    /// Codes 1,024 samples and appends exactly one raw access unit to `out`; answers with its length in
+    /// bytes.
     pub fn encode(&mut self, frame: &[f32; UNIT_SAMPLES], out: &mut Vec<u8>) -> Result<usize, Error> {
         for (to, from) in self.sound.iter_mut().zip(frame) {
             // The cast saturates, and takes what is not a number as 0.
@@ -162,7 +164,8 @@ impl Encoder {
         let given = ffi::AACENC_InArgs { numInSamples: UNIT_SAMPLES as c_int, numAncBytes: 0 };
         let mut taken =
             ffi::AACENC_OutArgs { numOutBytes: 0, numInSamples: 0, numAncBytes: 0, bitResState: 0 };
-        // SAFETY: the handle is live; both descriptors name one buffer each with its true size, and all of them outlive the call.
+        // SAFETY: the handle is live; both descriptors name one buffer each with its true size, and all of
+        // them outlive the call.
         check(unsafe {
             ffi::aacEncEncode(
                 self.state.as_ptr(),

@@ -1,10 +1,14 @@
-//! Silence of a given length in bytes, so that a passage taken out of a recording leaves every other byte at its place.
+//! Silence of a given length in bytes, so that a passage taken out of a recording leaves every other byte at
+//! its place.
 
-/// 1,024 samples of silence as one AAC-LC mono access unit of exactly `len` bytes; `None` below 4, which no unit can be.
+/// 1,024 samples of silence as one AAC-LC mono access unit of exactly `len` bytes; `None` below 4, which no
+/// unit can be.
 ///
-/// One single channel element without any scale factor band, then fill elements, then the end (ISO/IEC 14496-3, 4.4.2).
+/// One single channel element without any scale factor band, then fill elements, then the end (ISO/IEC
+/// 14496-3, 4.4.2).
 pub fn silent_unit(len: usize) -> Option<Vec<u8>> {
-    /// Single channel element 0, global gain 0, one long sine window, no bands, no pulse, noise shaping or gain data.
+    /// Single channel element 0, global gain 0, one long sine window, no bands, no pulse, noise shaping or
+    /// gain data.
     const CHANNEL_BITS: usize = 29;
     const END: (u32, usize) = (0b111, 3);
 

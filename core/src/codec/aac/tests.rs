@@ -121,7 +121,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn hostile_bytes_never_panic_and_always_end(noise in proptest::collection::vec(any::<u8>(), 0..4_000), flips in proptest::collection::vec((0..3_000_usize, any::<u8>()), 0..20)) {
+    fn hostile_bytes_never_panic_and_always_end(
+        noise in proptest::collection::vec(any::<u8>(), 0..4_000),
+        flips in proptest::collection::vec((0..3_000_usize, any::<u8>()), 0..20),
+    ) {
         let mut encoder = Encoder::new(64_000).expect("a legal rate");
         let mut stream = Vec::new();
         for at in 0..12 {

@@ -1,7 +1,8 @@
-//! Opus (RFC 6716) by libopus: 20 ms of mono sound at 48 kHz into one packet, and any Opus packet back into mono sound.
+//! Opus (RFC 6716) by libopus: 20 ms of mono sound at 48 kHz into one packet, and any Opus packet back into
+//! mono sound.
 //!
-//! Every rendition uses the same application mode, so that all of them have the same look-ahead and a listener can change from
-//! one to another between two packets.
+//! Every rendition uses the same application mode, so that all of them have the same look-ahead and a
+//! listener can change from one to another between two packets.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -10,7 +11,8 @@ use opusic_sys as ffi;
 
 use crate::time::{FRAME_SAMPLES, RATE_HZ};
 
-/// The largest packet the encoder is allowed to make, in bytes: the most one Opus frame may hold, and its TOC byte (RFC 6716, 3.2.1).
+/// The largest packet the encoder is allowed to make, in bytes: the most one Opus frame may hold, and its TOC
+/// byte (RFC 6716, 3.2.1).
 pub const PACKET_BYTES_MAX: usize = 1_276;
 /// Samples at 48 kHz in the longest packet there is, 120 ms (RFC 6716, 3.2.5).
 pub const PACKET_SAMPLES_MAX: usize = 5_760;
@@ -53,7 +55,8 @@ pub struct Encoder {
     prediction: Prediction,
 }
 
-// SAFETY: libopus keeps all of an encoder's state behind its pointer and none in threads; `&mut self` makes calls exclusive.
+// SAFETY: libopus keeps all of an encoder's state behind its pointer and none in threads; `&mut self` makes
+// calls exclusive.
 unsafe impl Send for Encoder {}
 
 impl Encoder {
@@ -81,7 +84,8 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Samples at 48 kHz a decoder gives before the first one that was encoded: the pre-skip of RFC 7845. The same for every bit rate.
+    /// Samples at 48 kHz a decoder gives before the first one that was encoded: the pre-skip of RFC 7845. The
+    /// same for every bit rate.
     pub fn lookahead_samples(&self) -> u32 {
         let mut samples: i32 = 0;
         // SAFETY: the state is live, and this request takes a pointer to one opus_int32.
@@ -92,7 +96,8 @@ impl Encoder {
         u32::try_from(samples).expect("a look-ahead is not negative")
     }
 
-    /// Codes 20 ms and appends the packet to `out`; answers with its length in bytes, 1 to [`PACKET_BYTES_MAX`].
+    /// Codes 20 ms and appends the packet to `out`; answers with its length in bytes, 1 to
+    /// [`PACKET_BYTES_MAX`].
     pub fn encode(
         &mut self,
         frame: &[f32; FRAME_SAMPLES],
@@ -108,7 +113,8 @@ impl Encoder {
             self.prediction = prediction;
         }
         let mut packet = [0_u8; PACKET_BYTES_MAX];
-        // SAFETY: the state is live; `frame` holds FRAME_SAMPLES mono samples and `packet` PACKET_BYTES_MAX bytes.
+        // SAFETY: the state is live; `frame` holds FRAME_SAMPLES mono samples and `packet` PACKET_BYTES_MAX
+        // bytes.
         let written = unsafe {
             ffi::opus_encode_float(
                 self.state.as_ptr(),
@@ -124,7 +130,8 @@ impl Encoder {
     }
 
     fn set(&mut self, request: c_int, value: c_int) -> Result<(), Error> {
-        // SAFETY: the state is live; every request this file makes through here takes one opus_int32 by value.
+        // SAFETY: the state is live; every request this file makes through here takes one opus_int32 by
+        // value.
         match unsafe { ffi::opus_encoder_ctl(self.state.as_ptr(), request, value) } {
             ffi::OPUS_OK => Ok(()),
             status => Err(Error::Library(status)),
@@ -157,7 +164,8 @@ impl Decoder {
         NonNull::new(state).map(|state| Self { state }).ok_or(Error::Library(status))
     }
 
-    /// Decodes one packet from anywhere and appends its sound to `out`; answers with the number of samples. On an error nothing is appended.
+    /// Decodes one packet from anywhere and appends its sound to `out`; answers with the number of samples.
+    /// On an error nothing is appended.
     pub fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<usize, Error> {
         if packet.is_empty() {
             return Err(Error::Packet);
@@ -170,7 +178,8 @@ impl Decoder {
         self.run(packet, PACKET_SAMPLES_MAX, out)
     }
 
-    /// Appends `samples` of what probably came next, for a packet that never arrived; fades to silence when repeated.
+    /// Appends `samples` of what probably came next, for a packet that never arrived; fades to silence when
+    /// repeated.
     pub fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, Error> {
         if samples == 0 || !samples.is_multiple_of(120) || samples > PACKET_SAMPLES_MAX {
             return Err(Error::Conceal(samples));
@@ -182,8 +191,8 @@ impl Decoder {
         let data = if packet.is_empty() { std::ptr::null() } else { packet.as_ptr() };
         let before = out.len();
         out.resize(before + room, 0.0);
-        // SAFETY: the state is live; `data` is null or holds `packet.len()` bytes (at most 65,536); `out` has `room` mono samples
-        // from `before` on, which is what `frame_size` says.
+        // SAFETY: the state is live; `data` is null or holds `packet.len()` bytes (at most 65,536); `out` has
+        // `room` mono samples from `before` on, which is what `frame_size` says.
         let decoded = unsafe {
             ffi::opus_decode_float(
                 self.state.as_ptr(),
@@ -213,9 +222,9 @@ impl Drop for Decoder {
 
 /// 20 ms of silence as one packet of exactly `len` bytes; `None` for 0, which no packet has.
 ///
-/// From 3 bytes on it is a full-band CELT frame whose silence flag is set, padded by a code 3 packet (RFC 6716, 3.2.5). A packet
-/// of 1 or 2 bytes has no room for that frame: it says "nothing was sent", which a decoder conceals by fading what came before,
-/// so it is silent only after a packet that was.
+/// From 3 bytes on it is a full-band CELT frame whose silence flag is set, padded by a code 3 packet (RFC
+/// 6716, 3.2.5). A packet of 1 or 2 bytes has no room for that frame: it says "nothing was sent", which a
+/// decoder conceals by fading what came before, so it is silent only after a packet that was.
 pub fn silent_packet(len: usize) -> Option<Vec<u8>> {
     /// CELT only, full band, 20 ms, mono; the two low bits are the code.
     const TOC: u8 = 31 << 3;
@@ -233,7 +242,8 @@ pub fn silent_packet(len: usize) -> Option<Vec<u8>> {
         3 => packet.extend([TOC, SILENCE[0], SILENCE[1]]),
         4 => packet.extend([TOC | 3, ONE_FRAME, SILENCE[0], SILENCE[1]]),
         _ => {
-            // A length byte of 255 stands for 254 bytes of padding and another length byte, so that it takes up 255 in all.
+            // A length byte of 255 stands for 254 bytes of padding and another length byte, so that it takes
+            // up 255 in all.
             let beyond_the_last_length_byte = len - 5;
             packet.extend([TOC | 3, ONE_FRAME | PADDED]);
             packet.extend(std::iter::repeat_n(255, beyond_the_last_length_byte / 255));

@@ -82,7 +82,9 @@ fn wrong_bit_rates_are_named() {
 
 proptest! {
     #[test]
-    fn hostile_packets_never_panic(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..8)) {
+    fn hostile_packets_never_panic(
+        packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..8),
+    ) {
         let mut decoder = Decoder::new().expect("memory");
         let mut heard = Vec::new();
         for packet in packets {

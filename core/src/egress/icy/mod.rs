@@ -1,7 +1,8 @@
-//! Titles between the bytes of a stream, as SHOUTcast and Icecast send them to players that ask with `Icy-MetaData: 1`.
+//! Titles between the bytes of a stream, as SHOUTcast and Icecast send them to players that ask with
+//! `Icy-MetaData: 1`.
 //!
-//! After every [`METAINT_BYTES`] of sound comes a byte that says how long the title block is, in units of 16 bytes: 0 while the
-//! title stays as it is.
+//! After every [`METAINT_BYTES`] of sound comes a byte that says how long the title block is, in units of 16
+//! bytes: 0 while the title stays as it is.
 
 use bytes::Bytes;
 
@@ -29,7 +30,8 @@ impl Icy {
         self.title = fit(title);
     }
 
-    /// Lays blocks between the bytes of `sound`; the pieces in `out` are to be sent in order. The sound is shared, not copied.
+    /// Lays blocks between the bytes of `sound`; the pieces in `out` are to be sent in order. The sound is
+    /// shared, not copied.
     pub fn interleave(&mut self, mut sound: Bytes, out: &mut Vec<Bytes>) {
         while sound.len() >= self.until_block {
             out.push(sound.split_to(self.until_block));
@@ -60,7 +62,8 @@ impl Icy {
 const BEFORE: &str = "StreamTitle='";
 const AFTER: &str = "';";
 
-/// The title as a block can hold it: players end it at the first `';`, so quotes become apostrophes, and control characters go.
+/// The title as a block can hold it: players end it at the first `';`, so quotes become apostrophes, and
+/// control characters go.
 fn fit(title: &str) -> String {
     let mut fitted = String::new();
     for letter in title.chars().filter(|letter| !letter.is_control()) {

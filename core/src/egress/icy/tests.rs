@@ -49,7 +49,10 @@ fn a_long_title_is_cut_between_characters() {
 
 proptest! {
     #[test]
-    fn the_sound_comes_through_however_it_is_cut(sizes in proptest::collection::vec(0..40_000_usize, 0..12), title in ".{0,40}") {
+    fn the_sound_comes_through_however_it_is_cut(
+        sizes in proptest::collection::vec(0..40_000_usize, 0..12),
+        title in ".{0,40}",
+    ) {
         let mut icy = Icy::new(&title);
         let (mut sent, mut sound) = (Vec::new(), Vec::new());
         for (at, size) in sizes.into_iter().enumerate() {
@@ -60,7 +63,8 @@ proptest! {
         let (heard, titles) = play(&[sent.concat(), vec![0]].concat());
         sound.push(0);
         prop_assert!(titles.len() <= 1);
-        // A stream that ends on a boundary ends in a block, and the byte that closes this test's stream follows it.
+        // A stream that ends on a boundary ends in a block, and the byte that closes this test's stream
+        // follows it.
         prop_assert_eq!(heard, sound);
     }
 }

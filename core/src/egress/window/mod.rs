@@ -1,7 +1,8 @@
 //! The parts still served live, as one immutable snapshot, and one listener's place among them.
 //!
-//! One writer makes a new snapshot for each part; readers hold one for as long as they need it. Listeners of every kind share the
-//! parts' bytes and the playlists, which are written once a part and not once a listener.
+//! One writer makes a new snapshot for each part; readers hold one for as long as they need it. Listeners of
+//! every kind share the parts' bytes and the playlists, which are written once a part and not once a
+//! listener.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use crate::program::{Joint, Part, PartNo, Renditions, SEGMENT_PARTS};
 /// Parts kept at most: 32 segments, 61.44 s.
 pub const WINDOW_PARTS_MAX: usize = 192;
 
-/// The live parts, in order and without a gap in their numbers; the first begins a segment. Cloning copies a pointer.
+/// The live parts, in order and without a gap in their numbers; the first begins a segment. Cloning copies a
+/// pointer.
 #[derive(Clone, Debug)]
 pub struct Window {
     inner: Arc<Inner>,
@@ -38,9 +40,10 @@ impl Window {
 
     /// The window with one more part at its end.
     ///
-    /// A part whose number does not follow begins the window anew: what lies before a gap is not live any more, and segments in a
-    /// playlist are numbered without gaps. The discontinuity sequence is then the segment's own number, which no earlier
-    /// one can have reached, also when another process wrote the playlists before.
+    /// A part whose number does not follow begins the window anew: what lies before a gap is not live any
+    /// more, and segments in a playlist are numbered without gaps. The discontinuity sequence is then the
+    /// segment's own number, which no earlier one can have reached, also when another process wrote the
+    /// playlists before.
     ///
     /// # Panics
     /// When a part that begins the window anew is in the middle of a segment; the cutter makes none such.
@@ -136,8 +139,8 @@ impl Window {
         (over.div_ceil(SEGMENT_PARTS as usize) * SEGMENT_PARTS as usize).min(self.inner.parts.len())
     }
 
-    /// Discontinuities that leave the playlist when it begins with the first of `kept`: one before each run that began after the
-    /// window's first part, up to and including that first part.
+    /// Discontinuities that leave the playlist when it begins with the first of `kept`: one before each run
+    /// that began after the window's first part, up to and including that first part.
     fn discontinuities_before(&self, kept: &[Arc<Part>]) -> u64 {
         let Some(first_kept) = kept.first() else { return 0 };
         let gone = self.inner.parts.iter().skip(1).take_while(|part| part.no <= first_kept.no);
@@ -161,7 +164,8 @@ impl Inner {
     }
 }
 
-/// One listener's place in the program: the number of the part that comes next; none for who came before the first part.
+/// One listener's place in the program: the number of the part that comes next; none for who came before the
+/// first part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     next: Option<PartNo>,

@@ -101,7 +101,8 @@ fn a_listener_hears_what_is_there_then_waits_then_ends() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Goal: whatever the pace, what a listener got and what it was told it missed add up to the program, in order.
+    /// Goal: whatever the pace, what a listener got and what it was told it missed add up to the program, in
+    /// order.
     #[test]
     fn parts_heard_and_skipped_add_up(pace in proptest::collection::vec(0..250_usize, 1..12)) {
         let mut window = filled(0..1);

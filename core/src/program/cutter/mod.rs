@@ -1,4 +1,5 @@
-//! Frames become parts: every 16th frame of the mix completes one part in every rendition, at the same sample.
+//! Frames become parts: every 16th frame of the mix completes one part in every rendition, at the same
+//! sample.
 
 use std::sync::Arc;
 
@@ -93,8 +94,8 @@ impl Cutter {
         self.cut.take()
     }
 
-    /// Goes on after a gap: drops the part in work, and begins with fresh encoders at `first` or the next number that begins a
-    /// segment, never before a number already used.
+    /// Goes on after a gap: drops the part in work, and begins with fresh encoders at `first` or the next
+    /// number that begins a segment, never before a number already used.
     pub fn restart(&mut self, first: PartNo) -> Result<(), Error> {
         self.coders = Coder::all(&self.renditions)?;
         self.next = first.max(self.next).segment_start_from();

@@ -98,7 +98,8 @@ fn after_a_gap_numbers_go_on_at_a_segment() {
     }
 }
 
-/// Goal: a sample of the program is found in every rendition where its priming says, so that all are presented together.
+/// Goal: a sample of the program is found in every rendition where its priming says, so that all are
+/// presented together.
 /// Method: decode each, and look for the shift at which it fits the input best.
 #[test]
 fn every_rendition_holds_the_sound_where_its_priming_says() {
@@ -119,8 +120,8 @@ fn every_rendition_holds_the_sound_where_its_priming_says() {
 }
 
 /// Goal: a listener may be given another bit rate at any part.
-/// Method: at each part boundary, change from every Opus rendition to every other within one decoder, and compare the step from
-/// sample to sample around the boundary with the largest that the sound itself makes.
+/// Method: at each part boundary, change from every Opus rendition to every other within one decoder, and
+/// compare the step from sample to sample around the boundary with the largest that the sound itself makes.
 #[test]
 fn changing_rendition_between_parts_makes_no_click() {
     const PARTS: usize = 8;

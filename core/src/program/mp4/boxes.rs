@@ -175,7 +175,8 @@ fn put_aac_config(out: &mut Vec<u8>, track: &Track) {
     let config_bytes = u8::try_from(config.len()).expect("our own encoder's configuration is a few bytes");
     put_full_box(out, b"esds", (0, 0), |out| {
         out.extend_from_slice(&[0x03, config_bytes + 23, 0, 0, 0]); // elementary stream 0, no flags
-        out.extend_from_slice(&[0x04, config_bytes + 15, 0x40, 0x15, 0, 0x03, 0]); // MPEG-4 sound, a buffer of 768 bytes
+        // MPEG-4 sound, and a buffer of 768 bytes.
+        out.extend_from_slice(&[0x04, config_bytes + 15, 0x40, 0x15, 0, 0x03, 0]);
         put_u32(out, track.rendition.bit_rate);
         put_u32(out, track.rendition.bit_rate);
         out.extend_from_slice(&[0x05, config_bytes]);

@@ -39,8 +39,8 @@ pub fn chunk(no: PartNo, rendition: &Rendition, units: &Units) -> Bytes {
     out.into()
 }
 
-/// Gives one of our own chunks another number and the time that goes with it; its units stay as they are. `None`, and the chunk
-/// untouched, when it is not one of ours.
+/// Gives one of our own chunks another number and the time that goes with it; its units stay as they are.
+/// `None`, and the chunk untouched, when it is not one of ours.
 pub fn renumber(chunk: &mut [u8], no: PartNo, rendition: &Rendition) -> Option<()> {
     for (at, name) in
         [(4, b"moof"), (12, b"mfhd"), (28, b"traf"), (36, b"tfhd"), (60, b"tfdt"), (80, b"trun")]

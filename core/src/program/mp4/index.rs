@@ -1,5 +1,5 @@
-//! A plain M4A laid over stored chunks: `ftyp` and `moov` that say where each unit lies in one `mdat`, which spans the whole
-//! stored file. The `moof` boxes inside it are bytes nobody points at.
+//! A plain M4A laid over stored chunks: `ftyp` and `moov` that say where each unit lies in one `mdat`, which
+//! spans the whole stored file. The `moof` boxes inside it are bytes nobody points at.
 //!
 //! It grows by one part at a time, so that four hours are indexed when they end.
 
@@ -34,7 +34,8 @@ impl Index {
         Self { tracks: tracks.into_iter().map(table).collect() }
     }
 
-    /// Adds one part of track `track`: its first unit lies `at` bytes into the stored file, the others follow it.
+    /// Adds one part of track `track`: its first unit lies `at` bytes into the stored file, the others follow
+    /// it.
     ///
     /// # Panics
     /// When there is no such track.
@@ -48,7 +49,8 @@ impl Index {
         table.sizes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
     }
 
-    /// Everything that goes before the stored file of `stored_bytes`: `ftyp`, `moov` and the header of `mdat`.
+    /// Everything that goes before the stored file of `stored_bytes`: `ftyp`, `moov` and the header of
+    /// `mdat`.
     pub fn head(&self, stored_bytes: u64) -> Vec<u8> {
         let narrow = self.lay_out(stored_bytes, Offsets::Narrow);
         if narrow.len() as u64 + stored_bytes <= u64::from(u32::MAX) {

@@ -1,4 +1,5 @@
-//! The checksum of an Ogg page (RFC 3533, section 6): CRC-32 of polynomial 0x04c11db7, the highest bit first, starting from 0.
+//! The checksum of an Ogg page (RFC 3533, section 6): CRC-32 of polynomial 0x04c11db7, the highest bit first,
+//! starting from 0.
 
 /// Bytes taken at a step.
 const STRIDE: usize = 8;

@@ -1,8 +1,9 @@
 //! Ogg Opus (RFC 3533, RFC 7845): one unchained stream, one page a part.
 //!
-//! Every rendition uses the same serial, sequence numbers and granules, so that page n of each covers the same samples and a
-//! listener may be given any rendition's page at any part. The granule counts samples since part 0, priming included, as RFC
-//! 7845 counts them; who joins late therefore gets a large first granule, which section 4.3 foresees for live streams.
+//! Every rendition uses the same serial, sequence numbers and granules, so that page n of each covers the
+//! same samples and a listener may be given any rendition's page at any part. The granule counts samples
+//! since part 0, priming included, as RFC 7845 counts them; who joins late therefore gets a large first
+//! granule, which section 4.3 foresees for live streams.
 
 mod crc;
 
@@ -78,8 +79,8 @@ pub struct Headers<'t> {
 
 /// The two header pages, the same for every rendition and every listener.
 ///
-/// They are numbered 0 and 1, as decoders expect of a stream's first pages; for who joins late the numbers then jump, as they do
-/// on every live Ogg stream. See decision 0032.
+/// They are numbered 0 and 1, as decoders expect of a stream's first pages; for who joins late the numbers
+/// then jump, as they do on every live Ogg stream. See decision 0032.
 pub fn headers(of: Headers<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let pages = [(Place::First, 0, opus_head(of.pre_skip)), (Place::Middle, 1, opus_tags(of.title))];
@@ -90,8 +91,8 @@ pub fn headers(of: Headers<'_>) -> Vec<u8> {
     out
 }
 
-/// The page after the last part: it ends the stream, and one silent packet lets the decoder give the last samples of the program,
-/// which it holds back by `pre_skip`; what is beyond them is trimmed (RFC 7845, 4.4).
+/// The page after the last part: it ends the stream, and one silent packet lets the decoder give the last
+/// samples of the program, which it holds back by `pre_skip`; what is beyond them is trimmed (RFC 7845, 4.4).
 pub fn end_page(last: PartNo, pre_skip: u32) -> Vec<u8> {
     let before = PageHead::of_part(last);
     let head = PageHead {
@@ -143,8 +144,8 @@ pub fn write_page<'a>(
     Ok(())
 }
 
-/// Gives one whole page another place, granule and number, and the checksum that goes with them; its packets stay as they are.
-/// `None`, and the page untouched, when `page` is not exactly one page.
+/// Gives one whole page another place, granule and number, and the checksum that goes with them; its packets
+/// stay as they are. `None`, and the page untouched, when `page` is not exactly one page.
 pub fn renumber(page: &mut [u8], head: PageHead) -> Option<()> {
     let lacing = usize::from(*page.get(26)?);
     let body: usize =

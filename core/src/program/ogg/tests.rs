@@ -99,10 +99,14 @@ fn more_than_a_page_holds_is_refused_whole() {
 
 proptest! {
     #[test]
-    fn packets_of_any_size_come_back(sizes in proptest::collection::vec(0..1_277_usize, 0..16), no in any::<u32>()) {
+    fn packets_of_any_size_come_back(
+        sizes in proptest::collection::vec(0..1_277_usize, 0..16),
+        no in any::<u32>(),
+    ) {
         let packets: Vec<Vec<u8>> = sizes.iter().map(|&n| vec![n as u8; n]).collect();
         let mut out = Vec::new();
-        write_page(PageHead::of_part(PartNo(no.into())), packets.iter().map(Vec::as_slice), &mut out).expect("fits");
+        let head = PageHead::of_part(PartNo(no.into()));
+        write_page(head, packets.iter().map(Vec::as_slice), &mut out).expect("fits");
         let pages = read(&out);
         prop_assert_eq!(&pages[0].packets, &packets);
         prop_assert_eq!(pages[0].granule, (u64::from(no) + 1) * 15_360);

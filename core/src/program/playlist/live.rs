@@ -10,7 +10,8 @@ use crate::program::{Part, Renditions};
 const HOLD_BACK_S: u64 = 3 * TARGET_DURATION_S;
 /// The same for a player with: a little over three parts, so that a late one does not stall it.
 const PART_HOLD_BACK: &str = "1.00000";
-/// Whole segments at the end that a delta update never leaves out; 13.44 s, and the least allowed is six target durations (4.4.3.8).
+/// Whole segments at the end that a delta update never leaves out; 13.44 s, and the least allowed is six
+/// target durations (4.4.3.8).
 pub const SKIP_SEGMENTS_MIN: usize = 7;
 /// Whole segments at the end whose parts are listed too: three target durations (6.2.2).
 const SEGMENTS_IN_PARTS: usize = 4;

@@ -1,8 +1,9 @@
 //! HLS playlists (draft-pantos-hls-rfc8216bis): live with low latency, and of a recording.
 //!
-//! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`, and that one names
-//! `{rendition}/init.mp4`, `{rendition}/{segment}.mp4` and `{rendition}/{part}.part.mp4` beside it. A segment is the
-//! concatenation of its parts' chunks, and its number is its media sequence number. A replay names byte ranges of one file.
+//! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`,
+//! and that one names `{rendition}/init.mp4`, `{rendition}/{segment}.mp4` and `{rendition}/{part}.part.mp4`
+//! beside it. A segment is the concatenation of its parts' chunks, and its number is its media sequence
+//! number. A replay names byte ranges of one file.
 
 mod live;
 mod reload;
@@ -57,7 +58,8 @@ fn seconds(parts: u64) -> String {
     format!("{}.{:02}000", hundredths / 100, hundredths % 100)
 }
 
-/// What the wall clock said at the first sample a decoder gives for a part that began at `began_at`: the priming comes first.
+/// What the wall clock said at the first sample a decoder gives for a part that began at `began_at`: the
+/// priming comes first.
 fn first_heard(began_at: WallTime, rendition: &Rendition) -> String {
     WallTime(began_at.0 - i64::from(rendition.priming_samples) * 1_000 / i64::from(RATE_HZ)).rfc3339()
 }

@@ -51,8 +51,8 @@ impl Ask {
         if now.ended {
             return Reload::Ready;
         }
-        // A part past its segment's last is the first of the next one, which is what plain counting makes of it for every
-        // number a player can mean; a whole segment is there with its last part.
+        // A part past its segment's last is the first of the next one, which is what plain counting makes of
+        // it for every number a player can mean; a whole segment is there with its last part.
         let part = self.part.unwrap_or(SEGMENT_PARTS - 1).min(SEGMENT_PARTS);
         let wanted = segment.checked_mul(SEGMENT_PARTS).and_then(|start| start.checked_add(part));
         let (Some(wanted), Some(last)) = (wanted, now.last) else {

@@ -40,7 +40,8 @@ impl Replay {
         }
     }
 
-    /// The playlist of `file` (relative to the playlist), which holds `init_bytes` of init segment and then every chunk in order.
+    /// The playlist of `file` (relative to the playlist), which holds `init_bytes` of init segment and then
+    /// every chunk in order.
     pub fn render(&self, file: &str, init_bytes: u64, rendition: &Rendition) -> String {
         let mut out = format!(
             "#EXTM3U\n\
