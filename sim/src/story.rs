@@ -1,21 +1,20 @@
 //! A seed, told in advance: who sends, who listens, what breaks and when.
 //!
-//! First the swarm is drawn: which kinds of trouble this world knows at all. Most bugs need a few kinds together
-//! and many kinds hide each other, so no world knows all of them.
-
-use std::time::Duration;
+//! First the swarm is drawn: which kinds of trouble this world knows at all. Most bugs need a few kinds
+//! together and many kinds hide each other, so no world knows all of them.
 
 use tribune_core::time::Time;
 
 use crate::dice::Dice;
 
-/// Trouble happens until here.
-pub const FAULTY_MS: u64 = 12_000;
-/// From here to the end everything is well, and all must come right.
-pub const HEALED_MS: u64 = 8_000;
-/// The last listener has left, the host ends the room.
-pub const END_MS: u64 = FAULTY_MS + HEALED_MS;
+/// Trouble happens until here; in a long evening, for longer than the window of live parts.
+const FAULTY_MS: u64 = 12_000;
+const FAULTY_MS_LONG: u64 = 75_000;
+/// From then to the end everything is well, and all must come right.
+const HEALED_MS: u64 = 8_000;
 
+/// Longer than the window of live parts.
+const SLEEP_MS_LONG: u64 = 66_000;
 const SOURCES_MAX: u64 = 4;
 const LISTENERS_MAX: u64 = 8;
 
@@ -40,6 +39,8 @@ pub struct Swarm {
     pub wake_ms_max: u64,
     /// The process is killed and started again.
     pub crashes: bool,
+    /// How long there is trouble, in milliseconds.
+    pub faulty_ms: u64,
 }
 
 /// One sender.
@@ -109,6 +110,7 @@ impl Swarm {
             clock_jumps: dice.chance(35),
             wake_ms_max: dice.pick(&[0, 2, 8, 70]),
             crashes: dice.chance(35),
+            faulty_ms: if dice.chance(20) { FAULTY_MS_LONG } else { FAULTY_MS },
         }
     }
 }
@@ -118,8 +120,9 @@ impl Story {
     pub fn draw(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let swarm = Swarm::draw(&mut dice);
-        let sources: Vec<_> =
-            (0..dice.between(1, SOURCES_MAX)).map(|place| SourcePlan::draw(&swarm, place, &mut dice)).collect();
+        let sources: Vec<_> = (0..dice.between(1, SOURCES_MAX))
+            .map(|place| SourcePlan::draw(&swarm, place, &mut dice))
+            .collect();
         let listeners = dice.between(1, LISTENERS_MAX) as usize;
         let mut acts = vec![(Time::from_millis(dice.between(200, 4_000)), Act::GoLive)];
         for source in 0..sources.len() {
@@ -132,6 +135,16 @@ impl Story {
         acts.sort_by_key(|&(at, _)| at);
         let dice = dice.fork();
         Self { swarm, sources, listeners, acts, dice }
+    }
+
+    /// From here on everything is well.
+    pub fn healed_from(&self) -> Time {
+        Time::from_millis(self.swarm.faulty_ms)
+    }
+
+    /// The host ends the room.
+    pub fn ends(&self) -> Time {
+        Time::from_millis(self.swarm.faulty_ms + HEALED_MS)
     }
 }
 
@@ -148,7 +161,8 @@ impl SourcePlan {
     }
 }
 
-/// Open somewhere in the first seconds, then whatever the swarm knows; every source is open again when it heals.
+/// Open somewhere in the first seconds, then whatever the swarm knows; every source is open again when it
+/// heals.
 fn source_acts(source: usize, swarm: &Swarm, dice: &mut Dice) -> Vec<(Time, Act)> {
     let mut acts = vec![(Time::from_millis(dice.between(0, 3_000)), Act::Open(source))];
     let mut troubles = Vec::new();
@@ -164,14 +178,14 @@ fn source_acts(source: usize, swarm: &Swarm, dice: &mut Dice) -> Vec<(Time, Act)
     let mut at_ms = 3_000;
     while !troubles.is_empty() {
         at_ms += dice.between(100, 4_000);
-        if at_ms >= FAULTY_MS {
+        if at_ms >= swarm.faulty_ms {
             break;
         }
         let act = dice.pick(&troubles);
         acts.push((Time::from_millis(at_ms), act));
         if matches!(act, Act::Die(_)) {
             at_ms += dice.between(50, 3_000);
-            acts.push((Time::from_millis(at_ms.min(FAULTY_MS)), Act::Open(source)));
+            acts.push((Time::from_millis(at_ms.min(swarm.faulty_ms)), Act::Open(source)));
         }
     }
     acts
@@ -181,11 +195,12 @@ fn listener_acts(listener: usize, swarm: &Swarm, dice: &mut Dice) -> Vec<(Time, 
     let join_ms = dice.between(0, FAULTY_MS);
     let mut acts = vec![(Time::from_millis(join_ms), Act::Join(listener))];
     if swarm.sleepers && dice.chance(60) {
-        let sleep = Act::Sleep(listener, dice.pick(&[500, 3_000, 20_000]));
+        let sleep = Act::Sleep(listener, dice.pick(&[500, 3_000, SLEEP_MS_LONG, SLEEP_MS_LONG]));
         acts.push((Time::from_millis(dice.between(join_ms, FAULTY_MS)), sleep));
     }
     if dice.chance(40) {
-        acts.push((Time::from_millis(dice.between(join_ms, END_MS)), Act::Leave(listener)));
+        let leave_ms = dice.between(join_ms, swarm.faulty_ms + HEALED_MS);
+        acts.push((Time::from_millis(leave_ms), Act::Leave(listener)));
     }
     acts
 }
@@ -195,21 +210,16 @@ fn world_acts(swarm: &Swarm, dice: &mut Dice) -> Vec<(Time, Act)> {
     if swarm.clock_jumps {
         for _ in 0..dice.between(1, 3) {
             let ms = dice.pick(&[-3_600_000, -1_500, -40, 40, 2_000, 3_600_000]);
-            acts.push((Time::from_millis(dice.between(0, FAULTY_MS)), Act::WallJumps(ms)));
+            acts.push((Time::from_millis(dice.between(0, swarm.faulty_ms)), Act::WallJumps(ms)));
         }
     }
     if swarm.crashes {
         for _ in 0..dice.between(1, 2) {
             let act = Act::Crash(dice.between(10, 2_500));
-            acts.push((Time::from_millis(dice.between(2_000, FAULTY_MS - 3_000)), act));
+            acts.push((Time::from_millis(dice.between(2_000, swarm.faulty_ms - 3_000)), act));
         }
     }
     acts
-}
-
-/// The end, as a time.
-pub fn end() -> Time {
-    Time::ZERO + Duration::from_millis(END_MS)
 }
 
 #[cfg(test)]

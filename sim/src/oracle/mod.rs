@@ -6,7 +6,7 @@ use tribune_core::mix::Kind;
 use tribune_core::program::{Joint, PART_MS, PartNo, SEGMENT_PARTS};
 use tribune_core::time::FRAME_MS;
 
-use crate::history::{Heard, History, Kept, Life};
+use crate::history::{Heard, History, Kept, Life, PartSeen};
 
 /// A part of full scale, −1 dBTP; the true peak of samples in between is the limiter's own test.
 const PEAK_MAX: f32 = 0.892;
@@ -82,7 +82,8 @@ pub fn parts_follow_each_other(history: &History) -> Broken {
         let jump = first.no.0.saturating_sub(last.no.0);
         if first.no.in_segment() != 0 || jump < lost_parts {
             let said = (first.no.0, last.no.0);
-            broken.push(format!("after {lost_parts} lost parts, part {} comes after part {}", said.0, said.1));
+            broken
+                .push(format!("after {lost_parts} lost parts, part {} comes after part {}", said.0, said.1));
         }
     }
     broken
@@ -139,7 +140,6 @@ pub fn listeners_hear_every_part_or_are_told(history: &History) -> Broken {
 pub fn recording_is_the_program(history: &History) -> Broken {
     let mut broken = history.complaints.clone();
     let kinds: BTreeMap<_, _> = history.parts().map(|part| (part.no, part.kind)).collect();
-    let first = history.parts().find(|part| part.kind == Kind::Conversation).map(|part| part.no);
     let mut kept = Vec::new();
     let mut next: Option<PartNo> = None;
     for link in &history.kept {
@@ -150,7 +150,11 @@ pub fn recording_is_the_program(history: &History) -> Broken {
                     broken.push(format!("the recording goes on at part {} where {next:?} was next", no.0));
                 }
                 if kinds.get(&no) != Some(&kind) {
-                    broken.push(format!("part {} is recorded as {kind:?}, cut as {:?}", no.0, kinds.get(&no)));
+                    broken.push(format!(
+                        "part {} is recorded as {kind:?}, cut as {:?}",
+                        no.0,
+                        kinds.get(&no)
+                    ));
                 }
                 kept.push(no);
                 next = Some(no.next());
@@ -159,8 +163,12 @@ pub fn recording_is_the_program(history: &History) -> Broken {
     }
     let (lives, last_life) = (&history.lives, history.lives.len().saturating_sub(1));
     for (place, life) in lives.iter().enumerate() {
-        let wanted = life.parts.iter().filter(|part| first.is_some_and(|first| part.no >= first));
-        let lost = wanted.filter(|part| kept.binary_search(&part.no).is_err()).count() as u64;
+        // Hold before the first recorded word is counted, not stored.
+        let owed = |part: &&PartSeen| {
+            part.kind == Kind::Conversation || kept.first().is_some_and(|first| part.no > *first)
+        };
+        let lost = life.parts.iter().filter(owed).filter(|part| kept.binary_search(&part.no).is_err()).count()
+            as u64;
         let may = if place == last_life { 0 } else { LOST_PARTS_MAX };
         if lost > may {
             broken.push(format!("life {place} lost {lost} parts of its recording, {may} at most"));
@@ -172,9 +180,10 @@ pub fn recording_is_the_program(history: &History) -> Broken {
 /// Once all is well and somebody sends, people hear it.
 pub fn conversation_comes_back(history: &History) -> Broken {
     let Some(life) = history.lives.last().filter(|_| history.fed_at_end) else { return Broken::new() };
-    let late = life.frames.iter().filter(|frame| {
-        frame.at.since(history.healed_from).as_millis() as u64 > RECOVERY_MS_MAX
-    });
+    let late = life
+        .frames
+        .iter()
+        .filter(|frame| frame.at.since(history.healed_from).as_millis() as u64 > RECOVERY_MS_MAX);
     let silent = late.filter(|frame| frame.kind == Kind::Hold || frame.peak < 0.001).count();
     if silent == 0 {
         return Broken::new();
