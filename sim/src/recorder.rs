@@ -163,13 +163,14 @@ impl Recorder {
     }
 
     fn replay(&self, renditions: &Renditions) -> Vec<u8> {
-        let mut replay = renditions.ogg_headers("A simulated evening", PartNo(0)).expect("there is Opus");
+        let mut replay = renditions.ogg_headers("A simulated evening").expect("there is Opus");
         for (place, (_, page)) in self.pages.iter().enumerate() {
             let mut page = page.to_vec();
             ogg::renumber(&mut page, ogg::PageHead::of_part(PartNo(place as u64))).expect("a part is a page");
             replay.extend(page);
         }
-        replay.extend(ogg::end_page(PartNo(self.pages.len() as u64 - 1)));
+        let last = PartNo(self.pages.len() as u64 - 1);
+        replay.extend(renditions.ogg_end(last).expect("there is Opus"));
         replay
     }
 }

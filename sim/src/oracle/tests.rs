@@ -51,7 +51,8 @@ fn whole() -> History {
     }
 }
 
-type Break = fn(&mut History);
+/// Its name, who should see it, and how it comes about.
+type Case = (&'static str, fn(&History) -> Broken, fn(&mut History));
 
 #[test]
 fn an_evening_without_faults_passes() {
@@ -60,7 +61,7 @@ fn an_evening_without_faults_passes() {
 
 #[test]
 fn every_oracle_can_fail() {
-    let cases: [(&str, fn(&History) -> Broken, Break); 19] = [
+    let cases: [Case; 19] = [
         ("a frame missing", one_frame_every_20_ms, |h| h.lives[0].frames.truncate(100)),
         ("a frame early", one_frame_every_20_ms, |h| h.lives[0].frames[5].at = Time::ZERO),
         ("too loud", samples_stay_below_full_scale, |h| h.lives[0].frames[0].peak = 1.0),
