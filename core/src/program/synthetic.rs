@@ -24,7 +24,7 @@ pub fn tracks() -> (Track, Track) {
 /// A part whose packets are drawn from its number and `seed`; the Opus track first, then the AAC.
 pub fn part(no: PartNo, kind: Kind, seed: u64) -> Part {
     let (opus, aac) = tracks();
-    let mut draw = Draw(seed ^ no.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut draw = Draw(Draw(no.0).next() ^ seed);
     let packets = units(&mut draw, Codec::Opus, OPUS_UNIT_BYTES);
     let frames = units(&mut draw, Codec::AacLc, AAC_UNIT_BYTES);
     Part {

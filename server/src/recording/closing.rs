@@ -25,8 +25,8 @@ pub fn write(tape: &Tape) -> io::Result<()> {
     let mut files = Files::default();
     if let Some(last) = end.parts.checked_sub(1) {
         let pre_skip = tape.genesis.opus.priming_samples;
-        let head = ogg::headers(ogg::Headers { pre_skip, title: &tape.genesis.title }, PartNo(0));
-        let tail = ogg::end_page(PartNo(last));
+        let head = ogg::headers(ogg::Headers { pre_skip, title: &tape.genesis.title });
+        let tail = ogg::end_page(PartNo(last), pre_skip);
         let m4a_head = tape.index.head(tape.chunks.len);
         let init = mp4::init_segment(std::slice::from_ref(&tape.aac));
         put(Stored::OpusHead, &head)?;

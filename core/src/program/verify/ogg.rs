@@ -96,7 +96,8 @@ impl<'a> Reader<'a> {
             Some(serial) if serial != page.word(14) => {
                 self.damage("a page belongs to another Ogg stream".to_owned());
             }
-            Some(_) if sequence != self.next_sequence => {
+            // Who joined a live stream has its headers, and then pages from further on.
+            Some(_) if sequence != self.next_sequence && !self.units.is_empty() => {
                 self.damage("the Ogg pages are not numbered one after the other".to_owned());
             }
             Some(_) => {}
