@@ -1,0 +1,98 @@
+# tribune: every job has a name here. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The steps share one target folder and print in order; cargo uses the processors by itself.
+.NOTPARALLEL:
+
+CARGO ?= cargo
+LOCKED := --locked
+DENY_VERSION := 0.20.2
+FUZZ_VERSION := 0.13.1
+FUZZ_SECONDS ?= 60
+TOOLS := $(CURDIR)/.tools
+
+WEB_PACKAGES := web/node_modules/.package-lock.json
+WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+.PHONY: help demo build web test setup-build setup-test check-web check-format check-lints check-licences \
+	test-web test-doc test-rust advisories bench fuzz docs clean
+
+help: ## Lists the jobs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Builds, then runs a node with a room and two voices, and prints the links
+	target/release/tribune demo
+
+build: setup-build web ## Builds the one binary, target/release/tribune, with the pages in it
+	$(CARGO) build $(LOCKED) --release -p tribune
+
+web: web/dist/.built ## Builds the pages into web/dist
+
+test: setup-test web check-web check-format check-lints check-licences test-web test-doc test-rust ## Everything that must hold, the real clients and the browser included
+
+setup-build:
+	@tidy/setup.sh build
+
+setup-test:
+	@tidy/setup.sh test
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+web/dist/.built: $(WEB_PACKAGES) $(WEB_SOURCES)
+	cd web && npm run build
+	touch $@
+
+check-web: $(WEB_PACKAGES)
+	cd web && npm run check
+
+check-format:
+	$(CARGO) fmt --all --check
+
+check-lints: web
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+check-licences: $(TOOLS)/cargo-deny-$(DENY_VERSION)
+	$(TOOLS)/bin/cargo-deny --workspace --locked check licenses bans sources
+
+$(TOOLS)/cargo-deny-$(DENY_VERSION):
+	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(TOOLS)
+	touch $@
+
+test-web: web
+	node --test web/tests/
+
+# Examples in the documentation run before the tests, so that the last lines of a run are the tests' own.
+test-doc: web
+	$(CARGO) test $(LOCKED) --workspace --doc
+
+test-rust: web
+	$(CARGO) test $(LOCKED) --workspace --lib --bins --tests
+
+advisories: $(TOOLS)/cargo-deny-$(DENY_VERSION) ## Looks for known holes in the dependencies (fetches the public database)
+	$(TOOLS)/bin/cargo-deny --workspace --locked check advisories
+
+bench: setup-test web ## Measures sound, delay and cost, and prints one table
+	$(CARGO) build $(LOCKED) --release -p tribune
+	$(CARGO) run $(LOCKED) --release -p tribune-bench
+
+fuzz: $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION) ## Feeds every parser nonsense, FUZZ_SECONDS (60) each
+	cd fuzz && for target in fuzz_targets/*.rs; do \
+		$(TOOLS)/bin/cargo-fuzz run --sanitizer none "$$(basename "$$target" .rs)" -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10; \
+	done
+
+$(TOOLS)/cargo-fuzz-$(FUZZ_VERSION):
+	$(CARGO) install cargo-fuzz --locked --version $(FUZZ_VERSION) --root $(TOOLS)
+	touch $@
+
+docs: ## Writes the generated pages of docs/ anew
+	TRIBUNE_WRITE=1 $(CARGO) test $(LOCKED) -p tribune-tidy --test tree refusals
+
+clean: ## Removes what was built
+	$(CARGO) clean
+	rm -rf web/dist web/node_modules

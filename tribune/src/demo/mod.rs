@@ -1,0 +1,3 @@
+//! The demonstration: what a newcomer hears first.
+
+pub mod voices;
