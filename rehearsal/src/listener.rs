@@ -1,0 +1,69 @@
+//! A listener of `live.opus` that notes when each part came, and what it said.
+
+use std::io::Read;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use tribune_core::codec::opus::Decoder;
+
+/// One part as it arrived.
+pub struct Heard {
+    /// When its last byte came.
+    pub at: Instant,
+    /// Its granule position, samples at 48 kHz.
+    pub granule: u64,
+    /// Its sound, mono at 48 kHz.
+    pub samples: Vec<f32>,
+}
+
+/// Listens until `enough` says so or the program ends.
+///
+/// # Errors
+/// The node refuses, or sends what is no Ogg Opus.
+pub fn listen(url: &str, mut enough: impl FnMut(&Heard) -> bool) -> anyhow::Result<Vec<Heard>> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+    let mut body = agent.get(url).call()?.into_body().into_reader();
+    let mut decoder = Decoder::new()?;
+    let mut heard = Vec::new();
+    for number in 0.. {
+        let Some((granule, packets)) = page(&mut body)? else { break };
+        if number < 2 {
+            continue;
+        }
+        let at = Instant::now();
+        let mut samples = Vec::new();
+        for packet in &packets {
+            decoder.decode(packet, &mut samples)?;
+        }
+        let part = Heard { at, granule, samples };
+        let done = enough(&part);
+        heard.push(part);
+        if done {
+            break;
+        }
+    }
+    Ok(heard)
+}
+
+fn page(stream: &mut impl Read) -> anyhow::Result<Option<(u64, Vec<Vec<u8>>)>> {
+    let mut head = [0; 27];
+    if stream.read_exact(&mut head).is_err() {
+        return Ok(None);
+    }
+    if &head[..4] != b"OggS" {
+        bail!("expected an Ogg page");
+    }
+    let mut lacing = vec![0; usize::from(head[26])];
+    stream.read_exact(&mut lacing)?;
+    let (mut packets, mut size) = (Vec::new(), 0);
+    for lace in lacing {
+        size += usize::from(lace);
+        if lace < 255 {
+            let mut packet = vec![0; size];
+            stream.read_exact(&mut packet)?;
+            packets.push(packet);
+            size = 0;
+        }
+    }
+    Ok(Some((u64::from_le_bytes(head[6..14].try_into().context("eight bytes")?), packets)))
+}
