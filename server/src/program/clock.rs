@@ -1,0 +1,254 @@
+//! The 20 ms clock: obey what came in, mix one frame, hand a finished part on; never wait for anybody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tribune_core::mix::{self, Event, InletId, Mixer};
+use tribune_core::program::{self, Cutter, Part, PartNo, Renditions};
+use tribune_core::reason::Refusal;
+use tribune_core::room::Name;
+use tribune_core::time::{FRAME_MS, Time};
+
+use super::inlet::Gauge;
+use super::{Command, Crossing, Env, Spec};
+use crate::ops::RoomMetrics;
+use crate::recording::Recorder;
+use crate::world::World;
+
+const FRAME: Duration = Duration::from_millis(FRAME_MS);
+/// A stall up to this long is caught up frame by frame; after a longer one (a machine that slept) the program
+/// goes on with a gap.
+const CATCH_UP_MS_MAX: u64 = 2_000;
+
+/// What the clock starts with.
+pub(super) struct Begin<'a> {
+    /// What is cut.
+    pub renditions: &'a Arc<Renditions>,
+    /// The number of the first part, the start of a segment.
+    pub first: PartNo,
+    /// Where parts are sealed and kept.
+    pub recorder: Arc<Recorder>,
+    /// Where parts cross to the audience.
+    pub crossing: mpsc::Sender<Crossing>,
+    /// What is to be obeyed.
+    pub commands: Receiver<Command>,
+}
+
+/// The thread's state; it has no other owner.
+pub(super) struct Clock {
+    world: World,
+    metrics: RoomMetrics,
+    room: Name,
+    mixer: Mixer,
+    cutter: Cutter,
+    next: PartNo,
+    recorder: Arc<Recorder>,
+    crossing: mpsc::Sender<Crossing>,
+    commands: Receiver<Command>,
+    gauges: BTreeMap<InletId, Arc<Gauge>>,
+    /// Who waits for the part in flight to be finished, once somebody does.
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+impl Clock {
+    pub(super) fn new(env: &Env, spec: &Spec, begin: Begin<'_>) -> anyhow::Result<Self> {
+        let now = env.world.now();
+        let mut mixer = Mixer::new();
+        mixer.handle_input(now, mix::Input::OnAir(spec.on_air));
+        if let Some(samples) = &env.hold {
+            mixer.handle_input(now, mix::Input::HoldSound(samples.to_vec()));
+        }
+        Ok(Self {
+            world: env.world,
+            metrics: env.metrics.room(spec.room.as_str()),
+            room: spec.room.clone(),
+            mixer,
+            cutter: Cutter::new(begin.renditions.clone(), begin.first)?,
+            next: begin.first,
+            recorder: begin.recorder,
+            crossing: begin.crossing,
+            commands: begin.commands,
+            gauges: BTreeMap::new(),
+            stopping: None,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let span = tracing::info_span!("program", room = %self.room);
+        let _entered = span.enter();
+        let mut due = self.world.now() + FRAME;
+        loop {
+            self.obey_until(due);
+            let now = self.world.now();
+            let late = now.since(due);
+            self.count_lateness(late);
+            if late > Duration::from_millis(CATCH_UP_MS_MAX) {
+                due = self.skip(now, late);
+                continue;
+            }
+            if self.frame(due) && self.stopping.is_some() {
+                break;
+            }
+            due = due + FRAME;
+        }
+        self.close();
+    }
+
+    /// Takes commands until the next frame is due.
+    fn obey_until(&mut self, due: Time) {
+        loop {
+            let wait = due.since(self.world.now());
+            match self.commands.recv_timeout(wait) {
+                Ok(command) => self.obey(command),
+                Err(RecvTimeoutError::Timeout) => return,
+                // The handle is gone without a word: the node is being torn down, so finish as for a pause.
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.stopping.get_or_insert_with(|| oneshot::channel().0);
+                    std::thread::sleep(wait);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.world.now();
+        match command {
+            Command::Open { inlet, spec, gauge, reply } => {
+                self.mixer.handle_input(now, mix::Input::Open { inlet, spec });
+                let answer = self.opened(inlet);
+                if answer.is_ok() {
+                    self.gauges.insert(inlet, gauge);
+                    self.metrics.inlets_open.set(self.gauges.len() as i64);
+                }
+                // Whoever asked may have left; then the input closes with its gauge.
+                let _ = reply.send(answer);
+            }
+            Command::Sound { inlet, pcm } => self.mixer.handle_input(now, mix::Input::Sound { inlet, pcm }),
+            Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
+            Command::Stop { reply } => self.stopping = Some(reply),
+        }
+    }
+
+    /// What the mixer said to opening an input.
+    fn opened(&mut self, opened: InletId) -> Result<(), Refusal> {
+        let mut answer = Ok(());
+        while let Some(output) = self.mixer.poll_output() {
+            match output {
+                mix::Output::Event(Event::Refused { inlet, refusal }) if inlet == opened => {
+                    answer = Err(refusal)
+                }
+                mix::Output::Event(event) => self.note(event),
+                mix::Output::Frame(_) => unreachable!("only a tick makes a frame"),
+            }
+        }
+        answer
+    }
+
+    /// Mixes the frame due at `due`; says whether it finished a part.
+    fn frame(&mut self, due: Time) -> bool {
+        self.close_left_inlets(due);
+        self.mixer.handle_input(due, mix::Input::Tick);
+        let mut finished = false;
+        while let Some(output) = self.mixer.poll_output() {
+            match output {
+                mix::Output::Frame(frame) => {
+                    finished |= self.cut(&frame);
+                    self.mixer.give_back(frame);
+                }
+                mix::Output::Event(event) => self.note(event),
+            }
+        }
+        for (inlet, gauge) in &self.gauges {
+            gauge.set_backlog(self.mixer.backlog_ms(*inlet));
+        }
+        finished
+    }
+
+    /// Adds a frame to the part in flight; says whether it finished it.
+    fn cut(&mut self, frame: &mix::Frame) -> bool {
+        let wall = self.world.wall();
+        if let Err(error) = self.cutter.handle_input(program::Input::Frame { frame, wall }) {
+            // An encoder that fails on our own frames is our bug; with fresh ones the program goes on after a
+            // gap.
+            tracing::error!(%error, "encoder_failed");
+            self.restart_cutter(self.next.next());
+            return false;
+        }
+        let Some(part) = self.cutter.poll_output() else { return false };
+        self.hand_on(Arc::new(part));
+        true
+    }
+
+    fn restart_cutter(&mut self, first: PartNo) {
+        if let Err(error) = self.cutter.restart(first) {
+            tracing::error!(%error, "encoder_not_made");
+        }
+        self.next = self.cutter.next_part();
+    }
+
+    fn note(&self, event: Event) {
+        match event {
+            Event::Underrun { .. } => {
+                self.metrics.underruns.inc();
+            }
+            Event::Refused { .. }
+            | Event::RateOutside { .. }
+            | Event::Skipped { .. }
+            | Event::Silent { .. }
+            | Event::Dead { .. }
+            | Event::Returned { .. }
+            | Event::Over { .. }
+            | Event::TookOver { .. }
+            | Event::GaveBack { .. }
+            | Event::ClockLate { .. } => tracing::info!(?event, "mix_event"),
+        }
+    }
+
+    fn count_lateness(&self, late: Duration) {
+        self.metrics.lateness_seconds.observe(late.as_secs_f64());
+        if late > FRAME {
+            self.metrics.frames_late.inc();
+        }
+    }
+
+    fn close_left_inlets(&mut self, now: Time) {
+        let mixer = &mut self.mixer;
+        self.gauges.retain(|inlet, gauge| {
+            let left = gauge.has_left();
+            if left {
+                mixer.handle_input(now, mix::Input::Close { inlet: *inlet });
+            }
+            !left
+        });
+        self.metrics.inlets_open.set(self.gauges.len() as i64);
+    }
+
+    fn hand_on(&mut self, part: Arc<Part>) {
+        self.next = part.no.next();
+        self.recorder.part(part.clone());
+        if self.crossing.try_send(Crossing::Part(part)).is_err() {
+            tracing::error!(part = self.next.0, "part_not_crossed");
+        }
+        self.metrics.parts.inc();
+    }
+
+    /// The machine slept: what was lost is a gap, named as one.
+    fn skip(&mut self, now: Time, late: Duration) -> Time {
+        let lost = u64::try_from(late.as_millis()).unwrap_or(u64::MAX) / program::PART_MS + 1;
+        self.restart_cutter(PartNo(self.next.0 + lost));
+        tracing::warn!(lost_ms = late.as_millis() as u64, "program_stalled");
+        now + FRAME
+    }
+
+    fn close(self) {
+        // When the audience's side is gone, nobody is left to be told.
+        let _ = self.crossing.try_send(Crossing::Ended);
+        if let Some(waiting) = self.stopping {
+            let _ = waiting.send(());
+        }
+    }
+}

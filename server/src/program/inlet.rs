@@ -1,0 +1,85 @@
+//! A source's hold on the mix: sound goes in, and it waits while too much of it has not been heard yet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tribune_core::ingest::Pcm;
+use tribune_core::mix::InletId;
+
+use super::Command;
+
+/// Sound that may wait unheard before the source is no longer read, in milliseconds; a file sent at full
+/// speed is paced by it.
+pub const BACKLOG_MS_MAX: u64 = 3_000;
+/// How long to wait when the program has too many commands to obey: one frame.
+const BUSY_WAIT: Duration = Duration::from_millis(20);
+
+/// What the program thread and a source tell each other without a lock.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    /// Milliseconds of sound waiting in the mix.
+    backlog_ms: AtomicU64,
+    /// The source has left.
+    closed: AtomicBool,
+    /// The backlog is below its limit again.
+    eased: Notify,
+}
+
+impl Gauge {
+    pub(super) fn set_backlog(&self, ms: u64) {
+        let before = self.backlog_ms.swap(ms, Ordering::Relaxed);
+        if before >= BACKLOG_MS_MAX && ms < BACKLOG_MS_MAX {
+            self.eased.notify_one();
+        }
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+/// One open input of a room's mix; dropping it closes the input.
+pub struct Inlet {
+    pub(super) id: InletId,
+    pub(super) commands: SyncSender<Command>,
+    pub(super) gauge: Arc<Gauge>,
+}
+
+/// The program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramEnded;
+
+impl Inlet {
+    /// Gives sound to the mix, and returns when more may be read.
+    ///
+    /// # Errors
+    /// The program is over.
+    pub async fn sound(&self, pcm: Pcm) -> Result<(), ProgramEnded> {
+        let mut command = Command::Sound { inlet: self.id, pcm };
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) => command = back,
+                Err(TrySendError::Disconnected(_)) => return Err(ProgramEnded),
+            }
+            tokio::time::sleep(BUSY_WAIT).await;
+        }
+        while self.gauge.backlog_ms.load(Ordering::Relaxed) >= BACKLOG_MS_MAX {
+            // The timeout covers a program that ends while we wait; the next send then says so.
+            let eased = self.gauge.eased.notified();
+            if tokio::time::timeout(Duration::from_secs(1), eased).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.gauge.closed.store(true, Ordering::Release);
+    }
+}

@@ -1,0 +1,311 @@
+//! One open room's sound, whole: the clock's thread, the way to the audience, the recorder, and the sources
+//! that feed it.
+//!
+//! The thread owns the mixer and the cutter. Sources and the room send it commands through one bounded
+//! channel; each part it cuts goes to the window (the audience) and to the recorder (the disk) through
+//! bounded channels that it never waits for.
+
+mod clock;
+mod inlet;
+mod sources;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use ed25519_dalek::SigningKey;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tribune_core::mix::{self, InletId};
+use tribune_core::program::seal::Sealed;
+use tribune_core::program::{self, Codec, PART_MS, Part, PartNo, Renditions};
+use tribune_core::reason::Refusal;
+use tribune_core::room::Name;
+use tribune_core::time::WallTime;
+
+pub use inlet::Inlet;
+pub use sources::{Named, Replaced, Sources};
+pub use tribune_core::mix::OnAir;
+
+use crate::door::Audience;
+use crate::egress::window::{self, Live};
+use crate::ops::{Metrics, RoomMetrics};
+use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder, Recovered};
+use crate::world::World;
+
+/// A recording that the disk does not let us close is tried again after this.
+const CLOSE_AGAIN: Duration = Duration::from_secs(1);
+/// The metric's words for the recorder's states.
+const RECORDER_WRITES: i64 = 1;
+const RECORDER_FAILS: i64 = 3;
+/// In the room's folder; one line, RFC 3339.
+const FIRST_OPENED_FILE: &str = "first_opened_at";
+/// Commands that may wait for the next frame; one source sends about fifty a second.
+const COMMANDS_MAX: usize = 4_096;
+/// Parts that may wait for the audience's side before a listener would miss one: about 20 s.
+pub const CROSSING_PARTS_MAX: usize = 64;
+
+/// What goes from the stage to the audience, one way.
+#[derive(Clone, Debug)]
+pub enum Crossing {
+    /// The next part.
+    Part(Arc<Part>),
+    /// There will be no more.
+    Ended,
+}
+
+/// What every program of a node shares.
+#[derive(Clone)]
+pub struct Env {
+    /// Clock and entropy.
+    pub world: World,
+    /// The node's counters.
+    pub metrics: Arc<Metrics>,
+    /// The audience's runtime.
+    pub audience: Handle,
+    /// What the seal is signed with.
+    pub key: Arc<SigningKey>,
+    /// Mono samples at 48 kHz in place of the built-in hold sound.
+    pub hold: Option<Arc<[f32]>>,
+}
+
+/// What a program is opened with.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The room.
+    pub room: Name,
+    /// Its title.
+    pub title: String,
+    /// The folder of its recording.
+    pub dir: PathBuf,
+    /// Whether the room is live already (the node came back in the middle).
+    pub on_air: OnAir,
+    /// Seats.
+    pub seats_max: u64,
+}
+
+/// One open room's program. Copies are the same. When the last one is dropped the program pauses: the part in
+/// flight is kept and the chain stays open.
+#[derive(Clone)]
+pub struct Program {
+    world: World,
+    commands: SyncSender<Command>,
+    inlets: Arc<AtomicU32>,
+    live: Live,
+    audience: Arc<Audience>,
+    recorder: Arc<Recorder>,
+    sources: Arc<Sources>,
+    title: Arc<ArcSwap<String>>,
+}
+
+/// A program that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Parts that can be heard again.
+    pub parts: u64,
+}
+
+/// What the thread obeys between two frames.
+enum Command {
+    Open {
+        inlet: InletId,
+        spec: mix::Spec,
+        gauge: Arc<inlet::Gauge>,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Sound {
+        inlet: InletId,
+        pcm: tribune_core::ingest::Pcm,
+    },
+    OnAir(OnAir),
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+impl Program {
+    /// Opens the recording where it stands, starts the recorder, the crossing and the clock. Waits for the
+    /// disk.
+    ///
+    /// # Errors
+    /// The recording cannot be opened, an encoder or a thread not be made; the sentence says which.
+    pub fn open(env: &Env, spec: Spec) -> anyhow::Result<Self> {
+        let renditions = Arc::new(Renditions::new(&program::DEFAULT)?);
+        let opening = opening(env, &spec, &renditions)?;
+        let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real)?;
+        let recorder = Arc::new(recorder);
+        let wall = env.world.wall();
+        let first = first_part(wall, first_opened_at(&spec.dir, wall)?, &recovered);
+        let (crossing, live) = window::cross(&env.audience, renditions.clone());
+        let (commands, obeyed) = sync_channel(COMMANDS_MAX);
+        let begin = clock::Begin {
+            renditions: &renditions,
+            first,
+            recorder: recorder.clone(),
+            crossing,
+            commands: obeyed,
+        };
+        let clock = clock::Clock::new(env, &spec, begin)?;
+        std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
+        Ok(Self {
+            world: env.world,
+            commands,
+            inlets: Arc::default(),
+            live,
+            audience: Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max),
+            recorder,
+            sources: Sources::new(),
+            title: Arc::new(ArcSwap::from_pointee(spec.title)),
+        })
+    }
+
+    /// What the audience reads.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Seats and counts.
+    pub fn audience(&self) -> &Arc<Audience> {
+        &self.audience
+    }
+
+    /// The named sources that are sending.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// The chain as far as it is signed and on disk.
+    pub fn sealed(&self) -> Sealed {
+        *self.recorder.sealed().borrow()
+    }
+
+    /// Whether the disk takes what is recorded.
+    pub fn health(&self) -> Health {
+        self.recorder.health()
+    }
+
+    /// What players show: the room's title, or what the newest source says it plays.
+    pub fn title(&self) -> Arc<String> {
+        self.title.load_full()
+    }
+
+    /// A new title for players' displays.
+    pub fn set_title(&self, title: String) {
+        self.title.store(Arc::new(title));
+    }
+
+    /// Puts the recorder's state into the metrics.
+    pub fn tell_health(&self, metrics: &RoomMetrics) {
+        let state = match self.health() {
+            Health::Healthy => RECORDER_WRITES,
+            Health::Failing { .. } => RECORDER_FAILS,
+        };
+        metrics.recorder_state.set(state);
+    }
+
+    /// Opens an input of the mix.
+    ///
+    /// # Errors
+    /// All inputs are in use, or the program is over.
+    pub async fn inlet(&self, spec: mix::Spec) -> Result<Inlet, Refusal> {
+        let inlet = InletId(self.inlets.fetch_add(1, Ordering::Relaxed));
+        let gauge = Arc::new(inlet::Gauge::default());
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Open { inlet, spec, gauge: gauge.clone(), reply })?;
+        answer.await.map_err(|_| Refusal::RoomEnded)??;
+        Ok(Inlet { id: inlet, commands: self.commands.clone(), gauge })
+    }
+
+    /// Whether the audience hears the hold sound or the room, from the next frame on.
+    pub fn on_air(&self, on_air: OnAir) {
+        if let Err(why) = self.send(Command::OnAir(on_air)) {
+            tracing::error!(why = why.row().code, "on_air_not_heard");
+        }
+    }
+
+    /// Finishes the part in flight, closes the chain, and returns when the replay can be fetched. Closing is
+    /// tried again until the disk takes it.
+    pub async fn end(self) -> Ended {
+        self.stop().await;
+        loop {
+            match self.recorder.end(self.world.wall()).await {
+                Ok(sealed) => return Ended { parts: sealed.parts },
+                Err(EndError::Stopped) => return Ended { parts: self.sealed().parts },
+                Err(error @ EndError::Disk(_)) => {
+                    tracing::warn!(%error, "recording_not_closed");
+                    tokio::time::sleep(CLOSE_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Stops without ending: the part in flight is finished and kept, the chain stays open for the next start
+    /// of the node.
+    pub async fn pause(self) {
+        self.stop().await;
+    }
+
+    /// Lets the clock finish the part in flight; everything it cut has then been handed to the recorder.
+    async fn stop(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.send(Command::Stop { reply }).is_ok() {
+            // A clock that is gone has stopped as well.
+            let _ = done.await;
+        }
+    }
+
+    fn send(&self, command: Command) -> Result<(), Refusal> {
+        self.commands.try_send(command).map_err(|failed| match failed {
+            TrySendError::Full(_) => Refusal::OurFault,
+            TrySendError::Disconnected(_) => Refusal::RoomEnded,
+        })
+    }
+}
+
+/// When this room's program was opened for the first time: where its parts' numbers begin. The hold sound is
+/// not recorded, so that only this tells a restarted node how far the numbers had come.
+fn first_opened_at(dir: &Path, now: WallTime) -> anyhow::Result<WallTime> {
+    let path = dir.join(FIRST_OPENED_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => WallTime::parse(text.trim()).with_context(|| format!("{} holds no time", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let written = std::fs::write(&path, now.rfc3339());
+            written.with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(now)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Numbers go on where the recording says, or where time says when all that was cut so far was the hold
+/// sound: never back.
+fn first_part(now: WallTime, opened_at: WallTime, recovered: &Recovered) -> PartNo {
+    let passed_ms = u64::try_from(now.millis_since(opened_at)).unwrap_or(0);
+    recovered.resume_at(now).max(PartNo(passed_ms.div_ceil(PART_MS))).segment_start_from()
+}
+
+fn opening(env: &Env, spec: &Spec, renditions: &Renditions) -> anyhow::Result<Opening> {
+    let best = |codec: Codec| {
+        let index = renditions.best(codec).with_context(|| format!("no {} to record", codec.word()))?;
+        let track = renditions.track(index).context("a rendition has a track")?.clone();
+        anyhow::Ok(Recorded { index, track })
+    };
+    Ok(Opening {
+        room: spec.room.to_string(),
+        title: spec.title.clone(),
+        id: env.world.entropy(),
+        key: env.key.as_ref().clone(),
+        opus: best(Codec::Opus)?,
+        aac: best(Codec::AacLc)?,
+    })
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("sealed", &self.sealed()).finish_non_exhaustive()
+    }
+}
