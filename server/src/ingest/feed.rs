@@ -1,0 +1,108 @@
+//! One live source's connection: its bytes are decoded here, beside the program, and its sound goes to the
+//! mix.
+//!
+//! Decoding happens in the connection's own task on the stage's runtime, so that a source which sends
+//! nonsense, or nothing, or everything at once costs its own task time and never the program's.
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use tribune_core::ingest::{Error, Hint, Input, Output, Source, Why};
+
+use crate::ops::RoomMetrics;
+use crate::program::{Inlet, Program};
+use crate::world::World;
+
+/// Bytes decoded at a time, so that a full mix is noticed before a large read has been decoded.
+const BITE_BYTES: usize = 4_096;
+
+/// Why a source's connection is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// The sender finished.
+    Ended,
+    /// The connection broke.
+    Broken(String),
+    /// What came, or did not come, cannot be heard.
+    Unheard(Error),
+    /// Another sender took its place.
+    Replaced,
+    /// The room's program is over.
+    RoomEnded,
+}
+
+/// Where a source's sound and titles go.
+pub struct Feed<'a> {
+    /// Clock.
+    pub world: World,
+    /// What is counted of its room.
+    pub metrics: RoomMetrics,
+    /// The open program.
+    pub program: &'a Program,
+    /// Its input of the mix.
+    pub inlet: Inlet,
+    /// What its `Content-Type` promised.
+    pub hint: Hint,
+}
+
+impl Feed<'_> {
+    /// Decodes a source's body into the mix until it ends, breaks or fails.
+    pub async fn run<S>(self, mut body: S) -> Over
+    where
+        S: Stream<Item = io::Result<Bytes>> + Unpin,
+    {
+        let mut source = Source::new(self.hint);
+        loop {
+            let idle_at = source.poll_timeout().and_then(|(at, Why::Idle)| self.world.instant(at));
+            let next = tokio::select! {
+                next = body.next() => next,
+                () = until(idle_at) => {
+                    source.handle_input(self.world.now(), Input::Timeout);
+                    match self.hand_on(&mut source).await {
+                        Ok(()) => continue,
+                        Err(over) => return over,
+                    }
+                }
+            };
+            let chunk = match next {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => return Over::Broken(error.to_string()),
+                None => break,
+            };
+            self.metrics.source_bytes.inc_by(chunk.len() as u64);
+            for bite in chunk.chunks(BITE_BYTES) {
+                source.handle_input(self.world.now(), Input::Bytes(bite));
+                if let Err(over) = self.hand_on(&mut source).await {
+                    return over;
+                }
+            }
+        }
+        source.handle_input(self.world.now(), Input::Ended);
+        match self.hand_on(&mut source).await {
+            Ok(()) => Over::Ended,
+            Err(over) => over,
+        }
+    }
+
+    async fn hand_on(&self, source: &mut Source) -> Result<(), Over> {
+        while let Some(output) = source.poll_output() {
+            match output {
+                Output::Format(format) => tracing::info!(?format, "source_format"),
+                Output::Sound(pcm) => self.inlet.sound(pcm).await.map_err(|_| Over::RoomEnded)?,
+                Output::Title(title) => self.program.set_title(title.line()),
+                Output::Lost(lost) => tracing::debug!(lost = lost.code(), "source_damage"),
+                Output::Failed(error) => return Err(Over::Unheard(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ready at the deadline; never when there is none.
+async fn until(deadline: Option<std::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,248 @@
+//! 3. Live sources as Icecast clients send them: who they are, whose place they take, their bytes into the
+//!    mix.
+
+mod feed;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, put};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use http::{HeaderMap, StatusCode};
+use tokio_util::io::ReaderStream;
+use tracing::Instrument;
+use tribune_core::ingest::head::Method;
+use tribune_core::ingest::{Hint, icecast, metadata};
+use tribune_core::mix::{self, Levelling};
+use tribune_core::reason::Refusal;
+use tribune_core::room::{Act, Caller, Key, may};
+
+use crate::answer::{self, Failure};
+use crate::net::{SourceRequest, TakeSource, source};
+use crate::node::Node;
+use crate::ops::RoomMetrics;
+use crate::program::{Inlet, Named, Program, Replaced};
+use crate::world::World;
+pub use feed::{Feed, Over};
+
+/// Longest name of a source, in characters.
+const SOURCE_NAME_CHARS_MAX: usize = 64;
+/// The name of the source at `/{room}/source`.
+const MAIN: &str = "main";
+
+/// What a sender asks, however it came.
+struct Offer<'a> {
+    method: &'a str,
+    room: &'a str,
+    name: &'a str,
+    query: &'a str,
+    headers: Vec<(&'a str, &'a [u8])>,
+}
+
+/// The stage's addresses for sources that speak plain HTTP.
+pub fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/{room}/source", put(put_main))
+        .route("/{room}/source/{name}", put(put_named))
+        .route("/admin/metadata", get(set_title))
+        .layer(from_fn_with_state(node.world, answer::name_requests))
+        .with_state(node)
+}
+
+async fn put_main(
+    State(node): State<Arc<Node>>,
+    Path(room): Path<String>,
+    request: Request,
+) -> Result<StatusCode, Failure> {
+    put_source(node, room, MAIN.to_owned(), request).await
+}
+
+async fn put_named(
+    State(node): State<Arc<Node>>,
+    Path((room, name)): Path<(String, String)>,
+    request: Request,
+) -> Result<StatusCode, Failure> {
+    put_source(node, room, name, request).await
+}
+
+async fn put_source(
+    node: Arc<Node>,
+    room: String,
+    name: String,
+    request: Request,
+) -> Result<StatusCode, Failure> {
+    let (parts, body) = request.into_parts();
+    let offer = Offer {
+        method: parts.method.as_str(),
+        room: &room,
+        name: &name,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+    };
+    let admitted = admit(&node, &offer).await?;
+    let body = body.into_data_stream().map_err(io::Error::other);
+    admitted.take(body).await.map(|()| StatusCode::OK)
+}
+
+/// A sender whose key is good and whose input of the mix is open.
+struct Admitted {
+    program: Program,
+    named: Named,
+    replaced: Replaced,
+    inlet: Inlet,
+    hint: Hint,
+    world: World,
+    metrics: RoomMetrics,
+    span: tracing::Span,
+}
+
+async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
+    let hello = icecast::read(offer.method, offer.headers.iter().copied())
+        .map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
+    let room = node.rooms.get(offer.room).ok_or(Refusal::RoomUnknown)?;
+    let key = Key::parse(&hello.key).map_err(|_| Refusal::KeyWrong)?;
+    let role = room.role_of(&key).ok_or(Refusal::KeyWrong)?;
+    if !may(Caller::Of(role), Act::SendSound) {
+        return Err(Refusal::RoleTooLow.into());
+    }
+    let spec = spec_of(offer)?;
+    let program = room.demand().await.ok_or(Refusal::RoomEnded)?;
+    let (named, replaced) = program.sources().take(&spec.name);
+    let inlet = program.inlet(spec).await?;
+    let span = tracing::info_span!("source", room = %room.name(), name = offer.name);
+    Ok(Admitted {
+        metrics: node.metrics.room(offer.room),
+        program,
+        named,
+        replaced,
+        inlet,
+        hint: hello.hint,
+        world: node.world,
+        span,
+    })
+}
+
+/// `?mix=finished` leaves the levels alone; `?backup-for=NAME` waits until that source dies.
+fn spec_of(offer: &Offer<'_>) -> Result<mix::Spec, Failure> {
+    let (mut levelling, mut backup_for) = (Levelling::On, None);
+    for pair in offer.query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("mix", "finished")) => levelling = Levelling::Off,
+            Some(("backup-for", primary)) => backup_for = Some(source_name(primary)?),
+            _ => {
+                let detail = format!("a source takes mix=finished and backup-for=NAME, not {:.40}", pair);
+                return Err(Failure::new(Refusal::Malformed, detail));
+            }
+        }
+    }
+    Ok(mix::Spec { name: source_name(offer.name)?, levelling, backup_for })
+}
+
+fn source_name(text: &str) -> Result<String, Failure> {
+    let fits = (1..=SOURCE_NAME_CHARS_MAX).contains(&text.len());
+    if fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Ok(text.to_owned());
+    }
+    let detail = "a source's name has 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'";
+    Err(Failure::new(Refusal::Malformed, detail.to_owned()))
+}
+
+impl Admitted {
+    /// Hears the sender out.
+    async fn take<S>(self, body: S) -> Result<(), Failure>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Unpin,
+    {
+        let Self { program, named, replaced, inlet, hint, world, metrics, span } = self;
+        let feed = Feed { world, metrics, program: &program, inlet, hint };
+        let heard = async {
+            tracing::info!("source_began");
+            let over = tokio::select! {
+                over = feed.run(body) => over,
+                Ok(()) = replaced => Over::Replaced,
+            };
+            tracing::info!(?over, "source_over");
+            over
+        };
+        let over = heard.instrument(span).await;
+        drop(named);
+        match over {
+            Over::Ended => Ok(()),
+            Over::Broken(error) => Err(Failure::new(Refusal::Malformed, error)),
+            Over::Unheard(error) => Err(Failure::new(error.refusal(), error.to_string())),
+            Over::Replaced => Err(Refusal::SourceReplaced.into()),
+            Over::RoomEnded => Err(Refusal::RoomEnded.into()),
+        }
+    }
+}
+
+/// For connections that HTTP's rules give no body: the same, with the connection as the body.
+pub fn take_source(node: Arc<Node>) -> TakeSource {
+    Arc::new(move |request| Box::pin(take_raw(node.clone(), request)))
+}
+
+async fn take_raw(node: Arc<Node>, request: SourceRequest) {
+    // An error here means that the sender has left; its sound up to then was heard.
+    let _ = match admit_raw(&node, &request).await {
+        Err(why) => request.refuse(why.reason()).await,
+        Ok(admitted) => match request.accept().await {
+            Ok(sending) => hear_raw(admitted, sending).await,
+            Err(error) => Err(error),
+        },
+    };
+}
+
+async fn admit_raw(node: &Node, request: &SourceRequest) -> Result<Admitted, Failure> {
+    let (path, query) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
+    let mut steps = path.split('/').skip(1);
+    let (room, name) = match (steps.next(), steps.next(), steps.next(), steps.next()) {
+        (Some(room), Some("source"), None, None) => (room, MAIN),
+        (Some(room), Some("source"), Some(name), None) => (room, name),
+        _ => return Err(Refusal::NoSuchPage.into()),
+    };
+    let headers =
+        request.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let method = match request.head.method {
+        Method::Source => "SOURCE",
+        Method::Put => "PUT",
+    };
+    admit(node, &Offer { method, room, name, query, headers }).await
+}
+
+async fn hear_raw(admitted: Admitted, mut sending: source::Sending) -> io::Result<()> {
+    let heard = admitted.take(ReaderStream::new(&mut sending.stream)).await;
+    match heard {
+        Ok(()) => sending.done().await,
+        Err(why) => sending.refuse(why.reason()).await,
+    }
+}
+
+/// `GET /admin/metadata?mode=updinfo&mount=/{room}/source&song=…`, as source clients set titles on Icecast.
+async fn set_title(
+    State(node): State<Arc<Node>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<&'static str, Failure> {
+    let update = metadata::read(query.as_deref().unwrap_or_default())
+        .map_err(|error| Failure::new(Refusal::Malformed, error.to_string()))?;
+    let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let hello = icecast::read("PUT", pairs.iter().copied())
+        .map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
+    let room = update.mount.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let room = node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
+    let role = Key::parse(&hello.key).ok().and_then(|key| room.role_of(&key)).ok_or(Refusal::KeyWrong)?;
+    if !may(Caller::Of(role), Act::SendSound) {
+        return Err(Refusal::RoleTooLow.into());
+    }
+    match &room.view().program {
+        Some(program) => program.set_title(update.title.line()),
+        None => return Err(Refusal::WrongState.into()),
+    }
+    Ok(
+        "<?xml version=\"1.0\"?><iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n",
+    )
+}
