@@ -1,0 +1,165 @@
+//! One room's listeners as numbers: who has a seat, who really listens, how far some fell behind.
+//!
+//! *Listening* means that bytes of the program left for the connection within the last 5 s. What the kernel holds unsent for a
+//! dead connection counts until its buffer is full; the acknowledged count comes with the door.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tribune_core::reason::{Departure, Refusal};
+use tribune_core::time::Time;
+
+use crate::ops::{Ledger, OutputMetrics, Seat as Entry};
+use crate::world::World;
+
+/// Bytes within this many milliseconds make a connection a listener.
+const LISTENING_MS_MAX: u64 = 5_000;
+
+/// One room's seats and counts. Shared by its connections; nothing on the stage's side touches it.
+pub struct Audience {
+    world: World,
+    node: Ledger,
+    seats: Mutex<Seats>,
+    seats_max: AtomicU64,
+}
+
+/// The seats that are taken: when each was last sent something, in nanoseconds; 0 before the first bytes.
+#[derive(Default)]
+struct Seats {
+    next: u64,
+    taken: BTreeMap<u64, Arc<AtomicU64>>,
+    peak: u64,
+}
+
+/// The counts of one moment; they agree with each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Seats that are taken.
+    pub taken: u64,
+    /// Seats whose connection took bytes within the last 5 s.
+    pub listening: u64,
+    /// The most seats ever taken at once.
+    pub peak: u64,
+}
+
+impl Audience {
+    /// Nobody yet. `node` are the books of the whole node.
+    pub fn new(world: World, node: Ledger, seats_max: u64) -> Arc<Self> {
+        Arc::new(Self { world, node, seats: Mutex::default(), seats_max: AtomicU64::new(seats_max) })
+    }
+
+    /// The most who may sit; nobody inside is sent out when it falls.
+    pub fn set_seats_max(&self, seats_max: u64) {
+        self.seats_max.store(seats_max, Ordering::Relaxed);
+    }
+
+    /// A free seat, taken at once, for a connection that hears this output.
+    ///
+    /// # Errors
+    /// `FullForNow` when there is none.
+    pub fn take_seat(self: &Arc<Self>, output: OutputMetrics) -> Result<Seat, Refusal> {
+        let mut seats = self.lock();
+        if seats.taken.len() as u64 >= self.seats_max.load(Ordering::Relaxed) {
+            self.node.arrive_refused(Refusal::FullForNow);
+            return Err(Refusal::FullForNow);
+        }
+        let number = seats.next;
+        seats.next += 1;
+        let sent_at = Arc::new(AtomicU64::new(0));
+        seats.taken.insert(number, sent_at.clone());
+        seats.peak = seats.peak.max(seats.taken.len() as u64);
+        output.listeners.inc();
+        Ok(Seat { entry: self.node.arrive_seated(), audience: self.clone(), number, sent_at, output })
+    }
+
+    /// All counts, taken together.
+    pub fn counts(&self) -> Counts {
+        let seats = self.lock();
+        let now = self.world.now();
+        let listening = seats.taken.values().filter(|sent_at| listens(now, sent_at)).count();
+        Counts { taken: seats.taken.len() as u64, listening: listening as u64, peak: seats.peak }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn listens(now: Time, sent_at: &AtomicU64) -> bool {
+    let sent_at = sent_at.load(Ordering::Relaxed);
+    sent_at > 0 && now.since(Time::from_nanos(sent_at)).as_millis() <= u128::from(LISTENING_MS_MAX)
+}
+
+/// One unit of a room's capacity, given back when dropped.
+pub struct Seat {
+    audience: Arc<Audience>,
+    entry: Entry,
+    number: u64,
+    sent_at: Arc<AtomicU64>,
+    output: OutputMetrics,
+}
+
+impl Seat {
+    /// Bytes of the program left for this seat's connection.
+    pub fn sent(&self, bytes: usize) {
+        self.sent_at.store(self.audience.world.now().nanos().max(1), Ordering::Relaxed);
+        self.output.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// The connection was too slow for the window and lost this many parts.
+    pub fn skipped(&self, parts: u64) {
+        self.output.skipped.inc_by(parts);
+    }
+
+    /// The program ended while this listener heard it.
+    pub fn heard_the_end(&mut self) {
+        self.entry.will_leave_for(Departure::RoomEnded);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.output.listeners.dec();
+        self.audience.lock().taken.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tribune_core::books::Column;
+
+    use super::*;
+    use crate::ops::Metrics;
+
+    #[test]
+    fn never_more_than_the_cap_and_the_books_balance() {
+        let metrics = Metrics::new(Path::new("."));
+        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 2);
+        let sit = || audience.take_seat(metrics.output("room", "opus")).ok();
+        let (first, second) = (sit(), sit());
+        assert!(first.is_some() && second.is_some());
+        assert!(sit().is_none(), "the third finds no seat");
+        drop(first);
+        let third = sit();
+        assert!(third.is_some());
+        audience.set_seats_max(0);
+        assert!(sit().is_none(), "nobody is sent out, and nobody comes in");
+        let counts = audience.counts();
+        assert_eq!((counts.taken, counts.peak), (2, 2));
+        let books = metrics.ledger.snapshot();
+        assert_eq!((books.arrived(), books.count(Column::Seated)), (5, 2));
+        assert_eq!((books.refused(Refusal::FullForNow), books.left(Departure::HungUp)), (2, 1));
+        assert!(books.is_balanced());
+    }
+
+    #[test]
+    fn listening_means_bytes_within_five_seconds() {
+        let at = |sent_ms: u64| AtomicU64::new(Time::from_millis(sent_ms).nanos());
+        assert!(!listens(Time::from_millis(1), &at(0)));
+        assert!(listens(Time::from_millis(6_000), &at(1_000)));
+        assert!(!listens(Time::from_millis(6_001), &at(1_000)));
+    }
+}

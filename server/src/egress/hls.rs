@@ -1,0 +1,165 @@
+//! Low-latency HLS: playlists and parts that are the same bytes for everybody, so that any cache may serve
+//! them.
+//!
+//! Only the multivariant playlist is for one listener and never cached. A blocking reload (RFC 8216bis,
+//! 6.2.5.2) waits on the window like every other listener.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Response, header};
+use tribune_core::egress::Window;
+use tribune_core::program::PartNo;
+use tribune_core::program::playlist::{self, Ask, Form, MEDIA_TYPE, Reload};
+use tribune_core::reason::Refusal;
+
+use super::window::Live;
+
+/// A reload or a hinted part is waited for this long: three target durations, as the draft allows, then the
+/// client asks again.
+const WAIT: Duration = Duration::from_secs(6);
+/// A media playlist named by its newest part never changes in what matters; a cache may keep it as long as it
+/// is asked for.
+const BLOCKING_CACHE: &str = "public, max-age=6";
+/// The plain playlist is at most one part old when a cache serves it for a second.
+const PLAIN_CACHE: &str = "public, max-age=1";
+/// Parts, segments and headers never change.
+const FIXED_CACHE: &str = "public, max-age=3600, immutable";
+
+const MP4: &str = "audio/mp4";
+
+/// What the query of a media playlist asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// `_HLS_msn` and `_HLS_part`: not before this part is in it.
+    pub ask: Ask,
+    /// `_HLS_skip`: whether the delta update will do.
+    pub form: Form,
+}
+
+impl Query {
+    /// Reads a query string; parameters that are not HLS's are passed over.
+    ///
+    /// # Errors
+    /// `Malformed` when a number is none.
+    pub fn parse(query: &str) -> Result<Self, Refusal> {
+        let (mut ask, mut form) = (Ask::default(), Form::Full);
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "_HLS_msn" => ask.segment = Some(value.parse().map_err(|_| Refusal::Malformed)?),
+                "_HLS_part" => ask.part = Some(value.parse().map_err(|_| Refusal::Malformed)?),
+                "_HLS_skip" if matches!(value, "YES" | "v2") => form = Form::Delta,
+                _ => {}
+            }
+        }
+        Ok(Self { ask, form })
+    }
+}
+
+/// The media playlist of one rendition, when it holds what was asked for.
+///
+/// # Errors
+/// `Malformed` when the part asked for is too far ahead; `GoingDown` when it did not come in time.
+pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Response<Body>, Refusal> {
+    let window = wait(live, |window| match query.ask.answer(window.published()) {
+        Reload::Ready => Some(Ok(())),
+        Reload::Wait => None,
+        Reload::TooFarAhead | Reload::PartWithoutSegment => Some(Err(Refusal::Malformed)),
+    })
+    .await?;
+    let bytes = window.playlist(rendition, query.form).ok_or(Refusal::NotOpenYet)?;
+    let cache = if query.ask == Ask::default() { PLAIN_CACHE } else { BLOCKING_CACHE };
+    Ok(answer(bytes.clone(), MEDIA_TYPE, cache))
+}
+
+/// One part; the one after the newest is waited for, because the playlist hinted at it.
+///
+/// # Errors
+/// `PartGone` outside the window.
+pub async fn part(live: &Live, rendition: usize, no: PartNo) -> Result<Response<Body>, Refusal> {
+    let window = wait(live, |window| {
+        if window.get(no).is_some() {
+            return Some(Ok(()));
+        }
+        let hinted = window.last().is_none_or(|newest| no == newest.no.next());
+        if hinted && !window.is_ended() { None } else { Some(Err(Refusal::PartGone)) }
+    })
+    .await?;
+    let part = window.get(no).ok_or(Refusal::PartGone)?;
+    Ok(answer(part.tracks[rendition].chunk.clone(), MP4, FIXED_CACHE))
+}
+
+/// One segment: its parts, one after the other.
+///
+/// # Errors
+/// `PartGone` when it is not whole in the window.
+pub fn segment(live: &Live, rendition: usize, segment: u64) -> Result<Response<Body>, Refusal> {
+    let window = live.window.borrow().clone();
+    let parts = window.segment(segment).ok_or(Refusal::PartGone)?;
+    let mut bytes = BytesMut::new();
+    for part in parts {
+        bytes.extend_from_slice(&part.tracks[rendition].chunk);
+    }
+    Ok(answer(bytes.freeze(), MP4, FIXED_CACHE))
+}
+
+/// The header of one rendition's parts.
+///
+/// # Errors
+/// `NoSuchPage` when there is no such rendition.
+pub fn init(live: &Live, rendition: usize) -> Result<Response<Body>, Refusal> {
+    Ok(answer(live.renditions.init_segment(rendition).ok_or(Refusal::NoSuchPage)?, MP4, FIXED_CACHE))
+}
+
+/// The multivariant playlist: for one listener, and never cached.
+pub fn multivariant(live: &Live) -> Response<Body> {
+    answer(playlist::multivariant(&live.renditions).into(), MEDIA_TYPE, "no-store")
+}
+
+async fn wait(
+    live: &Live,
+    ready: impl Fn(&Window) -> Option<Result<(), Refusal>>,
+) -> Result<std::sync::Arc<Window>, Refusal> {
+    let mut updates = live.window.clone();
+    let waited = tokio::time::timeout(WAIT, async {
+        loop {
+            let window = updates.borrow_and_update().clone();
+            if let Some(verdict) = ready(&window) {
+                return verdict.map(|()| window);
+            }
+            updates.changed().await.map_err(|_| Refusal::RoomEnded)?;
+        }
+    });
+    waited.await.map_err(|_| Refusal::GoingDown)?
+}
+
+fn answer(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Response<Body> {
+    let mut answer = Response::new(Body::from(bytes));
+    let head = answer.headers_mut();
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_read_or_refused() {
+        let asked = |segment, part, form| Ok(Query { ask: Ask { segment, part }, form });
+        for (query, read) in [
+            ("", asked(None, None, Form::Full)),
+            ("pass=abc&_HLS_msn=7", asked(Some(7), None, Form::Full)),
+            ("_HLS_msn=7&_HLS_part=3&_HLS_skip=YES", asked(Some(7), Some(3), Form::Delta)),
+            ("_HLS_part=3", asked(None, Some(3), Form::Full)),
+            ("_HLS_msn=x", Err(Refusal::Malformed)),
+            ("_HLS_msn=99999999999999999999", Err(Refusal::Malformed)),
+            ("_HLS_msn=-1", Err(Refusal::Malformed)),
+        ] {
+            assert_eq!(Query::parse(query), read, "{query}");
+        }
+    }
+}

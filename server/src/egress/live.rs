@@ -1,0 +1,215 @@
+//! The program as one long answer: Ogg Opus, ADTS AAC, fragmented MP4.
+//!
+//! A listener is a place in the window and nothing else: the bytes are the same `Bytes` for everybody.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Method, Response, header};
+use tokio::sync::watch;
+use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
+use tribune_core::program::{Codec, Part, Renditions, ogg};
+use tribune_core::reason::Refusal;
+
+use crate::door::audience::Seat;
+use crate::ops::OutputMetrics;
+use crate::program::Program;
+/// The forms in which the program is one answer without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `live.opus`: one unchained Ogg Opus stream, a page a part.
+    Opus,
+    /// `live.aac`: ADTS, with ICY metadata when asked for.
+    Aac,
+    /// `live.mp4`: fragmented MP4 with Opus, for Media Source.
+    Mp4,
+}
+
+impl Form {
+    const fn codec(self) -> Codec {
+        match self {
+            Self::Opus | Self::Mp4 => Codec::Opus,
+            Self::Aac => Codec::AacLc,
+        }
+    }
+
+    /// The word in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Aac => "aac",
+            Self::Mp4 => "mp4",
+        }
+    }
+
+    /// The answer's media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Opus => "audio/ogg; codecs=opus",
+            Self::Aac => "audio/aac",
+            Self::Mp4 => "audio/mp4; codecs=\"opus\"",
+        }
+    }
+}
+
+/// What a listener asked for.
+pub struct Ask<'a> {
+    /// The form, by the path.
+    pub form: Form,
+    /// `?rendition=opus32`; the form's best when absent.
+    pub rendition: Option<&'a str>,
+    /// The room's title, for the players' displays.
+    pub title: &'a str,
+}
+
+/// Who asks.
+pub struct Listener<'a> {
+    /// The open room's program.
+    pub program: &'a Program,
+    /// `HEAD` is answered without taking a seat.
+    pub method: &'a Method,
+    /// For `Icy-MetaData`.
+    pub headers: &'a HeaderMap,
+    /// What is counted of this output.
+    pub output: OutputMetrics,
+}
+
+/// Answers with the program from the newest part on, until it ends or the listener leaves.
+///
+/// # Errors
+/// `Malformed` for a rendition that this program or this form does not have.
+pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, Refusal> {
+    let live = listener.program.live();
+    let rendition = find(&live.renditions, ask)?;
+    let icy = wants_icy(ask.form, listener.headers);
+    let mut answer = Response::new(Body::empty());
+    let head = answer.headers_mut();
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(ask.form.content_type()));
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(name) = HeaderValue::from_str(ask.title) {
+        head.insert("icy-name", name);
+    }
+    if icy {
+        head.insert("icy-metaint", HeaderValue::from(METAINT_BYTES));
+    }
+    if listener.method == Method::HEAD {
+        return Ok(answer);
+    }
+    let seat = listener.program.audience().take_seat(listener.output.clone())?;
+    let window = live.window.borrow().clone();
+    let listening = Listening {
+        cursor: Cursor::join(&window),
+        window: live.window.clone(),
+        rendition,
+        form: ask.form,
+        ready: VecDeque::new(),
+        stage: Stage::Before { title: ask.title.to_owned() },
+        icy: icy.then(|| Icy::new(ask.title)),
+        seat,
+    };
+    *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
+        let bytes = listening.next().await?;
+        Some((Ok::<_, Infallible>(bytes), listening))
+    }));
+    Ok(answer)
+}
+
+fn wants_icy(form: Form, headers: &HeaderMap) -> bool {
+    form == Form::Aac && headers.get("icy-metadata").is_some_and(|value| value.as_bytes() == b"1")
+}
+
+fn find(renditions: &Renditions, ask: &Ask<'_>) -> Result<usize, Refusal> {
+    let codec = ask.form.codec();
+    let found = match ask.rendition {
+        Some(name) => {
+            renditions.position(name).filter(|&at| renditions.get(at).is_some_and(|one| one.codec == codec))
+        }
+        None => renditions.best(codec),
+    };
+    found.ok_or(Refusal::Malformed)
+}
+
+/// How far one answer has come.
+enum Stage {
+    /// Nothing was sent; what decoders need first is made when the first part is known.
+    Before { title: String },
+    /// Parts are sent.
+    Within,
+    /// Everything was sent.
+    After,
+}
+
+/// One listener.
+struct Listening {
+    window: watch::Receiver<Arc<Window>>,
+    cursor: Cursor,
+    rendition: usize,
+    form: Form,
+    ready: VecDeque<Bytes>,
+    stage: Stage,
+    icy: Option<Icy>,
+    seat: Seat,
+}
+
+impl Listening {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(bytes);
+            }
+            if matches!(self.stage, Stage::After) {
+                return None;
+            }
+            let window = self.window.borrow_and_update().clone();
+            match self.cursor.step(&window) {
+                Step::Part(part) => self.take(&window, part),
+                Step::Skipped { parts } => self.seat.skipped(parts),
+                Step::Wait => self.window.changed().await.ok()?,
+                Step::Ended => self.finish(&window),
+            }
+        }
+    }
+
+    /// Makes a part ready to be sent, and before the first one what decoders need.
+    fn take(&mut self, window: &Window, part: &Part) {
+        if let Stage::Before { title } = std::mem::replace(&mut self.stage, Stage::Within) {
+            let head = match self.form {
+                Form::Opus => window.renditions().ogg_headers(&title).map(Bytes::from),
+                Form::Aac => None,
+                Form::Mp4 => window.renditions().init_segment(self.rendition),
+            };
+            self.ready.extend(head);
+        }
+        let track = &part.tracks[self.rendition];
+        let bytes = match self.form {
+            Form::Opus | Form::Aac => track.stream.clone(),
+            Form::Mp4 => track.chunk.clone(),
+        };
+        self.seat.sent(bytes.len());
+        match &mut self.icy {
+            Some(icy) => {
+                let mut pieces = Vec::new();
+                icy.interleave(bytes, &mut pieces);
+                self.ready.extend(pieces);
+            }
+            None => self.ready.push_back(bytes),
+        }
+    }
+
+    /// An Ogg stream says that it is over; the other forms just end.
+    fn finish(&mut self, window: &Window) {
+        let began = matches!(std::mem::replace(&mut self.stage, Stage::After), Stage::Within);
+        self.seat.heard_the_end();
+        match (self.form, window.last()) {
+            (Form::Opus, Some(last)) if began => {
+                let pre_skip = window.renditions().get(self.rendition).map_or(0, |one| one.priming_samples);
+                self.ready.push_back(ogg::end_page(last.no, pre_skip).into());
+            }
+            (Form::Opus | Form::Aac | Form::Mp4, _) => {}
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! 6. The public listener: the page, the status, the program in every form, the replay. One file per kind of
+//!    answer.
+
+mod hls;
+mod live;
+mod page;
+pub mod window;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tribune_core::program::PartNo;
+use tribune_core::reason::Refusal;
+
+use crate::answer::{self, Failure};
+use crate::node::Node;
+use crate::program::Program;
+use crate::recording;
+use crate::rooms::Handle;
+use live::{Ask, Form};
+
+/// A status may be a little old and still be true enough for a page.
+const STATUS_CACHE: &str = "public, max-age=2, stale-while-revalidate=10, stale-if-error=60";
+/// A status named by its number never changes.
+const FIXED_CACHE: &str = "public, max-age=31536000, immutable";
+
+type Answer = Result<Response, Failure>;
+/// What every handler is asked with.
+type At = State<Arc<Node>>;
+
+/// Every public address of a node.
+pub fn router(node: Arc<Node>) -> Router {
+    let world = node.world;
+    Router::new()
+        .route("/{room}", get(page::page))
+        .route("/{room}/event.ics", get(page::calendar))
+        .route("/{room}/status", get(status))
+        .route("/{room}/status/{seq}", get(status_at))
+        .route("/{room}/live.opus", progressive(Form::Opus))
+        .route("/{room}/live.aac", progressive(Form::Aac))
+        .route("/{room}/live.mp4", progressive(Form::Mp4))
+        .route("/{room}/live.m3u8", get(multivariant))
+        .route("/{room}/hls/{file}", get(hls_playlist))
+        .route("/{room}/hls/{rendition}/{file}", get(hls_media))
+        .route("/{room}/replay.opus", recorded(recording::Form::Opus))
+        .route("/{room}/replay.m4a", recorded(recording::Form::M4a))
+        .route("/{room}/replay.mp4", recorded(recording::Form::Mp4))
+        .route("/{room}/replay.m3u8", recorded(recording::Form::Hls))
+        .route("/{room}/seal", recorded(recording::Form::Seal))
+        .with_state(node)
+        .merge(crate::page::assets())
+        .fallback(async || Failure::of(Refusal::NoSuchPage))
+        .method_not_allowed_fallback(async || Failure::of(Refusal::MethodWrong))
+        .layer(from_fn_with_state(world, answer::name_requests))
+        .layer(from_fn(open_to_all_origins))
+}
+
+/// The program, the status and the recordings are public: any page may read them, and may ask first.
+async fn open_to_all_origins(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let asks_first = request.method() == Method::OPTIONS;
+    let mut answer =
+        if asks_first { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let head = answer.headers_mut();
+    let mut say = |name, value| head.insert(name, HeaderValue::from_static(value));
+    say(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if asks_first {
+        say(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
+        say(header::ACCESS_CONTROL_ALLOW_HEADERS, "range, icy-metadata");
+        say(header::ACCESS_CONTROL_MAX_AGE, "86400");
+    } else {
+        let shown = "content-length, content-range, accept-ranges, etag, retry-after, icy-metaint, icy-name";
+        say(header::ACCESS_CONTROL_EXPOSE_HEADERS, shown);
+        say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    }
+    answer
+}
+
+fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
+    node.rooms.get(name).ok_or(Refusal::RoomUnknown)
+}
+
+/// The room's program, opened when nobody has asked for it before.
+async fn program(node: &Node, name: &str) -> Result<Program, Refusal> {
+    let room = room(node, name)?;
+    match room.demand().await {
+        Some(program) => Ok(program),
+        None if room.view().facts.state == tribune_core::room::State::Ended => Err(Refusal::RoomEnded),
+        None => Err(Refusal::NotOpenYet),
+    }
+}
+
+async fn status(State(node): At, Path(name): Path<String>) -> Answer {
+    Ok(json(room(&node, &name)?.view().status.bytes.clone(), STATUS_CACHE))
+}
+
+async fn status_at(State(node): At, Path((name, seq)): Path<(String, u64)>) -> Answer {
+    let bytes = room(&node, &name)?.status_at(seq).ok_or(Refusal::NoSuchPage)?;
+    Ok(json(bytes, FIXED_CACHE))
+}
+
+fn json(bytes: bytes::Bytes, cache: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, cache)], bytes).into_response()
+}
+
+/// What came with a request.
+struct Asked {
+    method: Method,
+    headers: HeaderMap,
+    query: String,
+}
+
+impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        Ok(Self { method: parts.method.clone(), headers: parts.headers.clone(), query })
+    }
+}
+
+impl Asked {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
+    get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
+        let program = program(&node, &name).await?;
+        let title = program.title();
+        let ask = Ask { form, rendition: asked.parameter("rendition"), title: &title };
+        let output = node.metrics.output(&name, form.word());
+        let (method, headers) = (&asked.method, &asked.headers);
+        let answer = live::answer(live::Listener { program: &program, method, headers, output }, &ask);
+        if let (Err(Refusal::FullForNow), Ok(room)) = (&answer, room(&node, &name)) {
+            room.count_turned_away();
+        }
+        Answer::Ok(answer?)
+    })
+}
+
+async fn multivariant(State(node): At, Path(name): Path<String>) -> Answer {
+    Ok(hls::multivariant(program(&node, &name).await?.live()))
+}
+
+/// `/{room}/hls/{rendition}.m3u8`.
+async fn hls_playlist(
+    State(node): At,
+    Path((name, file)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let program = program(&node, &name).await?;
+    let rendition = file.strip_suffix(".m3u8").and_then(|name| program.live().renditions.position(name));
+    let query = hls::Query::parse(query.as_deref().unwrap_or_default())?;
+    Ok(hls::playlist(program.live(), rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
+}
+
+/// `/{room}/hls/{rendition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
+async fn hls_media(State(node): At, Path((name, rendition, file)): Path<(String, String, String)>) -> Answer {
+    let program = program(&node, &name).await?;
+    let live = program.live();
+    let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
+    let number = |suffix: &str| file.strip_suffix(suffix)?.parse::<u64>().ok();
+    if file == "init.mp4" {
+        return Ok(hls::init(live, rendition)?);
+    }
+    if let Some(no) = number(".part.mp4") {
+        return Ok(hls::part(live, rendition, PartNo(no)).await?);
+    }
+    Ok(hls::segment(live, rendition, number(".mp4").ok_or(Refusal::NoSuchPage)?)?)
+}
+
+fn recorded(form: recording::Form) -> MethodRouter<Arc<Node>> {
+    get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
+        let room = room(&node, &name)?;
+        if room.view().facts.replay != tribune_core::room::Replay::Ready {
+            return Err(Refusal::NoRecording.into());
+        }
+        let opened = tokio::task::spawn_blocking(move || node.replay(&name)).await;
+        let replay = opened.ok().flatten().ok_or(Refusal::NoRecording)?;
+        let first_bytes = asked.method == Method::GET && !asked.headers.contains_key(header::RANGE);
+        if first_bytes && matches!(form, recording::Form::Opus | recording::Form::M4a | recording::Form::Hls)
+        {
+            room.count_replay();
+        }
+        let answer = recording::respond(&replay, form, &asked.method, &asked.headers);
+        Answer::Ok(answer.ok_or(Refusal::NoRecording)?)
+    })
+}
