@@ -1,5 +1,5 @@
-//! The node's own secrets, made once and kept in the data folder where only its owner may read them: the Ed25519 key that signs
-//! statuses and seals, and the operator's key.
+//! The node's own secrets, made once and kept in the data folder where only its owner may read them: the
+//! Ed25519 key that signs statuses and seals, and the operator's key.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -66,7 +66,8 @@ pub fn operator_key(data: &Path, configured: Option<&Key>, world: World) -> Resu
     Key::parse(text.trim()).map_err(|_| SecretError::Damaged { path, expected: "one key" })
 }
 
-/// Two starts at once agree on one secret: only one can link a finished file to the name, and then both read that.
+/// Two starts at once agree on one secret: only one can link a finished file to the name, and then both read
+/// that.
 fn read_or_make(path: &Path, fresh: &[u8]) -> Result<Vec<u8>, SecretError> {
     let failed = |error| SecretError::File { path: path.to_owned(), error };
     match read(path) {

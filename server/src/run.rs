@@ -1,70 +1,359 @@
-//! A node: every part is built once, in order, and drained in reverse.
+//! Builds every part of a node once, in order, serves until told to stop, and takes it down in reverse.
+//!
+//! The audience, the stage and the operator have a runtime each: whatever the audience does to its own
+//! threads, the host's commands and the sources are heard.
 
+use std::fs::{self, DirBuilder, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use tokio::runtime::Builder;
+use anyhow::{Context, bail};
+use axum::Router;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tribune_core::ingest::wav;
+use tribune_core::program::retention;
 
 use crate::api::{self, Api};
 use crate::config::{Config, LogFormat};
-use crate::keys;
+use crate::net::acme::{self, AcmeSpec};
+use crate::net::redirect::{self, Challenges};
+use crate::net::tls::{Certificates, Files};
 use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
+use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
+use crate::program::Env;
+use crate::recording::Shelf;
 use crate::rooms::{Rooms, Setup};
-use crate::shutdown;
+use crate::shutdown::{self, Shutdown, Trigger};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
+use crate::{egress, ingest, keys};
 
-/// How long listeners may take to end politely.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Answers in flight get this long to end by themselves.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Threads of the stage's runtime: enough that one source's decoding never holds up another's.
+const STAGE_THREADS: usize = 2;
+/// How often retention and quota are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Held for as long as a node uses the data folder.
+const LOCK_FILE: &str = "lock";
 
-/// Runs a node until a signal ends it.
+/// Where a node listens, once it does.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// Everybody.
+    pub public: Vec<SocketAddr>,
+    /// Hosts, speakers, sources, the API.
+    pub stage: Vec<SocketAddr>,
+    /// Health and metrics.
+    pub ops: Vec<SocketAddr>,
+    /// Whether the first two speak TLS.
+    pub tls: bool,
+}
+
+/// Begins logging as configured; once a process.
 ///
 /// # Errors
-/// What kept it from starting.
-pub fn run(config: Config) -> anyhow::Result<()> {
-    let world = World::begin();
+/// The filter cannot be read.
+pub fn logs(config: &Config) -> anyhow::Result<()> {
     let format = match config.log_format {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
-    logs::begin(&config.log_filter, format)?;
-    let descriptors = net::raise_descriptors().context("the limit of open files cannot be read")?;
-    let data = config.data.clone();
-    std::fs::create_dir_all(&data).with_context(|| format!("{} cannot be made", data.display()))?;
-    let key = Arc::new(keys::node_key(&data, world)?);
-    let operator = keys::operator_key(&data, config.operator_key.as_ref(), world)?;
-    let store = Store::open(&data)?;
-    let (trigger, ending) = shutdown::pair();
-    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("stage").enable_all().build()?;
-    let config = Arc::new(config);
-    runtime.block_on(async {
-        let metrics = Metrics::new(&data);
-        let webhooks = Webhooks::start(&config);
-        let setup = Setup { config: Arc::clone(&config), store, key, webhooks, world };
-        let rooms = Rooms::open(setup).await?;
-        let spec = ListenerSpec {
-            name: "stage",
-            tls: None,
-            trusted: Trusted::new(config.trusted_proxy.iter().copied()),
-            limits: Limits::stage(descriptors),
-            take_source: None,
-            metrics: Arc::clone(&metrics),
-            world,
+    Ok(logs::begin(&config.log_filter, format)?)
+}
+
+/// Runs a node until SIGTERM or SIGINT. `ready` is called once, when every listener takes connections.
+///
+/// # Errors
+/// Something a node needs cannot be had; the sentence says what, and what to do.
+pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()> {
+    let world = World::begin();
+    let descriptors = net::raise_descriptors().context("cannot read the limit of open files")?;
+    let _lock = claim(&config.data)?;
+    let runtimes = Runtimes::start()?;
+    let (trigger, shutdown) = shutdown::pair();
+    let mut bound = bind(&config, &runtimes)?;
+    let config = Arc::new(with_real_ports(config, &bound));
+    let metrics = Metrics::new(&config.data);
+    let node = runtimes.stage.block_on(build(world, &config, (&metrics, &runtimes), shutdown.clone()))?;
+    let listeners = Listeners { config: &config, metrics: &metrics, descriptors, world };
+    let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
+    let serving = [
+        {
+            let spec = listeners.spec("public", tls.clone());
+            let _on = runtimes.audience.enter();
+            net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())
+        },
+        {
+            let mut spec = listeners.spec("stage", tls.clone());
+            spec.take_source = Some(ingest::take_source(node.clone()));
+            let _on = runtimes.stage.enter();
+            net::serve(bound.stage, spec, stage_router(&node)?, shutdown.clone())
+        },
+        {
+            let spec = listeners.spec("ops", None);
+            let _on = runtimes.ops.enter();
+            net::serve(bound.ops, spec, ops::router(metrics.clone(), checks(&node)), shutdown.clone())
+        },
+    ];
+    runtimes.stage.spawn(sweep(node.clone()));
+    runtimes.stage.spawn(watch_recorders(node.clone()));
+    tracing::info!(public = ?bound.listening.public, stage = ?bound.listening.stage, "node_listens");
+    ready(&bound.listening);
+    runtimes.stage.block_on(until_the_end(node, trigger, serving))
+}
+
+/// The three halls of a node, which share no thread.
+struct Runtimes {
+    audience: Runtime,
+    stage: Runtime,
+    ops: Runtime,
+}
+
+impl Runtimes {
+    fn start() -> anyhow::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let build = |name: &str, threads: usize| {
+            let built =
+                Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
+            built.with_context(|| format!("cannot start the threads of the {name} side"))
         };
-        let app = api::router(Api::new(rooms.clone(), operator.hash()));
-        let stage = net::serve(Bound::open(&[config.stage])?, spec.clone(), app, ending.clone());
-        let spec = ListenerSpec { name: "ops", limits: Limits::ops(), ..spec };
-        let health = ops::router(metrics, Checks::new(ending.clone()));
-        let ops_task = net::serve(Bound::open(&[config.ops])?, spec, health, ending);
-        tracing::info!(stage = %config.stage, ops = %config.ops, "started");
-        trigger.follow_signals(DRAIN).await?;
-        stage.await?;
-        ops_task.await?;
-        rooms.shut_down().await;
-        Ok(())
-    })
+        Ok(Self {
+            audience: build("audience", cores)?,
+            stage: build("stage", STAGE_THREADS)?,
+            ops: build("ops", 1)?,
+        })
+    }
+}
+
+/// Makes the data folder ours alone.
+fn claim(data: &Path) -> anyhow::Result<File> {
+    if !data.exists() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+        made.with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    }
+    let path = data.join(LOCK_FILE);
+    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.with_context(|| format!("cannot write in the data folder {}", data.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another node uses the data folder {}: stop it, or give --data another folder", data.display());
+    }
+    Ok(lock)
+}
+
+/// Sockets that are ours, not yet served.
+struct Sockets {
+    public: Bound,
+    stage: Bound,
+    ops: Bound,
+    redirect: Option<Bound>,
+    listening: Listening,
+}
+
+fn bind(config: &Config, runtimes: &Runtimes) -> anyhow::Result<Sockets> {
+    let open = |runtime: &Runtime, addr: SocketAddr| {
+        let _on = runtime.enter();
+        Bound::open(&[addr])
+    };
+    let public = open(&runtimes.audience, config.listen)?;
+    let stage = open(&runtimes.stage, config.stage)?;
+    let ops = open(&runtimes.ops, config.ops)?;
+    let redirect = config.redirect.map(|addr| open(&runtimes.audience, addr)).transpose()?;
+    let listening = Listening {
+        public: public.addrs(),
+        stage: stage.addrs(),
+        ops: ops.addrs(),
+        tls: config.tls_cert.is_some() || config.acme.is_some(),
+    };
+    Ok(Sockets { public, stage, ops, redirect, listening })
+}
+
+/// Port 0 means any free one; links must name the one it became.
+fn with_real_ports(mut config: Config, sockets: &Sockets) -> Config {
+    let first = |addrs: &[SocketAddr], asked: SocketAddr| addrs.first().copied().unwrap_or(asked);
+    config.listen = first(&sockets.listening.public, config.listen);
+    config.stage = first(&sockets.listening.stage, config.stage);
+    config.ops = first(&sockets.listening.ops, config.ops);
+    config
+}
+
+async fn build(
+    world: World,
+    config: &Arc<Config>,
+    (metrics, runtimes): (&Arc<Metrics>, &Runtimes),
+    shutdown: Shutdown,
+) -> anyhow::Result<Arc<Node>> {
+    let key = Arc::new(keys::node_key(&config.data, world)?);
+    let shelf = Shelf::new(config.data.join("rooms"));
+    shelf.finish_interrupted(&key)?;
+    let programs = Env {
+        world,
+        metrics: metrics.clone(),
+        audience: runtimes.audience.handle().clone(),
+        key: key.clone(),
+        hold: config.hold_sound.as_deref().map(hold_sound).transpose()?,
+    };
+    let setup = Setup {
+        config: config.clone(),
+        store: Store::open(&config.data)?,
+        key,
+        webhooks: Webhooks::start(config),
+        programs,
+        world,
+    };
+    let rooms = Rooms::open(setup).await?;
+    Ok(Node::new(world, Parts { config: config.clone(), metrics: metrics.clone(), rooms, shelf, shutdown }))
+}
+
+/// What every listener is made with.
+struct Listeners<'a> {
+    config: &'a Config,
+    metrics: &'a Arc<Metrics>,
+    descriptors: u64,
+    world: World,
+}
+
+impl Listeners<'_> {
+    fn spec(&self, name: &'static str, tls: Option<Arc<Certificates>>) -> ListenerSpec {
+        let limits = match name {
+            "public" => Limits::public(self.descriptors),
+            "stage" => Limits::stage(self.descriptors),
+            _ => Limits::ops(),
+        };
+        ListenerSpec {
+            name,
+            tls,
+            trusted: Trusted::new(self.config.trusted_proxy.iter().copied()),
+            limits,
+            take_source: None,
+            metrics: self.metrics.clone(),
+            world: self.world,
+        }
+    }
+
+    /// The certificate, by files or by ACME, and port 80 when it is wanted.
+    fn certificates(
+        &self,
+        runtimes: &Runtimes,
+        shutdown: &Shutdown,
+        redirect: Option<Bound>,
+    ) -> anyhow::Result<Option<Arc<Certificates>>> {
+        let _on = runtimes.audience.enter();
+        let challenges = Challenges::default();
+        let tls = match (&self.config.tls_cert, &self.config.tls_key, &self.config.acme) {
+            (Some(cert), Some(key), _) => {
+                let files = Files { cert: cert.clone(), key: key.clone() };
+                let certificates = Certificates::from_files(&files)?;
+                certificates.clone().watch(files, self.metrics.clone(), shutdown.clone())?;
+                Some(certificates)
+            }
+            (_, _, Some(domain)) => {
+                let certificates = Certificates::empty();
+                let spec = AcmeSpec {
+                    domains: vec![domain.clone()],
+                    directory: acme::default_directory(),
+                    authority_root: None,
+                    contact: None,
+                    folder: self.config.data.join("acme"),
+                };
+                let with = (challenges.clone(), self.metrics.clone());
+                acme::keep(spec, certificates.clone(), with, shutdown.clone())?;
+                Some(certificates)
+            }
+            _ => None,
+        };
+        if let Some(bound) = redirect {
+            let app = redirect::router(self.config.listen.port(), challenges);
+            net::serve(bound, self.spec("redirect", None), app, shutdown.clone());
+        }
+        Ok(tls)
+    }
+}
+
+fn stage_router(node: &Arc<Node>) -> anyhow::Result<Router> {
+    let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
+    let api = Api::new(node.rooms.clone(), operator.hash());
+    Ok(ingest::router(node.clone()).merge(api::router(api)))
+}
+
+fn checks(node: &Arc<Node>) -> Checks {
+    let checks = Checks::new(node.shutdown.clone());
+    let recording = node.clone();
+    checks.add("recording", move || match recording.rooms.failing_disk() {
+        Some(why) => Err(format!("A program goes on live, but it is not recorded: {why}.")),
+        None => Ok(()),
+    });
+    checks
+}
+
+/// The hold sound from a WAV file: mono or stereo, 16 bit, 48 kHz.
+fn hold_sound(path: &Path) -> anyhow::Result<Arc<[f32]>> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read the hold sound {}", path.display()))?;
+    let samples =
+        wav::read(&bytes).with_context(|| format!("{} cannot be the hold sound", path.display()))?;
+    Ok(samples.into())
+}
+
+/// Once a minute, what retention and quota say is deleted.
+async fn sweep(node: Arc<Node>) {
+    let limits = retention::Limits {
+        retention_days: node.config.retention_days,
+        quota_bytes: u64::from(node.config.recordings_gb_max) * 1_000_000_000,
+    };
+    let mut minute = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! { _ = minute.tick() => {}, () = node.shutdown.draining() => return }
+        let sweeping = node.clone();
+        let wall = node.world.wall();
+        let swept = tokio::task::spawn_blocking(move || sweeping.shelf.sweep(wall, limits)).await;
+        let Ok(Ok(swept)) = swept else { continue };
+        for failure in &swept.failed {
+            tracing::warn!(failure, "recording_not_swept");
+        }
+        for room in &swept.deleted {
+            node.forget_replay(room);
+            if let Some(room) = node.rooms.get(room) {
+                room.recording_deleted().await;
+            }
+            tracing::info!("recording_swept");
+        }
+    }
+}
+
+/// Once a second, what the recorders say of themselves.
+async fn watch_recorders(node: Arc<Node>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! { _ = second.tick() => {}, () = node.shutdown.draining() => return }
+        for room in node.rooms.list() {
+            if let Some(program) = &room.view().program {
+                program.tell_health(&node.metrics.room(room.name().as_str()));
+            }
+        }
+    }
+}
+
+/// Serves until a signal, then takes everything down: no new connections, every program paused at a part's
+/// end, answers ended.
+async fn until_the_end(
+    node: Arc<Node>,
+    trigger: Trigger,
+    serving: [JoinHandle<()>; 3],
+) -> anyhow::Result<()> {
+    let signals = tokio::spawn(trigger.follow_signals(DRAIN));
+    node.shutdown.draining().await;
+    node.rooms.shut_down().await;
+    for served in serving {
+        served.await.context("a listener died")?;
+    }
+    signals.abort();
+    tracing::info!("node_stopped");
+    Ok(())
 }

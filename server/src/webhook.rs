@@ -1,8 +1,9 @@
 //! Webhooks: a room's events as signed JSON, posted to whoever asked, without the room ever waiting.
 //!
-//! One task holds a bounded queue and tries again with growing waits. Names are resolved here, and an address that is not public
-//! is refused at the moment of connecting, so that a name cannot be moved to the inside between check and use. Redirects are not
-//! followed. The queue lives in memory: what was not delivered when the node stops is lost, and the room's status says the rest.
+//! One task holds a bounded queue and tries again with growing waits. Names are resolved here, and an address
+//! that is not public is refused at the moment of connecting, so that a name cannot be moved to the inside
+//! between check and use. Redirects are not followed. The queue lives in memory: what was not delivered when
+//! the node stops is lost, and the room's status says the rest.
 
 use std::fmt;
 use std::net::IpAddr;

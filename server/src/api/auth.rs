@@ -68,7 +68,8 @@ impl Api {
     }
 }
 
-/// A text that cannot be a key is a wrong key of its own kind: it is no guess, so it is said what is wrong with it.
+/// A text that cannot be a key is a wrong key of its own kind: it is no guess, so it is said what is wrong
+/// with it.
 fn bearer(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Wrong keys, counted by address, so that guessing is slow and shows. A right key is never refused for its neighbours' guesses.
+//! Wrong keys, counted by address, so that guessing is slow and shows. A right key is never refused for its
+//! neighbours' guesses.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};

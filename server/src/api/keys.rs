@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tribune_core::room::{Act, Key, Role};
 
-use super::answer::json_of;
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::{keys_of, wall, write_audit};
 use super::{Api, Failure};
+use crate::answer::json_of;
 use crate::rooms;
 use crate::store::{Audit, RoomKeys};
 

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use tribune_core::room::{Act, Key, Name, Role};
 use tribune_core::time::WallTime;
 
-use super::answer::{json_bytes, json_of};
 use super::auth::Shown;
 use super::body::{self, Json};
 use super::{Api, Failure, Links};
+use crate::answer::{json_bytes, json_of};
 use crate::rooms::{self, Handle, New};
 use crate::store::Audit;
 

@@ -2,7 +2,6 @@
 //!
 //! `ROUTES` is the whole surface; a test walks it against `openapi.json` in both directions.
 
-mod answer;
 mod auth;
 mod body;
 mod commands;
@@ -23,9 +22,9 @@ use tokio::sync::Semaphore;
 use tribune_core::reason::Refusal;
 use tribune_core::room::KeyHash;
 
+use crate::answer::{self, Failure};
 use crate::rooms::Rooms;
 
-pub use answer::Failure;
 pub use links::Links;
 
 #[cfg(test)]
@@ -102,7 +101,7 @@ pub fn router(api: Api) -> Router {
     router
         .route("/api/{*rest}", any(nothing))
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(api.clone(), answer::name_requests))
+        .layer(from_fn_with_state(api.rooms.setup().world, answer::name_requests))
         .with_state(api)
 }
 

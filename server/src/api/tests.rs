@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::Body;
+use ed25519_dalek::SigningKey;
 use futures_util::StreamExt;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ use super::*;
 use crate::config::Config;
 use crate::keys;
 use crate::net::ClientAddr;
+use crate::ops::Metrics;
+use crate::program::Env;
 use crate::rooms::Setup;
 use crate::store::Store;
 use crate::webhook::Webhooks;
@@ -40,7 +43,16 @@ impl Node {
         let (config, world) = (Arc::new(config), World::begin());
         let key = Arc::new(keys::node_key(data, world).unwrap());
         let (store, webhooks) = (Store::open(data).unwrap(), Webhooks::start(&config));
-        let rooms = Rooms::open(Setup { config, store, key, webhooks, world }).await.unwrap();
+        let rooms = Rooms::open(Setup {
+            programs: programs(&config, world, &key),
+            config,
+            store,
+            key,
+            webhooks,
+            world,
+        })
+        .await
+        .unwrap();
         let app = router(Api::new(rooms.clone(), Key::parse(OPERATOR).unwrap().hash()));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
     }
@@ -348,4 +360,9 @@ async fn every_route_is_documented_and_every_documented_path_is_served() {
     {
         assert_eq!(node.ask((method, path), "", Value::Null).await.1["code"], code);
     }
+}
+
+fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
+    let metrics = Metrics::new(&config.data);
+    Env { world, metrics, audience: tokio::runtime::Handle::current(), key: Arc::clone(key), hold: None }
 }

@@ -8,11 +8,11 @@ use serde_json::json;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, Key};
 
-use super::answer::json_of;
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::{wall, write_audit};
 use super::{Api, Failure};
+use crate::answer::json_of;
 use crate::rooms;
 use crate::store::{Audit, Webhook};
 use crate::webhook::is_url;

@@ -1,7 +1,7 @@
 //! What a node is told before it starts: every option once, in one table.
 //!
-//! The table in `options.rs` is read by the file parser, the environment, the flags and the example file, so that none of them
-//! can know an option the others do not.
+//! The table in `options.rs` is read by the file parser, the environment, the flags and the example file, so
+//! that none of them can know an option the others do not.
 
 mod file;
 mod options;
@@ -223,7 +223,8 @@ impl Config {
         if LATER.contains(&word.as_str()) {
             return Err(wrong(name, options::later(&word)));
         }
-        // Other programs' variables may share the prefix (a cluster names a service's address so), so unknown ones are let be.
+        // Other programs' variables may share the prefix (a cluster names a service's address so), so unknown
+        // ones are let be.
         let Some(opt) = options::find(&word) else { return Ok(()) };
         let values = opt.split(value);
         (opt.set)(self, &values).map_err(|what| wrong(name, what))

@@ -20,7 +20,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 pub use health::Checks;
 pub use ledger::{Ledger, Seat};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, OutputMetrics, RoomMetrics};
 
 /// Prometheus asks for it by this type; the text ends with `# EOF`.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -118,8 +118,8 @@ impl Handle {
         }
     }
 
-    /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room is over, or when
-    /// too many rooms play the hold sound.
+    /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room
+    /// is over, or when too many rooms play the hold sound.
     pub async fn demand(&self) -> Option<Program> {
         if let Some(program) = &self.view().program {
             return Some(program.clone());

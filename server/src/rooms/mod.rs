@@ -1,4 +1,5 @@
-//! All rooms of this node: each has one task that owns it; everybody else sends it commands and reads what it last said.
+//! All rooms of this node: each has one task that owns it; everybody else sends it commands and reads what it
+//! last said.
 
 mod handle;
 mod owner;
@@ -15,6 +16,8 @@ use tribune_core::room::{CAP_MAX, Facts, Key, Moment, Name, Refused, Role, State
 use tribune_core::time::WallTime;
 
 use crate::config::Config;
+use crate::program::Env;
+use crate::recording::Health;
 use crate::store::{Kept, RoomKeys, Store, StoreError};
 use crate::webhook::Webhooks;
 use crate::world::World;
@@ -40,6 +43,8 @@ pub struct Setup {
     pub key: Arc<SigningKey>,
     /// Who is told of events.
     pub webhooks: Webhooks,
+    /// What programs are opened with.
+    pub programs: Env,
     /// The clock and the entropy.
     pub world: World,
 }
@@ -165,6 +170,14 @@ impl Rooms {
         for room in self.list() {
             room.stop_for_restart().await;
         }
+    }
+
+    /// What the system said about the disk, when a live program is not being recorded.
+    pub fn failing_disk(&self) -> Option<String> {
+        self.list().iter().find_map(|room| match room.view().program.as_ref()?.health() {
+            Health::Failing { why, .. } => Some(why),
+            Health::Healthy => None,
+        })
     }
 
     /// What the rooms were made with.

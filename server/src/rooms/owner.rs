@@ -1,7 +1,8 @@
 //! The task that owns one room: takes messages, walks the machine, does what it says, tells everybody.
 //!
-//! Nothing here waits for the audience. What waits for the disk (keeping facts and statuses) is bounded by SQLite's commit; when
-//! the disk fails the room goes on and says so in the log, and what is unsaved is tried again every second.
+//! Nothing here waits for the audience. What waits for the disk (keeping facts and statuses) is bounded by
+//! SQLite's commit; when the disk fails the room goes on and says so in the log, and what is unsaved is tried
+//! again every second.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +20,7 @@ use tribune_core::status::{Chain, Figures, ReplayLinks, Sealed};
 
 use super::Node;
 use super::handle::{Handle, MESSAGES_MAX, Message, STATUSES_KEPT, StatusBytes, Stop, Tally, View};
+use crate::door::Counts;
 use crate::program::{Ended, OnAir, Program, Spec};
 use crate::store::{Kept, Webhook};
 use crate::webhook::Delivery;
@@ -35,6 +37,7 @@ struct Owner {
     tally: Arc<Tally>,
     chain: Chain,
     sealed: Sealed,
+    counts: Counts,
     peak: u64,
     program: Running,
     closing: Option<oneshot::Receiver<Ended>>,
@@ -100,6 +103,7 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
         tally,
         chain: Chain::default(),
         sealed: Sealed::default(),
+        counts: Counts::default(),
         peak: 0,
         program: Running::default(),
         closing: None,
@@ -178,6 +182,9 @@ impl Owner {
             program.end().await;
         }
         self.save().await;
+        if let Some(program) = self.program.program.take() {
+            program.pause().await;
+        }
         self.program = Running::default();
         self.view.send_modify(|view| Arc::make_mut(view).program = None);
         let _ = answer.send(true);
@@ -239,8 +246,15 @@ impl Owner {
     async fn open_program(&self, on_air: OnAir) -> Option<Program> {
         let facts = self.room.facts();
         let (name, title) = (facts.name.clone(), facts.title.clone());
-        let spec = Spec { dir: self.node.folder(&name), room: name.clone(), title, on_air };
-        match tokio::task::spawn_blocking(move || Program::open(spec)).await {
+        let spec = Spec {
+            dir: self.node.folder(&name),
+            room: name.clone(),
+            title,
+            on_air,
+            seats_max: self.seats_max(),
+        };
+        let programs = self.node.setup.programs.clone();
+        match tokio::task::spawn_blocking(move || Program::open(&programs, spec)).await {
             Ok(Ok(program)) => Some(program),
             Ok(Err(error)) => {
                 tracing::warn!(room = %name, %error, "program_not_opened");
@@ -300,8 +314,12 @@ impl Owner {
 
     /// Makes the next status when there is anything new, keeps it, then shows it.
     async fn tell(&mut self) {
-        if let Some(program) = self.program.program.clone() {
-            self.count(&program);
+        match self.program.program.clone() {
+            Some(program) => {
+                program.audience().set_seats_max(self.seats_max());
+                self.count(&program);
+            }
+            None => self.counts = Counts::default(),
         }
         let figures = self.figures();
         let facts = self.room.facts();
@@ -328,18 +346,24 @@ impl Owner {
     }
 
     fn count(&mut self, program: &Program) {
-        self.peak = self.peak.max(program.listeners().peak.load(Ordering::Relaxed));
+        self.counts = program.audience().counts();
+        self.peak = self.peak.max(self.counts.peak);
         let sealed = program.sealed();
-        let head = sealed.head.map(|head| URL_SAFE_NO_PAD.encode(head));
+        let head = (sealed.parts > 0).then(|| URL_SAFE_NO_PAD.encode(sealed.head));
         self.sealed = Sealed { head, parts: sealed.parts };
     }
 
+    /// What the host wants, and never more than the node's own limit.
+    fn seats_max(&self) -> u64 {
+        let node = self.node.setup.config.seats_max;
+        u64::from(self.room.facts().cap.map_or(node, |cap| cap.min(node)))
+    }
+
     fn figures(&self) -> Figures {
-        let listeners = self.program.program.as_ref().map(Program::listeners);
         Figures {
             node_cap: self.node.setup.config.seats_max,
-            seats_taken: listeners.map_or(0, |counters| counters.seats_taken.load(Ordering::Relaxed)),
-            listening: listeners.map_or(0, |counters| counters.listening.load(Ordering::Relaxed)),
+            seats_taken: self.counts.taken,
+            listening: self.counts.listening,
             peak: self.peak,
             replays: self.tally.replays.load(Ordering::Relaxed),
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),

@@ -4,13 +4,17 @@ use tribune_core::room::{Answer, Caller, Command, Replay};
 
 use super::*;
 use crate::keys;
+use crate::ops::Metrics;
+use crate::program::Env;
 
 async fn rooms(data: &std::path::Path) -> Rooms {
     let config = Arc::new(Config { data: data.to_owned(), rooms_open_max: 1, ..Config::default() });
     let world = World::begin();
     let key = Arc::new(keys::node_key(data, world).unwrap());
     let (store, webhooks) = (Store::open(data).unwrap(), Webhooks::start(&config));
-    Rooms::open(Setup { config, store, key, webhooks, world }).await.unwrap()
+    Rooms::open(Setup { programs: programs(&config, world, &key), config, store, key, webhooks, world })
+        .await
+        .unwrap()
 }
 
 fn new(name: &str) -> New {
@@ -106,4 +110,9 @@ async fn a_name_is_drawn_when_none_is_asked_for() {
     assert_eq!(rooms.create(new("taken")).await.map(|_| ()).unwrap_err().reason, Refusal::NameTaken);
     let untitled = New { title: "\n".into(), ..new("x") };
     assert_eq!(rooms.create(untitled).await.map(|_| ()).unwrap_err().reason, Refusal::Malformed);
+}
+
+fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
+    let metrics = Metrics::new(&config.data);
+    Env { world, metrics, audience: tokio::runtime::Handle::current(), key: Arc::clone(key), hold: None }
 }

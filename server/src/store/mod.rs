@@ -1,7 +1,8 @@
-//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last status of each room.
+//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last status
+//! of each room.
 //!
-//! One thread owns the connection; everybody else sends it a job and awaits the answer. A commit is on the disk when it is
-//! answered (`synchronous=FULL`), so a status that was served is never forgotten.
+//! One thread owns the connection; everybody else sends it a job and awaits the answer. A commit is on the
+//! disk when it is answered (`synchronous=FULL`), so a status that was served is never forgotten.
 
 mod rows;
 mod schema;

@@ -16,7 +16,7 @@ use serde_json::json;
 use tribune_core::reason::Refusal;
 use tribune_core::room::Refused;
 
-use super::Api;
+use crate::world::World;
 
 /// The header with the number of the request.
 const REQUEST_ID: &str = "x-request-id";
@@ -44,9 +44,20 @@ impl Failure {
         Self::new(Refusal::Malformed, detail)
     }
 
+    /// The row of the table.
+    pub const fn reason(&self) -> Refusal {
+        self.reason
+    }
+
     fn message(&self) -> String {
         let says = self.reason.row().says;
         if self.detail.is_empty() { says.to_owned() } else { format!("{says} ({})", self.detail) }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(reason: Refusal) -> Self {
+        Self::of(reason)
     }
 }
 
@@ -74,8 +85,8 @@ impl IntoResponse for Failure {
 }
 
 /// Gives every request a number, and refusals their body with it.
-pub(super) async fn name_requests(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let number = URL_SAFE_NO_PAD.encode(api.rooms.setup().world.entropy::<9>());
+pub async fn name_requests(State(world): State<World>, request: Request, next: Next) -> Response {
+    let number = URL_SAFE_NO_PAD.encode(world.entropy::<9>());
     let mut answer = next.run(request).await;
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         let row = failure.reason.row();
@@ -96,7 +107,7 @@ pub(super) async fn name_requests(State(api): State<Api>, request: Request, next
 }
 
 /// A document as JSON.
-pub(super) fn json_of(status: StatusCode, document: &impl Serialize) -> Response {
+pub fn json_of(status: StatusCode, document: &impl Serialize) -> Response {
     match serde_json::to_vec(document) {
         Ok(bytes) => json_bytes(status, bytes.into()),
         Err(error) => {
@@ -107,7 +118,7 @@ pub(super) fn json_of(status: StatusCode, document: &impl Serialize) -> Response
 }
 
 /// Bytes that are JSON already.
-pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Response {
+pub fn json_bytes(status: StatusCode, bytes: Bytes) -> Response {
     let mut answer = Response::new(Body::from(bytes));
     *answer.status_mut() = status;
     seal_json(&mut answer);
