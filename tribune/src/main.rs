@@ -1,8 +1,10 @@
 //! One binary: `tribune`.
 
 mod check_config;
+mod demo;
 mod room;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -19,14 +21,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Demo(demo::DemoArgs),
     Room(room::Args),
+    Verify(verify::VerifyArgs),
     CheckConfig(check_config::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Room(args) => room::run(args),
+        Command::Verify(args) => verify::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tribune_server::config::{Config, ConfigError, Sources};
+use tribune_server::run::Listening;
 
 /// Runs a node.
 ///
@@ -42,13 +43,11 @@ pub struct Args {
     /// Proxies whose word about the visitor's address is believed
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
     trusted_proxy: Vec<String>,
-    #[arg(long, hide = true)]
+    /// Where browsers' sound will come in; taken, and not used yet
+    #[arg(long, value_name = "ADDR")]
     media: Option<String>,
-    #[arg(long, hide = true)]
-    nats: Option<String>,
-    #[arg(long, hide = true)]
-    store: Option<String>,
-    #[arg(long, hide = true)]
+    /// Shedding in the kernel; taken, and not used yet
+    #[arg(long)]
     kernel_shed: bool,
 }
 
@@ -59,28 +58,48 @@ Examples:
   TRIBUNE_DATA=/var/lib/tribune tribune serve --config /etc/tribune.toml";
 
 pub fn run(args: Args) -> ExitCode {
+    let (media, kernel_shed) = (args.media.is_some(), args.kernel_shed);
     let config = match args.load() {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string(), 2),
     };
-    match tribune_server::run::run(config) {
+    let early: Vec<_> = [("--media", media), ("--kernel-shed", kernel_shed)]
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(flag, _)| *flag)
+        .collect();
+    if let Err(error) = tribune_server::run::logs(&config) {
+        return fail(&format!("{error:#}"), 2);
+    }
+    for flag in early {
+        tracing::warn!(flag, "flag_not_used_yet");
+    }
+    match tribune_server::run::run(config, say_where) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 2),
     }
 }
 
+/// Three lines for people and scripts: which listener, and its address.
+fn say_where(listening: &Listening) {
+    let mut out = std::io::stdout().lock();
+    let scheme = if listening.tls { "https" } else { "http" };
+    let listeners = [
+        ("listen", scheme, &listening.public),
+        ("stage", scheme, &listening.stage),
+        ("ops", "http", &listening.ops),
+    ];
+    for (name, scheme, addrs) in listeners {
+        for addr in addrs {
+            // Nobody need read it; the log says it too.
+            let _ = writeln!(out, "{name:<6} {scheme}://{addr}");
+        }
+    }
+    let _ = out.flush();
+}
+
 impl Args {
     fn load(self) -> Result<Config, ConfigError> {
-        let later = [
-            ("--media", self.media.is_some()),
-            ("--nats", self.nats.is_some()),
-            ("--store", self.store.is_some()),
-            ("--kernel-shed", self.kernel_shed),
-        ];
-        if let Some((flag, _)) = later.into_iter().find(|(_, given)| *given) {
-            let what = "belongs to a feature this version does not have; leave it out".to_owned();
-            return Err(ConfigError { at: flag.to_owned(), line: None, what });
-        }
         let single = [
             ("listen", self.listen),
             ("stage", self.stage),

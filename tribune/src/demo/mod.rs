@@ -1,3 +1,176 @@
-//! The demonstration: what a newcomer hears first.
+//! `tribune demo`: a node, a room and two voices that talk, on embedded defaults; the links are printed.
+//!
+//! The voices are sent over loopback as any source would send them, so that what is heard has gone the whole
+//! way.
 
 pub mod voices;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+use tribune_core::codec::opus::{Encoder, Prediction};
+use tribune_core::room::Key;
+use tribune_core::time::FRAME_SAMPLES;
+use tribune_rehearsal::source::{PAGE_PACKETS, Source, Target};
+use tribune_server::config::Config;
+use tribune_server::run::Listening;
+use tribune_server::world::World;
+
+use self::voices::{Voice, Who};
+
+/// Runs a node with a room in which two voices talk, and prints the links.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  tribune demo\n  tribune demo --data ./demo-data")]
+pub struct DemoArgs {
+    /// Where rooms and recordings are kept; default: a folder that is removed at the end
+    #[arg(long, value_name = "DIR")]
+    data: Option<std::path::PathBuf>,
+}
+
+/// The room's name and title.
+const ROOM: &str = "demo";
+const TITLE: &str = "Two voices, talking";
+/// Bits a second of each voice's source.
+const VOICE_BIT_RATE: u32 = 96_000;
+/// What the two say is always the same.
+const CONVERSATION: u64 = 1;
+/// A page of a voice: 100 ms.
+const PAGE: Duration = Duration::from_millis(100);
+
+/// Runs until interrupted: exit 0, or 2 with a sentence.
+pub fn run(args: &DemoArgs) -> ExitCode {
+    match show(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "tribune demo: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn show(args: &DemoArgs) -> anyhow::Result<()> {
+    let kept = args.data.clone();
+    let data = kept
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("tribune-demo-{}", std::process::id())));
+    let config = Config {
+        data: data.clone(),
+        operator_key: Some(Key::generate(World::begin().entropy())),
+        log_filter: "warn".into(),
+        ..Config::default()
+    };
+    let operator = config.operator_key.clone().context("the demo has made itself a key")?;
+    let (told, listening) = mpsc::channel();
+    let stage = std::thread::spawn(move || -> anyhow::Result<()> {
+        let listening: Listening = listening.recv().context("the node did not start")?;
+        conversation(&Links::of(&listening)?, operator.reveal())
+    });
+    tribune_server::run::logs(&config)?;
+    let ran = tribune_server::run::run(config, move |listening| {
+        // The thread that waits for this is gone only when it has failed, which it then says.
+        let _ = told.send(listening.clone());
+    });
+    if stage.is_finished()
+        && let Ok(Err(error)) = stage.join()
+    {
+        return Err(error);
+    }
+    if kept.is_none() {
+        // What the demo recorded was never meant to be kept; a folder that is left over does no harm.
+        let _ = std::fs::remove_dir_all(&data);
+    }
+    ran
+}
+
+/// Where the demo's listeners are.
+struct Links {
+    public: String,
+    stage: String,
+    ops: String,
+}
+
+impl Links {
+    fn of(listening: &Listening) -> anyhow::Result<Self> {
+        let first = |addrs: &[std::net::SocketAddr]| {
+            addrs.first().map(|addr| format!("http://{addr}")).context("a listener has an address")
+        };
+        let Listening { public, stage, ops, .. } = listening;
+        Ok(Self { public: first(public)?, stage: first(stage)?, ops: first(ops)? })
+    }
+}
+
+/// Makes the room, goes live, lets the voices talk.
+fn conversation(links: &Links, operator: &str) -> anyhow::Result<()> {
+    let api = |path: &str, body: Value| -> anyhow::Result<Value> {
+        let mut answer = ureq::post(format!("{}{path}", links.stage))
+            .header("authorization", format!("Bearer {operator}"))
+            .send_json(body)
+            .with_context(|| format!("{path} was refused"))?;
+        Ok(answer.body_mut().read_json()?)
+    };
+    let made = match api("/api/v1/rooms", json!({"room": ROOM, "title": TITLE})) {
+        Ok(made) => made,
+        // The folder was kept from an earlier demo: the room is there, and fresh keys will do.
+        Err(_) => api(&format!("/api/v1/rooms/{ROOM}/keys"), json!({}))?,
+    };
+    let key = made["keys"]["speaker"].as_str().context("a room has a speaker's key")?.to_owned();
+    api(&format!("/api/v1/rooms/{ROOM}/live"), json!({}))?;
+    print(links, operator)?;
+    let voices = [("host", Who::Host), ("guest", Who::Guest)].map(|(name, who)| {
+        let (stage, key) = (links.stage.clone(), key.clone());
+        std::thread::spawn(move || talk(&stage, &key, (name, who)))
+    });
+    for voice in voices {
+        voice.join().map_err(|_| anyhow::anyhow!("a voice died"))??;
+    }
+    Ok(())
+}
+
+fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
+    let Links { public, stage, ops } = links;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "\n  Two voices are talking. Press Ctrl-C to stop.\n\n  \
+         in a browser      {public}/{ROOM}\n  \
+         in a player       mpv {public}/{ROOM}/live.opus\n  \
+         in any player     {public}/{ROOM}/live.m3u8   {public}/{ROOM}/live.aac\n  \
+         what it says      {public}/{ROOM}/status\n  \
+         health, metrics   {ops}/healthz   {ops}/metrics\n\n  \
+         end the room      tribune room end {ROOM} --stage {stage} --operator-key {operator}\n  \
+         then prove it     tribune verify {public}/{ROOM}/replay.opus\n"
+    )?;
+    Ok(out.flush()?)
+}
+
+/// One voice, at live pace, until the node hangs up.
+fn talk(stage: &str, key: &str, (name, who): (&str, Who)) -> anyhow::Result<()> {
+    let mut encoder = Encoder::new(VOICE_BIT_RATE)?;
+    let path = format!("/{ROOM}/source/{name}");
+    let target = Target { stage, path: &path, key, pre_skip: encoder.lookahead_samples(), title: TITLE };
+    let mut source = Source::connect(&target)?;
+    let mut voice = Voice::new(who, CONVERSATION);
+    let began = Instant::now();
+    for page in 1.. {
+        let mut packets = Vec::with_capacity(PAGE_PACKETS);
+        for _ in 0..PAGE_PACKETS {
+            let mut frame = [0.0; FRAME_SAMPLES];
+            voice.fill(&mut frame);
+            let mut packet = Vec::new();
+            encoder.encode(&frame, Prediction::Carry, &mut packet)?;
+            packets.push(packet);
+        }
+        std::thread::sleep((began + PAGE * page).saturating_duration_since(Instant::now()));
+        if source.page(packets.iter().map(Vec::as_slice)).is_err() {
+            // The room has ended, or the node is going down.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
