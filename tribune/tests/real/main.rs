@@ -1,0 +1,14 @@
+//! The real binary, real sockets, real programs: what people use to send and to hear, against a node of our
+//! own.
+//!
+//! No test sleeps: each waits for bytes, for a condition on the public wire, or for a program to end.
+//! Programs that are not installed fail the test by name; `make` installs them.
+
+mod bad_input;
+mod cache;
+mod kill;
+mod node;
+mod players;
+mod program;
+mod sources;
+mod tone;

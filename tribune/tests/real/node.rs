@@ -1,0 +1,178 @@
+//! A node of our own: the real binary on free ports with a data folder that goes away.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// The operator's key of every test node.
+pub const OPERATOR: &str = "operator-key-of-the-tests-0123456789";
+/// How long any single wait may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One running node.
+pub struct Node {
+    child: Child,
+    /// `http://127.0.0.1:port` of the public listener.
+    pub public: String,
+    /// The same of the stage listener.
+    pub stage: String,
+    /// The same of the ops listener.
+    pub ops: String,
+    keep: Option<tempfile::TempDir>,
+}
+
+/// A room as its maker sees it.
+pub struct Room {
+    pub name: String,
+    pub speaker: String,
+}
+
+impl Node {
+    /// Starts a node with an empty data folder.
+    pub fn start() -> Self {
+        let keep = tempfile::tempdir().expect("a folder for the node's data");
+        let mut node = Self::start_in(keep.path());
+        node.keep = Some(keep);
+        node
+    }
+
+    /// Starts a node on an existing data folder.
+    pub fn start_in(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Starts a node on an existing data folder with more flags.
+    pub fn start_with(data: &Path, flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tribune"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+            .args(["--operator-key", OPERATOR, "--data"])
+            .arg(data)
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the binary was built by this very test run");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let mut address = |name: &str| {
+            let line = lines.next().expect("the node says where it listens").expect("its words are text");
+            line.strip_prefix(name)
+                .unwrap_or_else(|| panic!("expected {name}, read {line:?}"))
+                .trim()
+                .to_owned()
+        };
+        let (public, stage, ops) = (address("listen"), address("stage"), address("ops"));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, public, stage, ops, keep: None }
+    }
+
+    /// Kills it as a power switch would: no warning, no clean-up.
+    pub fn kill(mut self) -> Option<tempfile::TempDir> {
+        self.child.kill().expect("the node was running");
+        self.child.wait().expect("a killed process ends");
+        self.keep.take()
+    }
+
+    /// Makes a room that opens at once.
+    pub fn room(&self, name: &str) -> Room {
+        let made = self.api("POST", "/api/v1/rooms", &json!({"room": name, "title": format!("Room {name}")}));
+        let key = |role: &str| made["keys"][role].as_str().expect("a new room has keys").to_owned();
+        Room { name: name.to_owned(), speaker: key("speaker") }
+    }
+
+    /// Makes a room and goes live.
+    pub fn live_room(&self, name: &str) -> Room {
+        let room = self.room(name);
+        self.api("POST", &format!("/api/v1/rooms/{name}/live"), &json!({}));
+        room
+    }
+
+    /// Ends a room; returns when the replay can be fetched.
+    pub fn end(&self, room: &Room) -> Value {
+        self.api("POST", &format!("/api/v1/rooms/{}/end", room.name), &json!({}))
+    }
+
+    /// One call of the operator's.
+    pub fn api(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, text) = self.try_api(method, path, &body.to_string());
+        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// One call of the operator's with any body and any outcome.
+    pub fn try_api(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let request = http_request(method, &format!("{}{path}", self.stage))
+            .header("authorization", format!("Bearer {OPERATOR}"))
+            .header("content-type", "application/json");
+        let mut answer =
+            agent().run(request.body(body.to_owned()).expect("a request")).expect("the stage answers");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
+    }
+
+    /// A public page or document: status and body.
+    pub fn get(&self, path: &str) -> (u16, Vec<u8>) {
+        let mut answer = agent().get(format!("{}{path}", self.public)).call().expect("the node answers");
+        let mut bytes = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut bytes).expect("the answer has an end");
+        (answer.status().as_u16(), bytes)
+    }
+
+    /// A public stream, to be read as it comes.
+    pub fn open(&self, path: &str) -> impl Read + use<> {
+        let answer = agent().get(format!("{}{path}", self.public)).call().expect("the node answers");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.into_body().into_reader()
+    }
+
+    /// The room's status document.
+    pub fn status(&self, room: &Room) -> Value {
+        let (code, body) = self.get(&format!("/{}/status", room.name));
+        assert_eq!(code, 200);
+        serde_json::from_slice(&body).expect("the status is JSON")
+    }
+
+    /// Where a source sends: `icecast://source:KEY@host:port/room/source`.
+    pub fn source_url(&self, room: &Room, name: &str) -> String {
+        let host = self.stage.trim_start_matches("http://");
+        let suffix = if name.is_empty() { String::new() } else { format!("/{name}") };
+        format!("icecast://source:{}@{host}/{}/source{suffix}", room.speaker, room.name)
+    }
+
+    /// A metric's value, summed over its labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let mut answer = agent().get(format!("{}/metrics", self.ops)).call().expect("ops answers");
+        let text = answer.body_mut().read_to_string().expect("metrics are text");
+        text.lines()
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Already gone after `kill` and `stop`.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks again until `ready` says yes; each question is a real request, so this does not spin.
+pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !ready() {
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
+    }
+}
+
+/// A client that hands back every status instead of failing on it.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn http_request(method: &str, url: &str) -> ureq::http::request::Builder {
+    ureq::http::Request::builder().method(method).uri(url)
+}
