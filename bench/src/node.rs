@@ -1,0 +1,104 @@
+//! The binary under measurement, on free ports, with a data folder that goes away.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+const OPERATOR: &str = "operator-key-of-the-benchmarks-01234";
+
+/// One running node.
+pub struct Node {
+    child: Child,
+    data: PathBuf,
+    /// `http://127.0.0.1:port` of the public listener.
+    pub public: String,
+    /// The same of the stage listener.
+    pub stage: String,
+}
+
+impl Node {
+    /// Starts `binary serve` with an empty data folder below the system's temporary one.
+    ///
+    /// # Errors
+    /// The binary does not start, or does not say where it listens.
+    pub fn start(binary: &Path) -> anyhow::Result<Self> {
+        let data = std::env::temp_dir().join(format!("tribune-bench-{}", std::process::id()));
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+            .args(["--operator-key", OPERATOR, "--data"])
+            .arg(&data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{} does not start: build it with `make release`", binary.display()))?;
+        let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
+        let mut address = |name: &str| -> anyhow::Result<String> {
+            let line = lines.next().context("the node ended before it listened")??;
+            Ok(line
+                .strip_prefix(name)
+                .with_context(|| format!("expected {name}, read {line:?}"))?
+                .trim()
+                .to_owned())
+        };
+        let (public, stage) = (address("listen")?, address("stage")?);
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Self { child, data, public, stage })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Makes a room that is live; gives its speaker key.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub fn live_room(&self, name: &str) -> anyhow::Result<String> {
+        let made = self.api("/api/v1/rooms", &json!({"room": name, "title": "A measurement"}))?;
+        self.api(&format!("/api/v1/rooms/{name}/live"), &json!({}))?;
+        Ok(made["keys"]["speaker"].as_str().context("a new room has keys")?.to_owned())
+    }
+
+    /// One `POST` of the operator's.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub fn api(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent
+            .post(format!("{}{path}", self.stage))
+            .header("authorization", format!("Bearer {OPERATOR}"))
+            .send_json(body)?;
+        let text = answer.body_mut().read_to_string()?;
+        if !answer.status().is_success() {
+            bail!("{path}: {} {text}", answer.status());
+        }
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Processor time used so far, user and system, in seconds (`/proc/PID/stat`, clock ticks of 10 ms).
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn cpu_s(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let after_name = stat.rsplit_once(')').context("a stat line has a name")?.1;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+        Ok((ticks(11) + ticks(12)) / 100.0)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have died; then the folder is all there is to remove.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
