@@ -1,7 +1,9 @@
-//! The rules of tribune, in the order of the data path: how a voice gets from a speaker to everybody who listens.
+//! The rules of tribune, in the order of the data path: how a voice gets from a speaker to everybody who
+//! listens.
 //!
-//! Nothing here opens a socket or a file, starts a task, reads a clock or draws a random number; time and entropy come in as
-//! arguments. A module may use the ones above it, never the ones below; `tidy` checks the arrows.
+//! Nothing here opens a socket or a file, starts a task, reads a clock or draws a random number; time and
+//! entropy come in as arguments. A module may use the ones above it, never the ones below; `tidy` checks the
+//! arrows.
 
 /// Three kinds of time that never mix.
 pub mod time;

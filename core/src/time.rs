@@ -1,7 +1,8 @@
-//! Three kinds of time that never mix: when something happens, where it lies in the sound, what the clock on the wall said.
+//! Three kinds of time that never mix: when something happens, where it lies in the sound, what the clock on
+//! the wall said.
 //!
-//! `Time` drives every rule. `MediaTime` only ever grows by what was mixed. `WallTime` is for people, logs and the seal, at the
-//! edges; no rule compares it, because clocks on walls jump.
+//! `Time` drives every rule. `MediaTime` only ever grows by what was mixed. `WallTime` is for people, logs
+//! and the seal, at the edges; no rule compares it, because clocks on walls jump.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -85,7 +86,8 @@ impl Sub for MediaTime {
 pub struct WallTime(pub i64);
 
 impl WallTime {
-    /// RFC 3339 in UTC with milliseconds: `2024-08-13T00:00:00.000Z`. Years outside 0..=9999 are shown as the nearest bound.
+    /// RFC 3339 in UTC with milliseconds: `2024-08-13T00:00:00.000Z`. Years outside 0..=9999 are shown as the
+    /// nearest bound.
     pub fn rfc3339(self) -> String {
         let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);

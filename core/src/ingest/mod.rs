@@ -3,6 +3,8 @@
 mod buffer;
 pub mod comment;
 pub mod frames;
+/// The head of a request that brings a live source.
+pub mod head;
 mod hint;
 pub mod icecast;
 pub mod metadata;
@@ -15,6 +17,8 @@ mod source;
 mod tag;
 mod title;
 mod track;
+/// The hold sound's file.
+pub mod wav;
 
 pub use hint::Hint;
 pub use outcome::{Codec, Error, Format, Lost, RATE_HZ_MAX, RATE_HZ_MIN};

@@ -171,7 +171,7 @@ impl Units {
     }
 
     /// One unit after another.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let mut at = 0;
         self.sizes.iter().map(move |&size| {
             let unit = &self.bytes[at..at + size as usize];

@@ -1,7 +1,7 @@
 //! 2. Who is who: names, keys, roles, the life of a room.
 //!
-//! `Name` and `Key` are the only two words that people type, `may` is the whole policy, `Room` is the machine that knows which
-//! state follows which. The server keeps `Facts` on disk and does what `Output` says.
+//! `Name` and `Key` are the only two words that people type, `may` is the whole policy, `Room` is the machine
+//! that knows which state follows which. The server keeps `Facts` on disk and does what `Output` says.
 
 mod key;
 mod life;

@@ -47,7 +47,8 @@ impl Name {
         Ok(Self(text.into()))
     }
 
-    /// Two words and four digits, `quiet-harbour-4821`: about 25 bits, so the caller draws again when it is taken.
+    /// Two words and four digits, `quiet-harbour-4821`: about 25 bits, so the caller draws again when it is
+    /// taken.
     pub fn generate(entropy: [u8; 8]) -> Self {
         let bits = u64::from_le_bytes(entropy);
         let how = HOW[(bits % HOW.len() as u64) as usize];

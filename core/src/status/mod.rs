@@ -1,8 +1,9 @@
-//! The status: what everybody is told about a room, the same bytes for all, signed and chained so that nobody is told otherwise.
+//! The status: what everybody is told about a room, the same bytes for all, signed and chained so that nobody
+//! is told otherwise.
 //!
-//! It is serialised by RFC 8785 (JCS). `sig` is Ed25519 (RFC 8032) over the document without `sig`; `prev` is the SHA-256 of the
-//! bytes of the one before, as they were served; keys, signatures and hashes are base64url without padding. Figures
-//! that need the door (tickets, line, draw, verdict) say so until it exists.
+//! It is serialised by RFC 8785 (JCS). `sig` is Ed25519 (RFC 8032) over the document without `sig`; `prev` is
+//! the SHA-256 of the bytes of the one before, as they were served; keys, signatures and hashes are base64url
+//! without padding. Figures that need the door (tickets, line, draw, verdict) say so until it exists.
 
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};

@@ -1,8 +1,8 @@
 //! The life of a room: scheduled, boarding, live, ended. One mutation, then drain.
 //!
-//! A schedule is made of wall time, so this is the one rule that looks at the clock on the wall; it looks again every
-//! `CLOCK_CHECK_S`, because that clock jumps. What has begun never goes back on its own: only a host's new schedule makes a
-//! boarding room scheduled again.
+//! A schedule is made of wall time, so this is the one rule that looks at the clock on the wall; it looks
+//! again every `CLOCK_CHECK_S`, because that clock jumps. What has begun never goes back on its own: only a
+//! host's new schedule makes a boarding room scheduled again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -270,8 +270,8 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room as it was kept, or as `Facts::new` made it. The program opens `open_before` its start; that of a room which was
-    /// live goes on at once, and a chain that was not closed is closed now.
+    /// A room as it was kept, or as `Facts::new` made it. The program opens `open_before` its start; that of
+    /// a room which was live goes on at once, and a chain that was not closed is closed now.
     pub fn new(now: Moment, facts: Facts, open_before: Duration) -> Self {
         let mut room = Self { facts, open_before, program_open: false, last: now, outputs: VecDeque::new() };
         match (room.facts.state, room.facts.replay) {
