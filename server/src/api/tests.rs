@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::keys;
 use crate::net::ClientAddr;
 use crate::ops::Metrics;
-use crate::program::Env;
+use crate::program::{Env, spoken};
 use crate::rooms::Setup;
 use crate::store::Store;
 use crate::webhook::Webhooks;
@@ -55,6 +55,11 @@ impl Node {
         .unwrap();
         let app = router(Api::new(rooms.clone(), Key::parse(OPERATOR).unwrap().hash()));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
+    }
+
+    async fn speak(&self, room: &str) {
+        let program = self.rooms.get(room).unwrap().demand().await.unwrap();
+        spoken::something(&program).await;
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -119,6 +124,9 @@ async fn an_evening_by_its_keys() {
     ] {
         let (code, status) = node.ask((method, path), host, body).await;
         assert_eq!((code, status.pointer(field)), (200, Some(&value)), "{method} {path}: {status}");
+        if path == "/debate/live" {
+            node.speak("debate").await;
+        }
     }
     let (code, refused) = node.ask(("POST", "/debate/live"), host, Value::Null).await;
     assert_eq!((code, &refused["code"]), (410, &json!("room_ended")));
@@ -298,6 +306,7 @@ async fn a_receiver_is_told_and_can_check_who_told_it() {
     let heard =
         tokio::task::spawn_blocking(move || ["live", "ended", "replay_ready"].map(|_| hear(&receiver)));
     node.ask(("POST", "/debate/live"), &host, Value::Null).await;
+    node.speak("debate").await;
     node.ask(("POST", "/debate/end"), &host, Value::Null).await;
     let mut events: Vec<_> = heard.await.unwrap().iter().map(|body| body["event"].clone()).collect();
     events.sort_by_key(Value::to_string);

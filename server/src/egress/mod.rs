@@ -16,6 +16,7 @@ use axum::routing::{MethodRouter, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tribune_core::program::PartNo;
 use tribune_core::reason::Refusal;
+use tribune_core::room::State as RoomState;
 
 use crate::answer::{self, Failure};
 use crate::node::Node;
@@ -23,6 +24,7 @@ use crate::program::Program;
 use crate::recording;
 use crate::rooms::Handle;
 use live::{Ask, Form};
+use window::Live;
 
 /// A status may be a little old and still be true enough for a page.
 const STATUS_CACHE: &str = "public, max-age=2, stale-while-revalidate=10, stale-if-error=60";
@@ -89,8 +91,14 @@ async fn program(node: &Node, name: &str) -> Result<Program, Refusal> {
     let room = room(node, name)?;
     match room.demand().await {
         Some(program) => Ok(program),
-        None if room.view().facts.state == tribune_core::room::State::Ended => Err(Refusal::RoomEnded),
-        None => Err(Refusal::NotOpenYet),
+        None => Err(why_closed(&room)),
+    }
+}
+
+fn why_closed(room: &Handle) -> Refusal {
+    match room.view().facts.state {
+        RoomState::Ended => Refusal::RoomEnded,
+        RoomState::Scheduled | RoomState::Boarding | RoomState::Live => Refusal::NotOpenYet,
     }
 }
 
@@ -144,6 +152,15 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     })
 }
 
+/// What players of HLS read, also for a while after the end.
+async fn hls_live(node: &Node, name: &str) -> Result<Live, Refusal> {
+    let room = room(node, name)?;
+    match room.live().await {
+        Some(live) => Ok(live),
+        None => Err(why_closed(&room)),
+    }
+}
+
 async fn multivariant(State(node): At, Path(name): Path<String>) -> Answer {
     Ok(hls::multivariant(program(&node, &name).await?.live()))
 }
@@ -154,16 +171,15 @@ async fn hls_playlist(
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let program = program(&node, &name).await?;
-    let rendition = file.strip_suffix(".m3u8").and_then(|name| program.live().renditions.position(name));
+    let live = hls_live(&node, &name).await?;
+    let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
     let query = hls::Query::parse(query.as_deref().unwrap_or_default())?;
-    Ok(hls::playlist(program.live(), rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
+    Ok(hls::playlist(&live, rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
 }
 
 /// `/{room}/hls/{rendition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
 async fn hls_media(State(node): At, Path((name, rendition, file)): Path<(String, String, String)>) -> Answer {
-    let program = program(&node, &name).await?;
-    let live = program.live();
+    let live = &hls_live(&node, &name).await?;
     let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
     let number = |suffix: &str| file.strip_suffix(suffix)?.parse::<u64>().ok();
     if file == "init.mp4" {

@@ -13,7 +13,7 @@ use tribune_core::program::{Part, Renditions};
 use crate::program::{CROSSING_PARTS_MAX, Crossing};
 
 /// What the audience sees of one open room's program.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Live {
     /// What is cut, and the headers of every output.
     pub renditions: Arc<Renditions>,

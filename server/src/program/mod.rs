@@ -8,6 +8,8 @@
 mod clock;
 mod inlet;
 mod sources;
+#[cfg(test)]
+pub mod spoken;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role};
 
+use crate::egress::window::Live;
 use crate::program::Program;
 use crate::store::{RoomKeys, Webhook};
 
@@ -38,6 +39,9 @@ pub struct View {
     pub earlier: Arc<[StatusBytes]>,
     /// The program, while it runs.
     pub program: Option<Program>,
+    /// What the audience read of a program that has just ended: players still ask for its last parts and for the word that it
+    /// is over.
+    pub lingering: Option<Live>,
 }
 
 /// One status.
@@ -127,6 +131,14 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.messages.send(Message::Demand { answer }).await.ok()?;
         answered.await.ok().flatten()
+    }
+
+    /// What the audience reads: of the running program, opened now when need be, or of one that has just ended.
+    pub async fn live(&self) -> Option<Live> {
+        if let Some(program) = self.demand().await {
+            return Some(program.live().clone());
+        }
+        self.view().lingering.clone()
     }
 
     /// The recording is gone for good.

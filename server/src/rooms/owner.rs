@@ -17,16 +17,20 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tribune_core::room::{Answer, Facts, Input, Output, Refused, Replay, Room, State};
 use tribune_core::status::{Chain, Figures, ReplayLinks, Sealed};
+use tribune_core::time::Time;
 
 use super::Node;
 use super::handle::{Handle, MESSAGES_MAX, Message, STATUSES_KEPT, StatusBytes, Stop, Tally, View};
 use crate::door::Counts;
+use crate::egress::window::Live;
 use crate::program::{Ended, OnAir, Program, Spec};
 use crate::store::{Kept, Webhook};
 use crate::webhook::Delivery;
 
 /// A status that changed only in its figures is made at most this often.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How long players can still ask for the last parts of a program that has ended: twice what a player keeps unheard.
+const LINGER: Duration = Duration::from_secs(60);
 
 struct Owner {
     node: Arc<Node>,
@@ -41,6 +45,7 @@ struct Owner {
     peak: u64,
     program: Running,
     closing: Option<oneshot::Receiver<Ended>>,
+    lingering: Option<(Live, Time)>,
     /// Facts that the disk has not taken yet.
     unsaved: Saved,
 }
@@ -81,6 +86,7 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
         status: StatusBytes { seq: 0, bytes: Bytes::new() },
         earlier: Arc::new([]),
         program: None,
+        lingering: None,
     };
     let (view, watching) = watch::channel(Arc::new(first));
     let webhooks = Arc::new(ArcSwap::from_pointee(kept.webhooks));
@@ -107,6 +113,7 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
         peak: 0,
         program: Running::default(),
         closing: None,
+        lingering: None,
         unsaved: Saved::Yes,
     };
     owner.remember(kept.status.as_ref());
@@ -286,6 +293,7 @@ impl Owner {
         self.closing = Some(closing);
         if let Some(program) = program {
             self.count(&program);
+            self.lingering = Some((program.live().clone(), self.node.now().time + LINGER));
             tokio::spawn(async move {
                 // The receiver is gone only when the room's task is.
                 let _ = done.send(program.end().await);
@@ -333,7 +341,12 @@ impl Owner {
         }
         let before = Arc::clone(&self.view.borrow());
         let program = self.program.program.clone();
-        if status.is_none() && before.program.is_some() == program.is_some() {
+        self.lingering.take_if(|(_, until)| *until <= self.node.now().time);
+        let lingering = self.lingering.as_ref().map(|(live, _)| live.clone());
+        let same = |before: &View| {
+            before.program.is_some() == program.is_some() && before.lingering.is_some() == lingering.is_some()
+        };
+        if status.is_none() && same(&before) {
             return;
         }
         let (status, earlier) = match status {
@@ -342,7 +355,8 @@ impl Owner {
             }
             None => (before.status.clone(), Arc::clone(&before.earlier)),
         };
-        self.view.send_replace(Arc::new(View { facts: self.room.facts().clone(), status, earlier, program }));
+        let facts = self.room.facts().clone();
+        self.view.send_replace(Arc::new(View { facts, status, earlier, program, lingering }));
     }
 
     fn count(&mut self, program: &Program) {
