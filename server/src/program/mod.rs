@@ -27,7 +27,7 @@ use tribune_core::program::seal::Sealed;
 use tribune_core::program::{self, Codec, PART_MS, Part, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
-use tribune_core::time::WallTime;
+use tribune_core::time::{FRAME_MS, WallTime};
 
 pub use inlet::Inlet;
 pub use sources::{Named, Replaced, Sources};
@@ -217,16 +217,15 @@ impl Program {
         let inlet = InletId(self.inlets.fetch_add(1, Ordering::Relaxed));
         let gauge = Arc::new(inlet::Gauge::default());
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Open { inlet, spec, gauge: gauge.clone(), reply })?;
+        self.deliver(Command::Open { inlet, spec, gauge: gauge.clone(), reply }).await?;
         answer.await.map_err(|_| Refusal::RoomEnded)??;
         Ok(Inlet { id: inlet, commands: self.commands.clone(), gauge })
     }
 
     /// Whether the audience hears the hold sound or the room, from the next frame on.
-    pub fn on_air(&self, on_air: OnAir) {
-        if let Err(why) = self.send(Command::OnAir(on_air)) {
-            tracing::error!(why = why.row().code, "on_air_not_heard");
-        }
+    pub async fn on_air(&self, on_air: OnAir) {
+        // A program that is over is on no air.
+        let _ = self.deliver(Command::OnAir(on_air)).await;
     }
 
     /// Finishes the part in flight, closes the chain, and returns when the replay can be fetched. Closing is
@@ -254,17 +253,22 @@ impl Program {
     /// Lets the clock finish the part in flight; everything it cut has then been handed to the recorder.
     async fn stop(&self) {
         let (reply, done) = oneshot::channel();
-        if self.send(Command::Stop { reply }).is_ok() {
+        if self.deliver(Command::Stop { reply }).await.is_ok() {
             // A clock that is gone has stopped as well.
             let _ = done.await;
         }
     }
 
-    fn send(&self, command: Command) -> Result<(), Refusal> {
-        self.commands.try_send(command).map_err(|failed| match failed {
-            TrySendError::Full(_) => Refusal::OurFault,
-            TrySendError::Disconnected(_) => Refusal::RoomEnded,
-        })
+    /// Hands a command over; when the clock has too many to obey, again after a frame.
+    async fn deliver(&self, mut command: Command) -> Result<(), Refusal> {
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(back)) => command = back,
+                Err(TrySendError::Disconnected(_)) => return Err(Refusal::RoomEnded),
+            }
+            tokio::time::sleep(Duration::from_millis(FRAME_MS)).await;
+        }
     }
 }
 

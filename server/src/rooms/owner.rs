@@ -29,6 +29,8 @@ use crate::webhook::Delivery;
 
 /// A status that changed only in its figures is made at most this often.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// The outputs that are counted by room.
+const OUTPUTS: [&str; 3] = ["opus", "aac", "mp4"];
 /// How long players can still ask for the last parts of a program that has ended: twice what a player keeps unheard.
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -200,6 +202,7 @@ impl Owner {
 
     async fn closed(&mut self, ended: Option<Ended>) {
         self.closing = None;
+        self.node.setup.programs.metrics.forget_room(self.room.facts().name.as_str(), &OUTPUTS);
         let replay = match ended {
             Some(ended) if ended.parts > 0 => Replay::Ready,
             Some(_) | None => Replay::Absent,
@@ -277,7 +280,7 @@ impl Owner {
     async fn on_air(&mut self) {
         self.program.hold = None;
         match &self.program.program {
-            Some(program) => program.on_air(OnAir::Program),
+            Some(program) => program.on_air(OnAir::Program).await,
             None => self.open().await,
         }
     }
