@@ -13,7 +13,7 @@ use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, Time};
 
 use super::inlet::Gauge;
-use super::{Command, Crossing, Env, Spec};
+use super::{COMMANDS_MAX, Command, Crossing, Env, Spec};
 use crate::ops::RoomMetrics;
 use crate::recording::Recorder;
 use crate::world::World;
@@ -97,10 +97,16 @@ impl Clock {
         self.close();
     }
 
-    /// Takes commands until the next frame is due.
+    /// Takes commands until the next frame is due. When it is due already, those that wait are taken and no others: however
+    /// much is sent, the frame comes.
     fn obey_until(&mut self, due: Time) {
-        loop {
+        for _ in 0..COMMANDS_MAX {
             let wait = due.since(self.world.now());
+            if wait.is_zero() {
+                let Ok(command) = self.commands.try_recv() else { return };
+                self.obey(command);
+                continue;
+            }
             match self.commands.recv_timeout(wait) {
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => return,

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role};
+use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role, State};
 
 use crate::egress::window::Live;
 use crate::program::Program;
@@ -125,8 +125,9 @@ impl Handle {
     /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room
     /// is over, or when too many rooms play the hold sound.
     pub async fn demand(&self) -> Option<Program> {
-        if let Some(program) = &self.view().program {
-            return Some(program.clone());
+        let view = self.view();
+        if view.program.is_some() || view.facts.state == State::Ended {
+            return view.program.clone();
         }
         let (answer, answered) = oneshot::channel();
         self.messages.send(Message::Demand { answer }).await.ok()?;

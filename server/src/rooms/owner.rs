@@ -187,7 +187,9 @@ impl Owner {
             let _ = answer.send(false);
             return Next::GoOn;
         }
-        if let (Stop::Removed, Some(program)) = (why, self.program.program.take()) {
+        if why == Stop::Removed
+            && let Some(program) = self.program.program.take()
+        {
             program.end().await;
         }
         self.save().await;
@@ -347,7 +349,10 @@ impl Owner {
         self.lingering.take_if(|(_, until)| *until <= self.node.now().time);
         let lingering = self.lingering.as_ref().map(|(live, _)| live.clone());
         let same = |before: &View| {
-            before.program.is_some() == program.is_some() && before.lingering.is_some() == lingering.is_some()
+            before.program.is_some() == program.is_some()
+                && before.lingering.is_some() == lingering.is_some()
+                // That there is no replay is a fact that no status tells, and one that `settled` waits for.
+                && before.facts == *self.room.facts()
         };
         if status.is_none() && same(&before) {
             return;

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use tribune_core::mix::{self, Levelling};
 use tribune_core::room::{Answer, Caller, Command, Replay};
 
 use super::*;
@@ -84,6 +85,27 @@ async fn going_live_never_waits_for_rooms_on_hold() {
     assert!(two.view().program.is_some());
     one.command(Caller::Operator, Command::End).await.unwrap();
     assert!(one.demand().await.is_none());
+}
+
+#[tokio::test]
+async fn ending_a_room_in_which_nothing_was_said_is_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let rooms = rooms(data.path()).await;
+    let room = rooms.create(new("debate")).await.unwrap().room;
+    assert!(room.demand().await.is_some());
+    room.command(Caller::Operator, Command::End).await.unwrap();
+    assert_eq!(room.settled().await, Replay::Absent);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_waits_for_the_part_in_flight() {
+    let data = tempfile::tempdir().unwrap();
+    let rooms = rooms(data.path()).await;
+    let room = rooms.create(new("debate")).await.unwrap().room;
+    let program = room.demand().await.unwrap();
+    rooms.shut_down().await;
+    let spec = mix::Spec { name: "main".into(), levelling: Levelling::On, backup_for: None };
+    assert_eq!(program.inlet(spec).await.map(|_| ()), Err(Refusal::RoomEnded), "its clock has stopped");
 }
 
 #[tokio::test]
