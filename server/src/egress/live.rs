@@ -17,7 +17,8 @@ use tribune_core::reason::Refusal;
 
 use crate::door::audience::Seat;
 use crate::ops::OutputMetrics;
-use crate::program::Program;
+use crate::program::{Program, Titles};
+
 /// The forms in which the program is one answer without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -108,7 +109,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         form: ask.form,
         ready: VecDeque::new(),
         stage: Stage::Before { title: ask.title.to_owned() },
-        icy: icy.then(|| Icy::new(ask.title)),
+        icy: icy.then(|| Titled::new(listener.program.titles().clone())),
         seat,
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
@@ -143,6 +144,32 @@ enum Stage {
     After,
 }
 
+/// A stream with titles between its bytes, and where the titles come from.
+struct Titled {
+    titles: Titles,
+    shown: Arc<String>,
+    icy: Icy,
+}
+
+impl Titled {
+    fn new(titles: Titles) -> Self {
+        let shown = titles.now();
+        Self { icy: Icy::new(&shown), shown, titles }
+    }
+
+    /// Lays the title blocks that are due between the bytes of a part.
+    fn interleave(&mut self, bytes: Bytes) -> Vec<Bytes> {
+        let now = self.titles.now();
+        if !Arc::ptr_eq(&now, &self.shown) {
+            self.icy.retitle(&now);
+            self.shown = now;
+        }
+        let mut pieces = Vec::new();
+        self.icy.interleave(bytes, &mut pieces);
+        pieces
+    }
+}
+
 /// One listener.
 struct Listening {
     window: watch::Receiver<Arc<Window>>,
@@ -151,7 +178,7 @@ struct Listening {
     form: Form,
     ready: VecDeque<Bytes>,
     stage: Stage,
-    icy: Option<Icy>,
+    icy: Option<Titled>,
     seat: Seat,
 }
 
@@ -191,11 +218,7 @@ impl Listening {
         };
         self.seat.sent(bytes.len());
         match &mut self.icy {
-            Some(icy) => {
-                let mut pieces = Vec::new();
-                icy.interleave(bytes, &mut pieces);
-                self.ready.extend(pieces);
-            }
+            Some(titled) => self.ready.extend(titled.interleave(bytes)),
             None => self.ready.push_back(bytes),
         }
     }
