@@ -63,7 +63,7 @@ pub struct Ask<'a> {
     pub form: Form,
     /// `?rendition=opus32`; the form's best when absent.
     pub rendition: Option<&'a str>,
-    /// The room's title, for the players' displays.
+    /// What is heard now, for the players' displays.
     pub title: &'a str,
 }
 
@@ -91,7 +91,8 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     let head = answer.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(ask.form.content_type()));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(name) = HeaderValue::from_str(ask.title) {
+    // As Icecast sends it: UTF-8 as it is.
+    if let Ok(name) = HeaderValue::from_bytes(listener.program.titles().room().as_bytes()) {
         head.insert("icy-name", name);
     }
     if icy {

@@ -19,6 +19,11 @@ impl Titles {
         Self { shown: Arc::new(ArcSwap::new(room.clone())), room }
     }
 
+    /// The room's own title, whatever is shown.
+    pub fn room(&self) -> &str {
+        &self.room
+    }
+
     /// The title now. Two answers are the same `Arc` while nobody has set another.
     pub fn now(&self) -> Arc<String> {
         self.shown.load_full()
@@ -44,6 +49,7 @@ mod tests {
             titles.set(set.to_owned());
             assert_eq!(*seen_by_a_listener.now(), shown);
         }
+        assert_eq!(titles.room(), "The debate");
         assert!(Arc::ptr_eq(&titles.now(), &seen_by_a_listener.now()));
     }
 }
