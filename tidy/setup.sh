@@ -26,6 +26,7 @@ gstreamer1.0-plugins-good     -
 gstreamer1.0-plugins-bad      -
 gstreamer1.0-plugins-ugly     -
 gstreamer1.0-libav            -
+butt                          butt
 ices2                         ices2
 liquidsoap                    liquidsoap
 chromium                      chromium
@@ -33,7 +34,10 @@ nginx-light                   nginx
 varnish                       varnishd
 opus-tools                    opusinfo
 oggz-tools                    oggz-validate
+openssl                       openssl
 vorbis-tools                  oggenc
+xauth                         xauth
+xvfb                          xvfb-run
 "
 
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }

@@ -49,7 +49,8 @@ impl Failure {
         self.reason
     }
 
-    fn message(&self) -> String {
+    /// The table's sentence and what is wrong, for a person.
+    pub fn message(&self) -> String {
         let says = self.reason.row().says;
         if self.detail.is_empty() { says.to_owned() } else { format!("{says} ({})", self.detail) }
     }

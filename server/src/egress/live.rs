@@ -17,7 +17,8 @@ use tribune_core::reason::Refusal;
 
 use crate::door::audience::Seat;
 use crate::ops::OutputMetrics;
-use crate::program::Program;
+use crate::program::{Program, Titles};
+
 /// The forms in which the program is one answer without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -62,7 +63,7 @@ pub struct Ask<'a> {
     pub form: Form,
     /// `?rendition=opus32`; the form's best when absent.
     pub rendition: Option<&'a str>,
-    /// The room's title, for the players' displays.
+    /// What is heard now, for the players' displays.
     pub title: &'a str,
 }
 
@@ -90,7 +91,8 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     let head = answer.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(ask.form.content_type()));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(name) = HeaderValue::from_str(ask.title) {
+    // As Icecast sends it: UTF-8 as it is.
+    if let Ok(name) = HeaderValue::from_bytes(listener.program.titles().room().as_bytes()) {
         head.insert("icy-name", name);
     }
     if icy {
@@ -108,7 +110,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         form: ask.form,
         ready: VecDeque::new(),
         stage: Stage::Before { title: ask.title.to_owned() },
-        icy: icy.then(|| Icy::new(ask.title)),
+        icy: icy.then(|| Titled::new(listener.program.titles().clone())),
         seat,
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
@@ -143,6 +145,32 @@ enum Stage {
     After,
 }
 
+/// A stream with titles between its bytes, and where the titles come from.
+struct Titled {
+    titles: Titles,
+    shown: Arc<String>,
+    icy: Icy,
+}
+
+impl Titled {
+    fn new(titles: Titles) -> Self {
+        let shown = titles.now();
+        Self { icy: Icy::new(&shown), shown, titles }
+    }
+
+    /// Lays the title blocks that are due between the bytes of a part.
+    fn interleave(&mut self, bytes: Bytes) -> Vec<Bytes> {
+        let now = self.titles.now();
+        if !Arc::ptr_eq(&now, &self.shown) {
+            self.icy.retitle(&now);
+            self.shown = now;
+        }
+        let mut pieces = Vec::new();
+        self.icy.interleave(bytes, &mut pieces);
+        pieces
+    }
+}
+
 /// One listener.
 struct Listening {
     window: watch::Receiver<Arc<Window>>,
@@ -151,7 +179,7 @@ struct Listening {
     form: Form,
     ready: VecDeque<Bytes>,
     stage: Stage,
-    icy: Option<Icy>,
+    icy: Option<Titled>,
     seat: Seat,
 }
 
@@ -191,11 +219,7 @@ impl Listening {
         };
         self.seat.sent(bytes.len());
         match &mut self.icy {
-            Some(icy) => {
-                let mut pieces = Vec::new();
-                icy.interleave(bytes, &mut pieces);
-                self.ready.extend(pieces);
-            }
+            Some(titled) => self.ready.extend(titled.interleave(bytes)),
             None => self.ready.push_back(bytes),
         }
     }

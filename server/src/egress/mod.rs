@@ -140,7 +140,7 @@ impl Asked {
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
         let program = program(&node, &name).await?;
-        let title = program.title();
+        let title = program.titles().now();
         let ask = Ask { form, rendition: asked.parameter("rendition"), title: &title };
         let output = node.metrics.output(&name, form.word());
         let (method, headers) = (&asked.method, &asked.headers);

@@ -90,7 +90,7 @@ impl Feed<'_> {
             match output {
                 Output::Format(format) => tracing::info!(?format, "source_format"),
                 Output::Sound(pcm) => self.inlet.sound(pcm).await.map_err(|_| Over::RoomEnded)?,
-                Output::Title(title) => self.program.set_title(title.line()),
+                Output::Title(title) => self.program.titles().set(title.line()),
                 Output::Lost(lost) => tracing::debug!(lost = lost.code(), "source_damage"),
                 Output::Failed(error) => return Err(Over::Unheard(error)),
             }

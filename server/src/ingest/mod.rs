@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{get, put};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
-use http::{HeaderMap, StatusCode};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_util::io::ReaderStream;
 use tracing::Instrument;
 use tribune_core::ingest::head::Method;
@@ -50,7 +52,18 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/source/{name}", put(put_named))
         .route("/admin/metadata", get(set_title))
         .layer(from_fn_with_state(node.world, answer::name_requests))
+        .layer(map_response(ask_for_basic))
         .with_state(node)
+}
+
+/// Source clients send a key only to who asks for it in their own way: libshout begins without one and looks
+/// for `Basic` in the refusal.
+async fn ask_for_basic(mut answer: Response) -> Response {
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Basic realm=\"tribune\"");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    answer
 }
 
 async fn put_main(
@@ -170,6 +183,9 @@ impl Admitted {
         };
         let over = heard.instrument(span).await;
         drop(named);
+        if program.sources().names().is_empty() {
+            program.titles().set(String::new());
+        }
         match over {
             Over::Ended => Ok(()),
             Over::Broken(error) => Err(Failure::new(Refusal::Malformed, error)),
@@ -188,7 +204,7 @@ pub fn take_source(node: Arc<Node>) -> TakeSource {
 async fn take_raw(node: Arc<Node>, request: SourceRequest) {
     // An error here means that the sender has left; its sound up to then was heard.
     let _ = match admit_raw(&node, &request).await {
-        Err(why) => request.refuse(why.reason()).await,
+        Err(why) => request.refuse(why.reason(), &why.message()).await,
         Ok(admitted) => match request.accept().await {
             Ok(sending) => hear_raw(admitted, sending).await,
             Err(error) => Err(error),
@@ -217,7 +233,7 @@ async fn hear_raw(admitted: Admitted, mut sending: source::Sending) -> io::Resul
     let heard = admitted.take(ReaderStream::new(&mut sending.stream)).await;
     match heard {
         Ok(()) => sending.done().await,
-        Err(why) => sending.refuse(why.reason()).await,
+        Err(why) => sending.refuse(why.reason(), &why.message()).await,
     }
 }
 
@@ -239,7 +255,7 @@ async fn set_title(
         return Err(Refusal::RoleTooLow.into());
     }
     match &room.view().program {
-        Some(program) => program.set_title(update.title.line()),
+        Some(program) => program.titles().set(update.title.line()),
         None => return Err(Refusal::WrongState.into()),
     }
     Ok(

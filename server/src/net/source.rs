@@ -6,12 +6,20 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 use tribune_core::ingest::head::{Head, Version};
 use tribune_core::reason::Refusal;
 
 use super::{ClientAddr, Reached, Stream};
+
+/// How long a sender that was refused is still read, so that it can read why: closing a socket with unread
+/// bytes in it resets the connection and takes the answer with it (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes of sound thrown away meanwhile.
+const LINGER_BYTES_MAX: usize = 1_048_576;
 
 /// Takes one source for as long as it sends. When the future ends, so does the connection.
 pub type TakeSource = Arc<dyn Fn(SourceRequest) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -68,12 +76,12 @@ impl SourceRequest {
         Ok(Sending { stream: self.stream, answer })
     }
 
-    /// Says why not, and ends.
+    /// Says why not, in the sentence `says`, and ends.
     ///
     /// # Errors
     /// The connection broke.
-    pub async fn refuse(mut self, why: Refusal) -> io::Result<()> {
-        end(&mut self.stream, refusal(why)).await
+    pub async fn refuse(mut self, why: Refusal, says: &str) -> io::Result<()> {
+        end(&mut self.stream, &refusal(why, says)).await
     }
 }
 
@@ -87,31 +95,44 @@ impl Sending {
             Answer::Given => self.stream.shutdown().await,
             Answer::Due => {
                 let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-                end(&mut self.stream, ok.to_owned()).await
+                end(&mut self.stream, ok).await
             }
         }
     }
 
-    /// The sound cannot be taken: says why to those who have not had their answer, and ends.
+    /// The sound cannot be taken: says why, in the sentence `says`, to those who have not had their answer,
+    /// and ends.
     ///
     /// # Errors
     /// The connection broke.
-    pub async fn refuse(mut self, why: Refusal) -> io::Result<()> {
+    pub async fn refuse(mut self, why: Refusal, says: &str) -> io::Result<()> {
         match self.answer {
             Answer::Given => self.stream.shutdown().await,
-            Answer::Due => end(&mut self.stream, refusal(why)).await,
+            Answer::Due => end(&mut self.stream, &refusal(why, says)).await,
         }
     }
 }
 
-async fn end(stream: &mut Stream, answer: String) -> io::Result<()> {
-    let mut writer = BufWriter::new(stream);
-    writer.write_all(answer.as_bytes()).await?;
-    writer.shutdown().await
+async fn end(stream: &mut Stream, answer: &str) -> io::Result<()> {
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Whoever goes on sending after this is cut off; nothing they send is kept.
+    let _ = timeout(LINGER, throw_away(stream)).await;
+    Ok(())
+}
+
+async fn throw_away(stream: &mut Stream) {
+    let (mut thrown_bytes, mut bytes) = (0, [0; 4_096]);
+    while thrown_bytes < LINGER_BYTES_MAX {
+        match stream.read(&mut bytes).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => thrown_bytes += read,
+        }
+    }
 }
 
 /// HTTP/1.0 in its first line is what the oldest clients look for; newer ones take it too.
-fn refusal(why: Refusal) -> String {
+fn refusal(why: Refusal, says: &str) -> String {
     let row = why.row();
     let reason = http::StatusCode::from_u16(row.status)
         .ok()
@@ -127,9 +148,8 @@ fn refusal(why: Refusal) -> String {
     };
     format!(
         "HTTP/1.0 {} {reason}\r\n{challenge}{retry}Content-Type: text/plain\r\nConnection: close\r\n\
-         Content-Length: {}\r\n\r\n{}\n",
+         Content-Length: {}\r\n\r\n{says}\n",
         row.status,
-        row.says.len() + 1,
-        row.says
+        says.len() + 1
     )
 }

@@ -356,7 +356,7 @@ fn taker(taken: Arc<Mutex<Vec<(String, String)>>>) -> TakeSource {
         let taken = taken.clone();
         Box::pin(async move {
             if source.path() == "/refused" {
-                source.refuse(Refusal::KeyWrong).await.expect("told");
+                source.refuse(Refusal::KeyWrong, Refusal::KeyWrong.row().says).await.expect("told");
                 return;
             }
             let path = source.path().to_owned();

@@ -20,7 +20,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(20);
 /// What the program thread and a source tell each other without a lock.
 #[derive(Debug, Default)]
 pub struct Gauge {
-    /// Milliseconds of sound waiting in the mix.
+    /// Milliseconds of sound waiting in the mix, and on the way there.
     backlog_ms: AtomicU64,
     /// The source has left.
     closed: AtomicBool,
@@ -58,7 +58,10 @@ impl Inlet {
     /// # Errors
     /// The program is over.
     pub async fn sound(&self, pcm: Pcm) -> Result<(), ProgramEnded> {
+        let sent_ms = pcm.millis() as u64;
         let mut command = Command::Sound { inlet: self.id, pcm };
+        // The clock says once a frame what waits; a sender that is faster than that must count for itself.
+        self.gauge.backlog_ms.fetch_add(sent_ms, Ordering::Relaxed);
         loop {
             match self.commands.try_send(command) {
                 Ok(()) => break,
@@ -81,5 +84,27 @@ impl Inlet {
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.gauge.closed.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sender_that_is_faster_than_the_clock_waits_for_it() {
+        let (commands, _clock) = sync_channel(1_024);
+        let gauge = Arc::new(Gauge::default());
+        let inlet = Inlet { id: InletId(1), commands, gauge: gauge.clone() };
+        let frame = || Pcm { rate_hz: 48_000, samples: vec![0.0; 960] };
+        for _ in 1..BACKLOG_MS_MAX / 20 {
+            inlet.sound(frame()).await.expect("the program goes on");
+        }
+        let mut full = std::pin::pin!(inlet.sound(frame()));
+        assert!(tokio::time::timeout(Duration::ZERO, full.as_mut()).await.is_err());
+        gauge.set_backlog(BACKLOG_MS_MAX - 20);
+        full.await.expect("the program goes on");
     }
 }

@@ -10,6 +10,7 @@ mod inlet;
 mod sources;
 #[cfg(test)]
 pub mod spoken;
+mod titles;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
 use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -31,6 +31,7 @@ use tribune_core::time::{FRAME_MS, WallTime};
 
 pub use inlet::Inlet;
 pub use sources::{Named, Replaced, Sources};
+pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
 use crate::door::Audience;
@@ -101,7 +102,7 @@ pub struct Program {
     audience: Arc<Audience>,
     recorder: Arc<Recorder>,
     sources: Arc<Sources>,
-    title: Arc<ArcSwap<String>>,
+    titles: Titles,
 }
 
 /// A program that has ended.
@@ -161,7 +162,7 @@ impl Program {
             audience: Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max),
             recorder,
             sources: Sources::new(),
-            title: Arc::new(ArcSwap::from_pointee(spec.title)),
+            titles: Titles::new(spec.title),
         })
     }
 
@@ -190,14 +191,9 @@ impl Program {
         self.recorder.health()
     }
 
-    /// What players show: the room's title, or what the newest source says it plays.
-    pub fn title(&self) -> Arc<String> {
-        self.title.load_full()
-    }
-
-    /// A new title for players' displays.
-    pub fn set_title(&self, title: String) {
-        self.title.store(Arc::new(title));
+    /// What players show.
+    pub fn titles(&self) -> &Titles {
+        &self.titles
     }
 
     /// Puts the recorder's state into the metrics.

@@ -6,9 +6,11 @@
 
 mod bad_input;
 mod cache;
+mod icy;
 mod kill;
 mod node;
 mod players;
 mod program;
+mod secure;
 mod sources;
 mod tone;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 /// The operator's key of every test node.
 pub const OPERATOR: &str = "operator-key-of-the-tests-0123456789";
-/// How long any single wait may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long any single wait may take before the test fails. Liquidsoap alone needs half a minute to begin on
+/// a machine that builds something at the same time.
+pub const PATIENCE: Duration = Duration::from_secs(150);
 
 /// One running node.
 pub struct Node {
@@ -46,8 +47,13 @@ impl Node {
 
     /// Starts a node on an existing data folder with more flags.
     pub fn start_with(data: &Path, flags: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", data, flags)
+    }
+
+    /// The same at an address of the machine's; the ops listener stays where it is.
+    pub fn start_at(address: &str, data: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tribune"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+            .args(["serve", "--listen", address, "--stage", address, "--ops", "127.0.0.1:0"])
             .args(["--operator-key", OPERATOR, "--data"])
             .arg(data)
             .args(flags)
@@ -134,10 +140,11 @@ impl Node {
         serde_json::from_slice(&body).expect("the status is JSON")
     }
 
-    /// Where a source sends: `icecast://source:KEY@host:port/room/source`.
+    /// Where a source sends: `icecast://source:KEY@host:port/room/source`, with `/name` or `?query` after it.
     pub fn source_url(&self, room: &Room, name: &str) -> String {
-        let host = self.stage.trim_start_matches("http://");
-        let suffix = if name.is_empty() { String::new() } else { format!("/{name}") };
+        let (_, host) = self.stage.split_once("://").expect("an address has a scheme");
+        let suffix =
+            if name.is_empty() || name.starts_with('?') { name.to_owned() } else { format!("/{name}") };
         format!("icecast://source:{}@{host}/{}/source{suffix}", room.speaker, room.name)
     }
 
@@ -168,9 +175,11 @@ pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
     }
 }
 
-/// A client that hands back every status instead of failing on it.
+/// A client that hands back every status instead of failing on it, and takes a self-made certificate.
 pub fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+    let any_certificate = ureq::tls::TlsConfig::builder().disable_verification(true).build();
+    let config = ureq::Agent::config_builder().http_status_as_error(false).tls_config(any_certificate);
+    config.timeout_global(Some(PATIENCE)).build().into()
 }
 
 fn http_request(method: &str, url: &str) -> ureq::http::request::Builder {

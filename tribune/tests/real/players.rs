@@ -1,11 +1,16 @@
 //! What people hear with: each real player plays each output, and the tone that went in comes out.
 
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::node::{Node, until};
 use crate::sources::{OPUS, Sender};
 use crate::tone;
+
+/// The shortest header of a WAV file.
+const WAV_HEADER_BYTES: u64 = 44;
 
 /// Hears an address with ffmpeg for so many seconds: mono samples at 48 kHz.
 pub fn ffmpeg(url: &str, seconds: u32) -> Vec<f32> {
@@ -54,6 +59,14 @@ pub fn make_tone(file: &Path, hz: u32, seconds: u32) {
     );
 }
 
+/// Stereo samples of a tone, 16 bit at 44.1 kHz, as a sound card gives them.
+pub fn make_raw(file: &Path, hz: u32, seconds: u32) {
+    let input = format!("sine=frequency={hz}:sample_rate=44100:duration={seconds}");
+    let path = file.to_str().expect("a plain path");
+    let from = ["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &input];
+    run("ffmpeg", &[&from[..], &["-ac", "2", "-f", "s16le", path]].concat());
+}
+
 /// Runs a program to its end: what it wrote.
 fn run(program: &str, args: &[&str]) -> Vec<u8> {
     let done = Command::new(program)
@@ -65,32 +78,30 @@ fn run(program: &str, args: &[&str]) -> Vec<u8> {
     done.stdout
 }
 
-/// Runs a player that writes a WAV file; timeout(1) ends those that do not end by themselves.
-fn to_file(program: &str, args: impl Fn(&str) -> Vec<String>) -> Vec<f32> {
-    let folder = tempfile::tempdir().expect("a folder");
-    open_to_all(folder.path());
-    let file = folder.path().join("out.wav");
-    let path = file.to_str().expect("a plain path");
-    let args = args(path);
-    let status = Command::new("timeout")
-        .args(["--signal=INT", "--kill-after=5", "20", program])
-        .args(&args)
+/// Samples that a player is heard for: 4 s.
+const HEARD_SAMPLES: usize = 4 * 48_000;
+
+/// Starts a player that writes mono 16-bit samples at 48 kHz to its standard output, takes what is wanted of
+/// them, and ends it. A player that says nothing is ended by timeout(1), and what came is too short.
+fn hear(player: &[&str]) -> Vec<f32> {
+    let mut child = Command::new("timeout")
+        .args(["--kill-after=1", "60"])
+        .args(player)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .status();
-    status.unwrap_or_else(|error| panic!("{program}: {error}; `make setup` installs it"));
-    tone::samples(&std::fs::read(&file).unwrap_or_default())
-}
-
-/// VLC refuses to run as root, so its folder must be writable for the user it is given.
-fn open_to_all(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).expect("our own folder");
-}
-
-fn strings(args: &[&str]) -> Vec<String> {
-    args.iter().map(|&arg| arg.to_owned()).collect()
+        .process_group(0)
+        .spawn()
+        .expect("timeout(1) is part of every Debian");
+    let mut bytes = Vec::new();
+    let stdout = child.stdout.take().expect("stdout is piped");
+    stdout.take(WAV_HEADER_BYTES + HEARD_SAMPLES as u64 * 2).read_to_end(&mut bytes).expect("a pipe is read");
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    let ended = child.wait().expect("a child can be waited for");
+    // 127: timeout(1) did not find the program.
+    assert_ne!(ended.code(), Some(127), "{player:?} is missing; `make setup` installs it");
+    tone::samples(&bytes)
 }
 
 fn by_ffmpeg(url: &str) -> Vec<f32> {
@@ -98,69 +109,27 @@ fn by_ffmpeg(url: &str) -> Vec<f32> {
 }
 
 fn mpv(url: &str) -> Vec<f32> {
-    to_file("mpv", |out| {
-        strings(&[
-            "--no-config",
-            "--no-terminal",
-            "--no-video",
-            "--ao=pcm",
-            "--audio-samplerate=48000",
-            "--audio-channels=mono",
-            "--audio-format=s16",
-            "--length=4",
-            &format!("--ao-pcm-file={out}"),
-            url,
-        ])
-    })
+    let rate = ["--audio-samplerate=48000", "--audio-channels=mono", "--audio-format=s16"];
+    let to = ["--no-config", "--no-terminal", "--no-video", "--ao=pcm", "--ao-pcm-file=/dev/stdout"];
+    hear(&[&["mpv"], &to[..], &rate[..], &[url]].concat())
 }
 
+/// VLC refuses to run as root, so it is given another user then.
 fn vlc(url: &str) -> Vec<f32> {
     let as_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0\n"));
-    let program = if as_root { "setpriv" } else { "cvlc" };
-    to_file(program, |out| {
-        let mut args = Vec::new();
-        if as_root {
-            args.extend(strings(&["--reuid=65534", "--clear-groups", "env", "HOME=/tmp", "cvlc"]));
-        }
-        let sout = format!(
-            "#transcode{{acodec=s16l,channels=1,samplerate=48000}}:std{{access=file,mux=wav,dst={out}}}"
-        );
-        args.extend(strings(&[
-            "-I",
-            "dummy",
-            "--no-video",
-            "--run-time=6",
-            "--sout",
-            &sout,
-            url,
-            "vlc://quit",
-        ]));
-        args
-    })
+    let user: &[&str] = match as_root {
+        true => &["setpriv", "--reuid=65534", "--clear-groups", "env", "HOME=/tmp"],
+        false => &[],
+    };
+    let to = "#transcode{acodec=s16l,channels=1,samplerate=48000}:std{access=file,mux=wav,dst=-}";
+    hear(&[user, &["cvlc", "-I", "dummy", "--no-video", "--sout", to, url, "vlc://quit"]].concat())
 }
 
 fn gstreamer(url: &str) -> Vec<f32> {
-    to_file("gst-launch-1.0", |out| {
-        strings(&[
-            "-e",
-            "uridecodebin",
-            &format!("uri={url}"),
-            "!",
-            "audioconvert",
-            "!",
-            "audioresample",
-            "!",
-            "audio/x-raw,format=S16LE,channels=1,rate=48000",
-            "!",
-            "identity",
-            "eos-after=150",
-            "!",
-            "wavenc",
-            "!",
-            "filesink",
-            &format!("location={out}"),
-        ])
-    })
+    let from = format!("uri={url}");
+    let form = "audio/x-raw,format=S16LE,channels=1,rate=48000";
+    let decode = ["gst-launch-1.0", "-q", "uridecodebin", &from, "!", "audioconvert", "!", "audioresample"];
+    hear(&[&decode[..], &["!", form, "!", "fdsink", "fd=1"]].concat())
 }
 
 #[test]

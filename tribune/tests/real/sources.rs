@@ -1,5 +1,8 @@
 //! What people send with: each real encoder, its sound heard by a real listener.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use crate::node::{Node, Room, until};
@@ -11,8 +14,9 @@ pub struct Sender(Child);
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
+        // It may have ended by itself. What it started itself (xvfb-run does) ends with its group.
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.0.wait();
     }
 }
@@ -22,6 +26,7 @@ impl Sender {
     pub fn start(program: &str, args: &[&str]) -> Self {
         let child = Command::new(program)
             .args(args)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -137,6 +142,107 @@ fn liquidsoap_sends_a_tone() {
     std::fs::write(&path, script).expect("the script is written");
     let _sender = Sender::start("liquidsoap", &[path.to_str().expect("a plain path")]);
     heard(&node, &room, 600.0);
+}
+
+/// butt has a window and wants a sound card: it gets a virtual screen, and a card that plays a file.
+#[test]
+fn butt_sends_what_its_sound_card_hears() {
+    let node = Node::start();
+    let room = node.live_room("butt");
+    let home = tempfile::tempdir().expect("a folder");
+    let raw = home.path().join("tone.raw");
+    players::make_raw(&raw, 840, 60);
+    let card = format!(
+        "pcm.!default {{ type plug slave {{ pcm \"tone\" format S16_LE channels 2 rate 44100 }} }}\n\
+         pcm.tone {{ type file slave.pcm {{ type null }} file \"/dev/null\" infile \"{}\" format \"raw\" }}\n\
+         ctl.!default {{ type null }}\n",
+        raw.display()
+    );
+    std::fs::write(home.path().join(".asoundrc"), card).expect("the card is described");
+    let (host, port) = node.stage.trim_start_matches("http://").split_once(':').expect("a port");
+    let config = format!(
+        "[main]\nserver = tribune\nnum_of_srv = 1\nsrv_ent = tribune\nicy =\nnum_of_icy = 0\nicy_ent =\n\
+         gain = 1.0\nconnect_at_startup = 1\n[audio]\ndevice = default\nsamplerate = 44100\nbitrate = 128\n\
+         channel = 2\ncodec = mp3\n[record]\nsamplerate = 44100\nbitrate = 128\nchannel = 2\n\
+         codec = mp3\nfilename = tone.mp3\nfolder = /tmp/\n[tribune]\naddress = {host}\nport = {port}\n\
+         password = {}\ntype = 1\ntls = 0\nmount = butt/source\nusr = source\n",
+        room.speaker
+    );
+    let path = home.path().join("buttrc");
+    std::fs::write(&path, config).expect("the configuration is written");
+    let (home, path) = (home.path().display(), path.display());
+    let _sender = Sender::start(
+        "xvfb-run",
+        &["-a", "env", &format!("HOME={home}"), "butt", "-x", "-c", &path.to_string()],
+    );
+    heard(&node, &room, 840.0);
+}
+
+/// A file sent with curl has a length and so goes another way than a live source; it is paced by the mix.
+#[test]
+fn curl_sends_a_file() {
+    let node = Node::start();
+    let room = node.live_room("file");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tone.ogg");
+    players::make_tone(&file, 720, 20);
+    let (user, to) = (format!("source:{}", room.speaker), format!("{}/file/source", node.stage));
+    let path = file.to_str().expect("a plain path");
+    let _sender = Sender::start("curl", &["--fail", "--user", &user, "--upload-file", path, &to]);
+    heard(&node, &room, 720.0);
+}
+
+#[test]
+fn a_finished_mix_keeps_its_level() {
+    let node = Node::start();
+    let room = node.live_room("finished");
+    let loudness = || {
+        let sound = players::ffmpeg(&format!("{}/finished/live.opus", node.public), 1);
+        20.0 * tone::loudest(&sound, 48_000.0).log10()
+    };
+    let faint: Vec<&str> = [&["-af", "volume=-18dB"], OPUS].concat();
+    let levelled = Sender::tone(&node, &room, "", 440, &faint);
+    until("a faint source is raised", || loudness() > -25.0);
+    drop(levelled);
+    // ffmpeg's tone is at -21 dB; 18 dB below that is -39 dB.
+    let _finished = Sender::tone(&node, &room, "?mix=finished", 440, &faint);
+    until("a finished mix is left alone", || (loudness() + 39.0).abs() < 1.0);
+    let later: Vec<f32> = (0..3).map(|_| loudness()).collect();
+    assert!(later.iter().all(|level| (level + 39.0).abs() < 1.0), "{later:?}");
+}
+
+/// Sends bytes, says what came back.
+fn exchange(node: &Node, request: &str) -> String {
+    let address = node.stage.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).expect("the stage listens");
+    socket.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("an answer in words");
+    answer
+}
+
+#[test]
+fn a_refused_source_is_told_why() {
+    let node = Node::start();
+    let room = node.live_room("told");
+    let curl = |user: &str, query: &str| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--include", "--user", user, "--request", "PUT", "--data", "OggS"]);
+        let done = curl.arg(format!("{}/told/source{query}", node.stage)).output();
+        let done = done.unwrap_or_else(|error| panic!("curl: {error}; `make setup` installs it"));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    let key = format!("source:{}", room.speaker);
+    for (answer, words) in [
+        (exchange(&node, "SOURCE /told/source HTTP/1.0\r\n\r\n"), ["401", "Basic realm", "no Authorization"]),
+        (exchange(&node, "PUT /told/source HTTP/1.1\r\n\r\n"), ["401", "Basic realm", "no Authorization"]),
+        (curl("root:x", ""), ["401", "Basic realm", "user name that goes with"]),
+        (curl("source:wrong", ""), ["401", "Basic realm", "request_id"]),
+        (curl(&key, "?loud=yes"), ["400", "malformed", "not loud=yes"]),
+        (curl(&key, "/a%20b"), ["400", "malformed", "a source's name has"]),
+    ] {
+        assert!(words.iter().all(|word| answer.contains(word)), "{words:?} in {answer}");
+    }
 }
 
 #[test]
