@@ -35,7 +35,16 @@ impl Node {
     /// Puts the parts together.
     pub fn new(world: World, parts: Parts) -> Arc<Self> {
         let Parts { config, metrics, rooms, shelf, shutdown } = parts;
-        Arc::new(Self { world, config, metrics, rooms, shelf, shutdown, replays: Mutex::default(), pages: Pages::default() })
+        Arc::new(Self {
+            world,
+            config,
+            metrics,
+            rooms,
+            shelf,
+            shutdown,
+            replays: Mutex::default(),
+            pages: Pages::default(),
+        })
     }
 
     /// The closed recording of a room, opened once; `None` when there is none to hear. Reads the disk the

@@ -63,7 +63,7 @@ let main = find('t').textContent!;
 let templates: Templates | undefined;
 let inside: Inside | undefined;
 let coming: Promise<Inside> | undefined;
-/** How far the visitor's clock goes wrong. Only the page says what time it is; a status is as old as the last news. */
+/** How far the visitor's clock goes wrong. Only the page says what time it is: a status may be old. */
 const ahead = Date.parse(status.now) - Date.now();
 let failures = 0;
 let busy = false;

@@ -9,13 +9,15 @@ import { after, afterEach, before, test } from 'node:test';
 import { RealNode } from './real-node.mjs';
 import { launch } from './visit.mjs';
 
-/** Farthest behind the live edge after a few seconds of play: the aim is 2 s, and hls.js keeps a second more for
- * a machine on which it once stalled. */
+/** Farthest behind the live edge after a few seconds of play: the aim is 2 s, and hls.js keeps a second more
+ * for a machine on which it once stalled. */
 const LATENCY_S_MAX = 3;
 /** Sound that must have come out, by the element's clock. */
 const HEARD_S = 8;
 const hlsJs = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'));
-const PAGE = '<!doctype html><meta charset="utf-8"><title>hls.js</title><audio id="a"></audio><script src="/hls.js"></script>';
+const PAGE =
+  '<!doctype html><meta charset="utf-8"><title>hls.js</title>' +
+  '<audio id="a"></audio><script src="/hls.js"></script>';
 
 let node, site, origin, browser;
 
@@ -53,10 +55,9 @@ function begin([url, codec]) {
   hls.on(Hls.Events.MANIFEST_PARSED, () => {
     const level = hls.levels.findIndex(({ audioCodec }) => audioCodec?.toLowerCase().startsWith(codec));
     hls.startLevel = hls.currentLevel = level;
-    window.found = level;
     audio.play();
   });
-  hls.on(Hls.Events.BUFFER_CODECS, (_, { audio: track }) => (window.codec = track?.codec ?? track?.levelCodec));
+  hls.on(Hls.Events.BUFFER_CODECS, (_, { audio: track }) => (window.codec = track?.codec));
   hls.loadSource(url);
   hls.attachMedia(audio);
 }
@@ -85,11 +86,13 @@ async function listener(room, codec) {
   page.on('request', (request) => urls.push(new URL(request.url())));
   await page.goto(origin);
   await page.evaluate(begin, [`${node.origin}/${room.name}/live.m3u8`, codec]);
-  const first = page.waitForFunction(() => document.getElementById('a').currentTime > 0 && document.getElementById('a').readyState > 2, null, {
-    timeout: 20_000,
-  });
-  await first.catch(async (error) => {
-    throw new Error(`no sound: ${JSON.stringify(await page.evaluate(() => [window.fatal, window.minor]))} ${error.message}`);
+  const plays = () => {
+    const { currentTime, readyState } = document.getElementById('a');
+    return currentTime > 0 && readyState > 2;
+  };
+  await page.waitForFunction(plays, null, { timeout: 20_000 }).catch(async (error) => {
+    const said = await page.evaluate(() => [...window.fatal, ...window.minor]);
+    throw new Error(`no sound: ${said.join('; ')}`, { cause: error });
   });
   return { page, urls };
 }
@@ -122,7 +125,8 @@ for (const [codec, name] of [
     const parts = urls.filter(({ pathname }) => pathname.endsWith('.part.mp4'));
     t.diagnostic(
       `${name} as ${seen}: ${latency.toFixed(2)} s behind live (aims at ${target.toFixed(2)} s); ` +
-        `${blocking.length} blocking reloads, ${delta.length} delta updates, ${parts.length} parts; ${minor.join(", ") || "no error"}`,
+        `${blocking.length} blocking reloads, ${delta.length} delta updates, ${parts.length} parts; ` +
+        (minor.join(', ') || 'no error'),
     );
     assert.deepEqual(fatal, []);
     assert.deepEqual(minor.filter((error) => /Parsing|fragLoadError|levelLoadError|appen/i.test(error)), []);
@@ -141,7 +145,7 @@ test('hls.js takes delta updates, and plays on while the source goes and comes',
   await heard(page, (await clock(page)) + 3);
   const delta = () => urls.filter(({ searchParams }) => searchParams.has('_HLS_skip')).length;
   await page.waitForFunction(level);
-  const { fatal, latency } = await page.evaluate(() => ({ fatal: window.fatal, latency: window.hls.latency }));
+  const [fatal, latency] = await page.evaluate(() => [window.fatal, window.hls.latency]);
   t.diagnostic(`${latency.toFixed(2)} s behind live; ${delta()} delta updates`);
   assert.deepEqual(fatal, []);
   assert.ok(latency <= LATENCY_S_MAX, `${latency} s behind live`);

@@ -43,7 +43,10 @@ afterEach(async () => {
 async function roomIn(state, given = {}) {
   const room = await node.room({ starts_at: new Date(Date.now() + STARTS_IN_MS).toISOString(), ...given });
   if (state !== 'scheduled') await room.live();
-  if (state === 'ended') await room.end();
+  if (state === 'ended') {
+    await room.hear(4);
+    await room.end();
+  }
   return room;
 }
 
@@ -234,6 +237,102 @@ test('the language changes while the sound goes on', async () => {
   assert.ok(await visitor.page.evaluate(() => window.same === document.getElementById('a')));
   assert.equal(await visitor.page.getAttribute('html', 'lang'), 'fr');
   await visitor.leave();
+});
+
+test('the keys of a phone, a headset or a keyboard steer the sound', async () => {
+  const script = () => {
+    const { mediaSession } = navigator;
+    const set = mediaSession.setActionHandler.bind(mediaSession);
+    window.keys = {};
+    mediaSession.setActionHandler = (key, act) => set(key, (window.keys[key] = act));
+  };
+  const visitor = await listener(rooms.live, { script });
+  const session = () =>
+    visitor.page.evaluate(() => {
+      const { metadata, playbackState } = navigator.mediaSession;
+      return [metadata.title, playbackState];
+    });
+  const press = (key) => visitor.page.evaluate((name) => window.keys[name](), key);
+  assert.deepEqual(await session(), ['An evening conversation', 'playing']);
+  for (const key of ['pause', 'stop']) {
+    await press(key);
+    await visitor.reads(/Paused/);
+    assert.deepEqual(await session(), ['An evening conversation', 'paused']);
+    await press('play');
+    await visitor.reads(/behind live/);
+  }
+  await visitor.leave();
+});
+
+test('nothing moves for those who asked for stillness', async () => {
+  for (const [reducedMotion, moving] of [
+    ['no-preference', 1],
+    ['reduce', 0],
+  ]) {
+    const visitor = await visit(rooms.live, { context: { reducedMotion } });
+    assert.equal(await visitor.page.evaluate(() => document.getAnimations().length), moving, reducedMotion);
+    await visitor.leave();
+  }
+});
+
+test('everything on the page can be reached by keyboard', async () => {
+  const visitor = await listener(rooms.live);
+  await visitor.reads(/behind live/);
+  const reached = [];
+  for (let tabs = 0; tabs < 6; tabs++) {
+    await visitor.page.keyboard.press('Tab');
+    reached.push(
+      await visitor.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.do),
+    );
+  }
+  for (const control of ['vol', 'rate', 'share', 'lang'])
+    assert.ok(reached.includes(control), `${control}: ${reached}`);
+  await visitor.page.focus('#vol');
+  await visitor.page.keyboard.press('ArrowLeft');
+  assert.equal(await visitor.page.evaluate(() => document.getElementById('a').volume), 0.95);
+  await visitor.leave();
+});
+
+test('live.mp4 goes on from a moment the window has, and begins at the edge otherwise', async () => {
+  /** Where the first fragment lies in the program, in seconds: its `tfdt`. */
+  const begins = async (query) => {
+    const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4${query}`);
+    assert.equal(answer.status, 200, query);
+    const reader = answer.body.getReader();
+    for (let bytes = Buffer.alloc(0); ;) {
+      bytes = Buffer.concat([bytes, (await reader.read()).value]);
+      const at = bytes.indexOf('tfdt');
+      if (at < 0 || bytes.length < at + 16) continue;
+      await reader.cancel();
+      return Number(bytes.readBigUInt64BE(at + 8)) / 48_000;
+    }
+  };
+  const edge = await begins('');
+  assert.equal(await begins(`?from_s=${(edge + 0.01).toFixed(3)}`), edge);
+  assert.equal(await begins(`?from_s=${(edge + 0.314).toFixed(3)}`), edge + 0.32);
+  assert.ok((await begins(`?from_s=${edge + 1000}`)) >= edge);
+  for (const wrong of ['soon', '-1', '1e9', '']) {
+    const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4?from_s=${wrong}`);
+    assert.equal(answer.status, 400, wrong);
+  }
+});
+
+test('an ended or full room is answered in words, also to HEAD', async () => {
+  const live = (room, file, method) => fetch(`${node.origin}/${room.name}/${file}`, { method });
+  const ended = await live(rooms.ended, 'live.mp4', 'GET');
+  const { code, replay } = await ended.json();
+  assert.deepEqual([ended.status, code], [410, 'room_ended']);
+  assert.deepEqual(replay, (await rooms.ended.status()).replay);
+  assert.ok((await fetch(replay.opus, { method: 'HEAD' })).ok);
+  const full = await roomIn('live');
+  await full.cap(0);
+  for (const file of ['live.opus', 'live.aac', 'live.mp4']) {
+    const answer = await live(full, file, 'HEAD');
+    assert.equal(answer.status, 503, file);
+    assert.ok(Number(answer.headers.get('retry-after')) > 0);
+  }
+  assert.equal((await full.status()).turned_away, 0, 'asking with HEAD is not wanting in');
+  await full.end();
 });
 
 test('the browser chooses the language', async () => {

@@ -8,10 +8,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(new URL('../../target/debug/tribune', import.meta.url));
+const BUILT = new URL('../../target/debug/tribune', import.meta.url);
+const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(BUILT);
 const KEY = 'operator-key-of-the-tests-0123456789';
 /** Two voices' worth of tone that never falls silent: a second of one pitch, a second of another. */
 const TONE = "aevalsrc='0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))':s=48000";
+/** A part of 64 kbit/s has some 2,500 bytes; a part of silence far fewer, and is not what is waited for. */
+const PART_BYTES_MIN = 2_000;
 const OPUS = ['-c:a', 'libopus', '-b:a', '96k', '-page_duration', '100000', '-f', 'ogg'];
 
 /** Resolves when the process is over. */
@@ -37,6 +40,18 @@ class Room {
     const input = ['-v', 'error', '-re', '-f', 'lavfi', '-i', TONE];
     const options = { stdio: ['ignore', 'ignore', process.env.VERBOSE ? 'inherit' : 'ignore'] };
     this.sender = spawn('ffmpeg', [...input, ...OPUS, '-content_type', 'application/ogg', to], options);
+  }
+
+  /** Comes back when so many parts of the program have passed. */
+  async hear(parts) {
+    const answer = await fetch(`${this.node.origin}/${this.name}/live.opus`);
+    const reader = answer.body.getReader();
+    for (let bytes = 0; bytes < parts * PART_BYTES_MIN;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error('the program ended while it was heard');
+      bytes += value.length;
+    }
+    await reader.cancel();
   }
 
   async hush() {

@@ -142,8 +142,10 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
 
 /// Seconds as digits and a point, to samples of the program.
 fn moment(text: &str) -> Result<MediaTime, Refusal> {
-    let plain = text.len() <= FROM_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = Some(text).filter(|_| plain).and_then(|text| text.parse().ok()).ok_or(Refusal::Malformed)?;
+    let plain =
+        text.len() <= FROM_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 =
+        Some(text).filter(|_| plain).and_then(|text| text.parse().ok()).ok_or(Refusal::Malformed)?;
     Ok(MediaTime((seconds * f64::from(RATE_HZ)).round() as u64))
 }
 
