@@ -63,8 +63,10 @@ $(TOOLS)/cargo-deny-$(DENY_VERSION):
 	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(TOOLS)
 	touch $@
 
+# A browser on the node itself: what the pages are for.
 test-web: web
-	node --test web/tests/
+	$(CARGO) build $(LOCKED) -p tribune
+	cd web && TRIBUNE_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/tribune" npm test
 
 # Examples in the documentation run before the tests, so that the last lines of a run are the tests' own.
 test-doc: web

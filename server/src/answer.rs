@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Refused;
 
@@ -26,22 +26,31 @@ const REQUEST_ID: &str = "x-request-id";
 pub struct Failure {
     reason: Refusal,
     detail: Cow<'static, str>,
+    replay: Option<Value>,
 }
 
 impl Failure {
     /// With the table's sentence only.
     pub const fn of(reason: Refusal) -> Self {
-        Self { reason, detail: Cow::Borrowed("") }
+        Self { reason, detail: Cow::Borrowed(""), replay: None }
     }
 
     /// With what is wrong, in words.
     pub fn new(reason: Refusal, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, detail: detail.into(), replay: None }
     }
 
     /// A request that could not be understood.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Refusal::Malformed, detail)
+    }
+
+    /// With the links to the replay, as the room's `status` has them.
+    #[must_use]
+    pub fn with_replay(mut self, status: &[u8]) -> Self {
+        let status: Value = serde_json::from_slice(status).unwrap_or_default();
+        self.replay = status.get("replay").filter(|links| links.is_object()).cloned();
+        self
     }
 
     /// The row of the table.
@@ -92,12 +101,15 @@ pub async fn name_requests(State(world): State<World>, request: Request, next: N
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         let row = failure.reason.row();
         tracing::debug!(request_id = number, code = row.code, detail = %failure.detail, "refused");
-        let document = json!({
+        let mut document = json!({
             "code": row.code,
             "message": failure.message(),
             "retry_after_s": row.retry_after_s,
             "request_id": number,
         });
+        if let Some(links) = failure.replay {
+            document["replay"] = links;
+        }
         *answer.body_mut() = Body::from(document.to_string());
         seal_json(&mut answer);
     }

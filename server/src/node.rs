@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
 use crate::ops::Metrics;
+use crate::page::Pages;
 use crate::recording::{self, Form, Replay, Shelf};
 use crate::rooms::Rooms;
 use crate::shutdown::Shutdown;
@@ -26,13 +27,24 @@ pub struct Node {
     pub shutdown: Shutdown,
     /// Replays that were opened, by room; a redaction or a deletion takes them out.
     replays: Mutex<BTreeMap<String, Replay>>,
+    /// The listener's pages of the last second.
+    pub pages: Pages,
 }
 
 impl Node {
     /// Puts the parts together.
     pub fn new(world: World, parts: Parts) -> Arc<Self> {
         let Parts { config, metrics, rooms, shelf, shutdown } = parts;
-        Arc::new(Self { world, config, metrics, rooms, shelf, shutdown, replays: Mutex::default() })
+        Arc::new(Self {
+            world,
+            config,
+            metrics,
+            rooms,
+            shelf,
+            shutdown,
+            replays: Mutex::default(),
+            pages: Pages::default(),
+        })
     }
 
     /// The closed recording of a room, opened once; `None` when there is none to hear. Reads the disk the

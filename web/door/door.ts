@@ -63,7 +63,8 @@ let main = find('t').textContent!;
 let templates: Templates | undefined;
 let inside: Inside | undefined;
 let coming: Promise<Inside> | undefined;
-let ahead = Date.parse(status.now) - Date.now();
+/** How far the visitor's clock goes wrong. Only the page says what time it is: a status may be old. */
+const ahead = Date.parse(status.now) - Date.now();
 let failures = 0;
 let busy = false;
 let nextMs = 0;
@@ -127,7 +128,6 @@ async function poll(): Promise<void> {
     const answer = await fetch(path + '/status', { signal: AbortSignal.timeout(POLL_TIMEOUT_MS) });
     if (!answer.ok) throw answer;
     status = await answer.json();
-    ahead = Date.parse(status.now) - Date.now();
     failures = 0;
   } catch {
     failures++;

@@ -1,7 +1,7 @@
 // What the page says about a room, from its `status`: every value the template names, written out for one
 // language. The same rules, without the visitor's time zone, stand in server/src/page.rs.
 
-import type { Value, Values } from './fill';
+import type { Values } from './fill';
 
 /** The part of `status` (docs: the public wire) that the page reads. */
 export interface Status {
@@ -69,13 +69,8 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     parts: status.program?.parts ? number(status.program.parts) : '',
     any_notice: notices.length > 0,
     notices: notices.map(({ at, text }): Values => ({ at: clock(Date.parse(at), place), text })),
-    ...replay(status),
+    replay: !!status.replay,
   };
-}
-
-function replay(status: Status): Record<string, Value> {
-  const { opus, m4a, seal } = status.replay ?? {};
-  return { replay: !!opus, opus, m4a, seal };
 }
 
 /** `3 d 4 h`, `1 h 12 min`, `4 min 05 s`, `12 s`: the two largest units. */

@@ -1,11 +1,10 @@
-// The listener's page in a real browser, against the fake node, or against a real one given by TRIBUNE_URL.
+// The listener's page in a real browser, on a real node, through a wire that can be cut.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
-import { FakeNode } from './fake-node.mjs';
 import { RealNode } from './real-node.mjs';
 import { Visit, launch } from './visit.mjs';
 import { Wire } from './wire.mjs';
@@ -14,15 +13,20 @@ import { Wire } from './wire.mjs';
 const BUDGET_BYTES = 6144;
 /** From the click to the first sound, in ms. */
 const FIRST_SOUND_MS = 3000;
+/** The announced start of every room, from now: 1 h 12 min and a half. */
+const STARTS_IN_MS = 4_350_000;
 const STATES = ['scheduled', 'live', 'ended'];
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let node, wire, browser;
+/** One room in each state, for the tests that leave a room as it is. */
+const rooms = {};
 
 before(async () => {
-  node = await (process.env.TRIBUNE_URL ? new RealNode() : new FakeNode()).start();
+  node = await new RealNode().start();
   wire = await new Wire(node.origin).start();
   browser = await launch();
+  for (const state of STATES) rooms[state] = await roomIn(state);
 });
 
 after(async () => {
@@ -37,9 +41,12 @@ afterEach(async () => {
 });
 
 async function roomIn(state, given = {}) {
-  const room = await node.room({ starts_at: new Date(Date.now() + 4_350_000).toISOString(), ...given });
+  const room = await node.room({ starts_at: new Date(Date.now() + STARTS_IN_MS).toISOString(), ...given });
   if (state !== 'scheduled') await room.live();
-  if (state === 'ended') await room.end();
+  if (state === 'ended') {
+    await room.hear(4);
+    await room.end();
+  }
   return room;
 }
 
@@ -70,7 +77,7 @@ function firstAnswer(path, language) {
 
 test('the first answer fits the budget in every state and language', async () => {
   for (const state of STATES) {
-    const room = await roomIn(state);
+    const room = rooms[state];
     for (const language of ['en', 'fr']) {
       const [answer, body] = await firstAnswer(`/${room.name}`, language);
       assert.equal(answer.headers['content-encoding'], 'br');
@@ -80,7 +87,7 @@ test('the first answer fits the budget in every state and language', async () =>
 });
 
 test('one click, and within three seconds there is sound, close behind live', async () => {
-  const visitor = await visit(await roomIn('live'));
+  const visitor = await visit(rooms.live);
   await visitor.reads(/Listen/);
   const clicked = Date.now();
   await visitor.page.click('#play');
@@ -97,7 +104,7 @@ test('one click, and within three seconds there is sound, close behind live', as
 });
 
 test('the keyboard is enough, and the focus stays where it was', async () => {
-  const visitor = await visit(await roomIn('live'));
+  const visitor = await visit(rooms.live);
   await visitor.page.keyboard.press('Tab');
   assert.equal(await visitor.page.evaluate(() => document.activeElement.id), 'play');
   await visitor.page.keyboard.press('Enter');
@@ -112,7 +119,7 @@ test('the keyboard is enough, and the focus stays where it was', async () => {
 });
 
 test('a cut connection is said in words, and the sound goes on by itself where it was', async () => {
-  const visitor = await listener(await roomIn('live'));
+  const visitor = await listener(rooms.live);
   await visitor.reads(/behind live/);
   const before = await visitor.audio();
   wire.cut();
@@ -122,12 +129,12 @@ test('a cut connection is said in words, and the sound goes on by itself where i
   await visitor.reads(/behind live/, 30_000);
   await visitor.hears(1);
   assert.ok((await visitor.audio()).currentTime > before.currentTime);
-  if (!process.env.TRIBUNE_URL) assert.doesNotMatch(await visitor.page.innerText('main'), /missing for you/);
+  assert.doesNotMatch(await visitor.page.innerText('main'), /missing for you/);
   await visitor.leave();
 });
 
 test('a connection that stands but brings nothing is given up for a new one', async () => {
-  const visitor = await listener(await roomIn('live'));
+  const visitor = await listener(rooms.live);
   await visitor.reads(/behind live/);
   wire.hold();
   await visitor.reads(/Your connection paused/);
@@ -138,7 +145,7 @@ test('a connection that stands but brings nothing is given up for a new one', as
 });
 
 test('who fell behind can catch up', async () => {
-  const visitor = await listener(await roomIn('live'));
+  const visitor = await listener(rooms.live);
   await visitor.hears(3);
   const { currentTime, end } = await visitor.audio();
   await visitor.page.evaluate(
@@ -152,7 +159,7 @@ test('who fell behind can catch up', async () => {
 });
 
 test('less data is asked for without a gap', async () => {
-  const visitor = await listener(await roomIn('live'));
+  const visitor = await listener(rooms.live);
   await visitor.page.selectOption('#rate', 'opus16');
   await visitor.hears(3);
   assert.ok(visitor.urls.some((url) => /live\.mp4\?rendition=opus16/.test(url)));
@@ -186,7 +193,7 @@ test('without Media Source the element plays by itself', async () => {
     delete window.MediaSource;
     delete window.ManagedMediaSource;
   };
-  const visitor = await listener(await roomIn('live'), { script });
+  const visitor = await listener(rooms.live, { script });
   await visitor.hears(1);
   assert.ok((await visitor.level()) > 0.02);
   assert.ok(!visitor.urls.some((url) => url.includes('live.mp4')));
@@ -205,7 +212,7 @@ test('a full room says so, and lets the listener in by itself', async () => {
 });
 
 test('a node that cannot be reached is said in words, and forgotten when it can', async () => {
-  const visitor = await visit(await roomIn('scheduled'));
+  const visitor = await visit(rooms.scheduled);
   await visitor.reads(/starts in/);
   wire.cut();
   for (let lost = 0; lost < 2; lost++) {
@@ -222,7 +229,7 @@ test('a node that cannot be reached is said in words, and forgotten when it can'
 });
 
 test('the language changes while the sound goes on', async () => {
-  const visitor = await listener(await roomIn('live'));
+  const visitor = await listener(rooms.live);
   await visitor.page.evaluate(() => (window.same = document.getElementById('a')));
   await visitor.page.click('text=Français');
   await visitor.reads(/après le direct/);
@@ -232,8 +239,104 @@ test('the language changes while the sound goes on', async () => {
   await visitor.leave();
 });
 
+test('the keys of a phone, a headset or a keyboard steer the sound', async () => {
+  const script = () => {
+    const { mediaSession } = navigator;
+    const set = mediaSession.setActionHandler.bind(mediaSession);
+    window.keys = {};
+    mediaSession.setActionHandler = (key, act) => set(key, (window.keys[key] = act));
+  };
+  const visitor = await listener(rooms.live, { script });
+  const session = () =>
+    visitor.page.evaluate(() => {
+      const { metadata, playbackState } = navigator.mediaSession;
+      return [metadata.title, playbackState];
+    });
+  const press = (key) => visitor.page.evaluate((name) => window.keys[name](), key);
+  assert.deepEqual(await session(), ['An evening conversation', 'playing']);
+  for (const key of ['pause', 'stop']) {
+    await press(key);
+    await visitor.reads(/Paused/);
+    assert.deepEqual(await session(), ['An evening conversation', 'paused']);
+    await press('play');
+    await visitor.reads(/behind live/);
+  }
+  await visitor.leave();
+});
+
+test('nothing moves for those who asked for stillness', async () => {
+  for (const [reducedMotion, moving] of [
+    ['no-preference', 1],
+    ['reduce', 0],
+  ]) {
+    const visitor = await visit(rooms.live, { context: { reducedMotion } });
+    assert.equal(await visitor.page.evaluate(() => document.getAnimations().length), moving, reducedMotion);
+    await visitor.leave();
+  }
+});
+
+test('everything on the page can be reached by keyboard', async () => {
+  const visitor = await listener(rooms.live);
+  await visitor.reads(/behind live/);
+  const reached = [];
+  for (let tabs = 0; tabs < 6; tabs++) {
+    await visitor.page.keyboard.press('Tab');
+    reached.push(
+      await visitor.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.do),
+    );
+  }
+  for (const control of ['vol', 'rate', 'share', 'lang'])
+    assert.ok(reached.includes(control), `${control}: ${reached}`);
+  await visitor.page.focus('#vol');
+  await visitor.page.keyboard.press('ArrowLeft');
+  assert.equal(await visitor.page.evaluate(() => document.getElementById('a').volume), 0.95);
+  await visitor.leave();
+});
+
+test('live.mp4 goes on from a moment the window has, and begins at the edge otherwise', async () => {
+  /** Where the first fragment lies in the program, in seconds: its `tfdt`. */
+  const begins = async (query) => {
+    const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4${query}`);
+    assert.equal(answer.status, 200, query);
+    const reader = answer.body.getReader();
+    for (let bytes = Buffer.alloc(0); ;) {
+      bytes = Buffer.concat([bytes, (await reader.read()).value]);
+      const at = bytes.indexOf('tfdt');
+      if (at < 0 || bytes.length < at + 16) continue;
+      await reader.cancel();
+      return Number(bytes.readBigUInt64BE(at + 8)) / 48_000;
+    }
+  };
+  const edge = await begins('');
+  assert.equal(await begins(`?from_s=${(edge + 0.01).toFixed(3)}`), edge);
+  assert.equal(await begins(`?from_s=${(edge + 0.314).toFixed(3)}`), edge + 0.32);
+  assert.ok((await begins(`?from_s=${edge + 1000}`)) >= edge);
+  for (const wrong of ['soon', '-1', '1e9', '']) {
+    const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4?from_s=${wrong}`);
+    assert.equal(answer.status, 400, wrong);
+  }
+});
+
+test('an ended or full room is answered in words, also to HEAD', async () => {
+  const live = (room, file, method) => fetch(`${node.origin}/${room.name}/${file}`, { method });
+  const ended = await live(rooms.ended, 'live.mp4', 'GET');
+  const { code, replay } = await ended.json();
+  assert.deepEqual([ended.status, code], [410, 'room_ended']);
+  assert.deepEqual(replay, (await rooms.ended.status()).replay);
+  assert.ok((await fetch(replay.opus, { method: 'HEAD' })).ok);
+  const full = await roomIn('live');
+  await full.cap(0);
+  for (const file of ['live.opus', 'live.aac', 'live.mp4']) {
+    const answer = await live(full, file, 'HEAD');
+    assert.equal(answer.status, 503, file);
+    assert.ok(Number(answer.headers.get('retry-after')) > 0);
+  }
+  assert.equal((await full.status()).turned_away, 0, 'asking with HEAD is not wanting in');
+  await full.end();
+});
+
 test('the browser chooses the language', async () => {
-  const visitor = await visit(await roomIn('scheduled'), { context: { locale: 'fr-FR' } });
+  const visitor = await visit(rooms.scheduled, { context: { locale: 'fr-FR' } });
   await visitor.reads(/commence dans\s+1 h 12 min/);
   await visitor.leave();
 });
@@ -244,7 +347,7 @@ test('without JavaScript the page still says what is, and offers the sound', asy
     ['live', /For another player/, 'audio source[src$="/live.opus"]'],
     ['ended', /Sealed: unedited/, 'audio source[src$="/replay.opus"]'],
   ]) {
-    const visitor = await visit(await roomIn(state), { context: { javaScriptEnabled: false } });
+    const visitor = await visit(rooms[state], { context: { javaScriptEnabled: false } });
     assert.match(await visitor.page.innerText('body'), words);
     assert.equal(await visitor.page.locator(link).count(), 1, state);
     assert.deepEqual(
@@ -258,7 +361,7 @@ test('without JavaScript the page still says what is, and offers the sound', asy
 test('axe finds nothing in any state, light or dark', async () => {
   for (const colorScheme of ['light', 'dark']) {
     for (const state of STATES) {
-      const visitor = await visit(await roomIn(state), { context: { colorScheme } });
+      const visitor = await visit(rooms[state], { context: { colorScheme } });
       await visitor.reads(/An evening conversation/);
       if (state === 'ended') await visitor.reads(/Speed/);
       if (state === 'live') {

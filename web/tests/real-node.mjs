@@ -1,85 +1,130 @@
-// A running node under the fake one's interface, so that the same tests hold for it: rooms are made and
-// steered with the `tribune` command, sound is sent by ffmpeg as any Icecast source would.
-//
-// TRIBUNE_URL (the public listener), TRIBUNE_STAGE, TRIBUNE_OPERATOR_KEY, and TRIBUNE_BIN if `tribune` is not
-// in the path.
+// The node itself on free ports, with a data folder that goes away: rooms are steered through its API, sound
+// is sent by ffmpeg as any Icecast source would. TRIBUNE_BIN names the binary.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
+const BUILT = new URL('../../target/debug/tribune', import.meta.url);
+const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(BUILT);
+const KEY = 'operator-key-of-the-tests-0123456789';
+/** Two voices' worth of tone that never falls silent: a second of one pitch, a second of another. */
 const TONE = "aevalsrc='0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))':s=48000";
+/** A part of 64 kbit/s has some 2,500 bytes; a part of silence far fewer, and is not what is waited for. */
+const PART_BYTES_MIN = 2_000;
+const OPUS = ['-c:a', 'libopus', '-b:a', '96k', '-page_duration', '100000', '-f', 'ogg'];
 
-function tribune(...command) {
-  return execFileSync(process.env.TRIBUNE_BIN ?? 'tribune', ['room', ...command], { encoding: 'utf8' });
-}
+/** Resolves when the process is over. */
+const over = (child) =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((done) => child.once('exit', done));
 
 class Room {
-  constructor(made) {
+  constructor(node, made) {
+    this.node = node;
     this.name = made.room;
-    const source = new URL(made.links.source);
-    source.username = 'source';
-    source.password = made.keys.speaker;
-    this.source = source.href;
+    this.key = made.keys.speaker;
   }
 
-  sound() {
-    this.sender ??= spawn(
-      'ffmpeg',
-      [
-        '-v',
-        'error',
-        '-re',
-        '-f',
-        'lavfi',
-        '-i',
-        TONE,
-        '-c:a',
-        'libopus',
-        '-b:a',
-        '96k',
-        '-page_duration',
-        '100000',
-        '-f',
-        'ogg',
-        '-content_type',
-        'application/ogg',
-        this.source.replace('http:', 'icecast:').replace('https:', 'icecast:'),
-      ],
-      { stdio: 'inherit' },
-    );
+  act(act, body = {}) {
+    return this.node.api(`/${this.name}/${act}`, body);
   }
 
-  live() {
-    this.sound();
-    tribune('live', this.name);
+  /** Begins to send sound. */
+  speak() {
+    const to = `icecast://source:${this.key}@${new URL(this.node.stage).host}/${this.name}/source`;
+    const input = ['-v', 'error', '-re', '-f', 'lavfi', '-i', TONE];
+    const options = { stdio: ['ignore', 'ignore', process.env.VERBOSE ? 'inherit' : 'ignore'] };
+    this.sender = spawn('ffmpeg', [...input, ...OPUS, '-content_type', 'application/ogg', to], options);
   }
 
-  end() {
-    tribune('end', this.name);
-    this.sender?.kill();
+  /** Comes back when so many parts of the program have passed. */
+  async hear(parts) {
+    const answer = await fetch(`${this.node.origin}/${this.name}/live.opus`);
+    const reader = answer.body.getReader();
+    for (let bytes = 0; bytes < parts * PART_BYTES_MIN;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error('the program ended while it was heard');
+      bytes += value.length;
+    }
+    await reader.cancel();
+  }
+
+  async hush() {
+    const { sender } = this;
+    this.sender = undefined;
+    if (!sender) return;
+    sender.kill('SIGKILL');
+    await over(sender);
+  }
+
+  async live() {
+    if (!this.sender) this.speak();
+    await this.act('live');
+  }
+
+  /** Ends it; comes back when the replay can be fetched. */
+  async end() {
+    const { state } = await this.status();
+    if (state !== 'ended') await this.act('end');
+    await this.hush();
   }
 
   cap(seats) {
-    tribune('cap', this.name, String(seats));
+    return this.act('cap', { cap: seats });
+  }
+
+  notice(text) {
+    return this.act('notice', { text });
+  }
+
+  async status() {
+    return (await fetch(`${this.node.origin}/${this.name}/status`)).json();
   }
 }
 
 export class RealNode {
   async start() {
-    this.origin = process.env.TRIBUNE_URL.replace(/\/$/, '');
+    this.data = await mkdtemp(join(tmpdir(), 'tribune-web-'));
     this.rooms = [];
+    const free = ['--listen', '--stage', '--ops'].flatMap((listener) => [listener, '127.0.0.1:0']);
+    const stdio = ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'];
+    this.child = spawn(BINARY, ['serve', ...free, '--operator-key', KEY, '--data', this.data], { stdio });
+    const lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+    for (const name of ['origin', 'stage', 'ops']) {
+      const { value } = await lines.next();
+      this[name] = /http:\S+/.exec(value ?? '')?.[0];
+      if (!this[name]) throw new Error(`the node says ${JSON.stringify(value)} instead of an address`);
+    }
+    this.child.stdout.resume();
     return this;
   }
 
+  async api(path, body) {
+    const answer = await fetch(`${this.stage}/api/v1/rooms${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json().catch(() => ({}));
+  }
+
   async room(given = {}) {
-    const starts = given.starts_at ? ['--starts', given.starts_at] : [];
-    const room = new Room(
-      JSON.parse(tribune('new', '--title', given.title ?? 'An evening conversation', ...starts)),
-    );
+    const made = await this.api('', { title: 'An evening conversation', ...given });
+    const room = new Room(this, made);
     this.rooms.push(room);
     return room;
   }
 
   async stop() {
-    for (const room of this.rooms) room.sender?.kill();
+    for (const room of this.rooms) await room.hush();
+    this.child.kill('SIGKILL');
+    await over(this.child);
+    await rm(this.data, { recursive: true, force: true });
   }
 }

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
-export function launch() {
+export function launch(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--mute-audio'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--mute-audio', ...more],
   });
 }
 

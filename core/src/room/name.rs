@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 /// Names that are paths of the node itself.
-pub const RESERVED: [&str; 5] = ["api", "console", "admin", "healthz", ".well-known"];
+pub const RESERVED: [&str; 6] = ["api", "assets", "console", "admin", "healthz", ".well-known"];
 
 /// 1 to 64 of `[a-z0-9-]`, none of the reserved words. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,6 +120,7 @@ mod tests {
             ("débat", NameError::Character),
             ("a\0", NameError::Character),
             ("api", NameError::Reserved),
+            ("assets", NameError::Reserved),
             ("console", NameError::Reserved),
             ("admin", NameError::Reserved),
             ("healthz", NameError::Reserved),

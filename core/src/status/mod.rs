@@ -25,6 +25,8 @@ mod tests;
 pub struct Figures {
     /// Most seats this node gives to one room.
     pub node_cap: u32,
+    /// When the hold sound can be heard first, while that is still to come.
+    pub opens_at: Option<WallTime>,
     /// Seats taken now.
     pub seats_taken: u64,
     /// Connections that acknowledged bytes of the program within the last 5 s.
@@ -134,6 +136,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "title": facts.title,
         "state": facts.state,
         "starts_at": at(facts.starts_at),
+        "opens_at": at(figures.opens_at),
         "started_at": at(facts.started_at),
         "ended_at": at(facts.ended_at),
         "tickets": 0,

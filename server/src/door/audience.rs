@@ -73,6 +73,15 @@ impl Audience {
         Ok(Seat { entry: self.node.arrive_seated(), audience: self.clone(), number, sent_at, output })
     }
 
+    /// Would a seat be given now? Nobody is counted for asking.
+    ///
+    /// # Errors
+    /// `FullForNow` when there is none.
+    pub fn is_free(&self) -> Result<(), Refusal> {
+        let taken = self.lock().taken.len() as u64;
+        if taken < self.seats_max.load(Ordering::Relaxed) { Ok(()) } else { Err(Refusal::FullForNow) }
+    }
+
     /// All counts, taken together.
     pub fn counts(&self) -> Counts {
         let seats = self.lock();
@@ -142,7 +151,9 @@ mod tests {
         let (first, second) = (sit(), sit());
         assert!(first.is_some() && second.is_some());
         assert!(sit().is_none(), "the third finds no seat");
+        assert_eq!(audience.is_free(), Err(Refusal::FullForNow));
         drop(first);
+        assert_eq!(audience.is_free(), Ok(()));
         let third = sit();
         assert!(third.is_some());
         audience.set_seats_max(0);

@@ -14,10 +14,14 @@ use tokio::sync::watch;
 use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
 use tribune_core::program::{Codec, Part, Renditions, ogg};
 use tribune_core::reason::Refusal;
+use tribune_core::time::{MediaTime, RATE_HZ};
 
 use crate::door::audience::Seat;
 use crate::ops::OutputMetrics;
 use crate::program::{Program, Titles};
+
+/// The longest `from_s` that is read, in characters; thirty years in microseconds have 16.
+const FROM_CHARS_MAX: usize = 20;
 
 /// The forms in which the program is one answer without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,16 @@ impl Form {
         }
     }
 
+    /// Parts given at once on joining. A player of Media Source needs them to begin without waiting for
+    /// more; other players hold what they are given in their own buffers, and would stay that much behind
+    /// live.
+    const fn join_parts(self) -> u64 {
+        match self {
+            Self::Opus | Self::Aac => 1,
+            Self::Mp4 => 3,
+        }
+    }
+
     /// The answer's media type.
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -63,6 +77,8 @@ pub struct Ask<'a> {
     pub form: Form,
     /// `?rendition=opus32`; the form's best when absent.
     pub rendition: Option<&'a str>,
+    /// `?from_s=12.8`, for `live.mp4`: what the listener has had the program up to, in seconds of its time.
+    pub from_s: Option<&'a str>,
     /// What is heard now, for the players' displays.
     pub title: &'a str,
 }
@@ -79,13 +95,16 @@ pub struct Listener<'a> {
     pub output: OutputMetrics,
 }
 
-/// Answers with the program from the newest part on, until it ends or the listener leaves.
+/// Answers with the program from the live edge, or from where the listener was, until it ends or the listener
+/// leaves.
 ///
 /// # Errors
-/// `Malformed` for a rendition that this program or this form does not have.
+/// `Malformed` for a rendition that this program or this form does not have, or a `from_s` that is no number
+/// of seconds; `FullForNow` when every seat is taken, also for `HEAD`.
 pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, Refusal> {
     let live = listener.program.live();
     let rendition = find(&live.renditions, ask)?;
+    let from = ask.from_s.filter(|_| ask.form == Form::Mp4).map(moment).transpose()?;
     let icy = wants_icy(ask.form, listener.headers);
     let mut answer = Response::new(Body::empty());
     let head = answer.headers_mut();
@@ -99,12 +118,14 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         head.insert("icy-metaint", HeaderValue::from(METAINT_BYTES));
     }
     if listener.method == Method::HEAD {
-        return Ok(answer);
+        return listener.program.audience().is_free().map(|()| answer);
     }
     let seat = listener.program.audience().take_seat(listener.output.clone())?;
     let window = live.window.borrow().clone();
     let listening = Listening {
-        cursor: Cursor::join(&window),
+        cursor: from
+            .and_then(|at| Cursor::resume(&window, at))
+            .unwrap_or_else(|| Cursor::join_with(&window, ask.form.join_parts())),
         window: live.window.clone(),
         rendition,
         form: ask.form,
@@ -118,6 +139,15 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         Some((Ok::<_, Infallible>(bytes), listening))
     }));
     Ok(answer)
+}
+
+/// Seconds as digits and a point, to samples of the program.
+fn moment(text: &str) -> Result<MediaTime, Refusal> {
+    let plain =
+        text.len() <= FROM_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 =
+        Some(text).filter(|_| plain).and_then(|text| text.parse().ok()).ok_or(Refusal::Malformed)?;
+    Ok(MediaTime((seconds * f64::from(RATE_HZ)).round() as u64))
 }
 
 fn wants_icy(form: Form, headers: &HeaderMap) -> bool {
@@ -234,6 +264,21 @@ impl Listening {
                 self.ready.push_back(ogg::end_page(last.no, pre_skip).into());
             }
             (Form::Opus | Form::Aac | Form::Mp4, _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_digits_and_a_point() {
+        for (text, samples) in [("0", 0), ("12.8", 614_400), (".32", 15_360), ("1.", 48_000)] {
+            assert_eq!(moment(text), Ok(MediaTime(samples)), "{text}");
+        }
+        for text in ["", ".", "-1", "1e9", "inf", "nan", "1.2.3", "1,5", "0000000000000000000000"] {
+            assert_eq!(moment(text), Err(Refusal::Malformed), "{text}");
         }
     }
 }

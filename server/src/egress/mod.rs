@@ -87,7 +87,7 @@ fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
 }
 
 /// The room's program, opened when nobody has asked for it before.
-async fn program(node: &Node, name: &str) -> Result<Program, Refusal> {
+async fn program(node: &Node, name: &str) -> Result<Program, Failure> {
     let room = room(node, name)?;
     match room.demand().await {
         Some(program) => Ok(program),
@@ -95,10 +95,11 @@ async fn program(node: &Node, name: &str) -> Result<Program, Refusal> {
     }
 }
 
-fn why_closed(room: &Handle) -> Refusal {
-    match room.view().facts.state {
-        RoomState::Ended => Refusal::RoomEnded,
-        RoomState::Scheduled | RoomState::Boarding | RoomState::Live => Refusal::NotOpenYet,
+fn why_closed(room: &Handle) -> Failure {
+    let view = room.view();
+    match view.facts.state {
+        RoomState::Ended => Failure::of(Refusal::RoomEnded).with_replay(&view.status.bytes),
+        RoomState::Scheduled | RoomState::Boarding | RoomState::Live => Refusal::NotOpenYet.into(),
     }
 }
 
@@ -141,11 +142,13 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
         let program = program(&node, &name).await?;
         let title = program.titles().now();
-        let ask = Ask { form, rendition: asked.parameter("rendition"), title: &title };
+        let (rendition, from_s) = (asked.parameter("rendition"), asked.parameter("from_s"));
+        let ask = Ask { form, rendition, from_s, title: &title };
         let output = node.metrics.output(&name, form.word());
         let (method, headers) = (&asked.method, &asked.headers);
         let answer = live::answer(live::Listener { program: &program, method, headers, output }, &ask);
-        if let (Err(Refusal::FullForNow), Ok(room)) = (&answer, room(&node, &name)) {
+        let came_to_hear = *method == Method::GET;
+        if let (Err(Refusal::FullForNow), true, Ok(room)) = (&answer, came_to_hear, room(&node, &name)) {
             room.count_turned_away();
         }
         Answer::Ok(answer?)
@@ -153,7 +156,7 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
 }
 
 /// What players of HLS read, also for a while after the end.
-async fn hls_live(node: &Node, name: &str) -> Result<Live, Refusal> {
+async fn hls_live(node: &Node, name: &str) -> Result<Live, Failure> {
     let room = room(node, name)?;
     match room.live().await {
         Some(live) => Ok(live),

@@ -53,9 +53,6 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     put("any_notice", (!notices.is_empty()).into());
     put("notices", notices.into());
     put("replay", status["replay"].is_object().into());
-    for name in ["opus", "m4a", "seal"] {
-        put(name, status["replay"][name].clone());
-    }
     values
 }
 

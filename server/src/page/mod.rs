@@ -7,6 +7,7 @@
 mod assets;
 mod calendar;
 mod facts;
+mod kept;
 mod negotiate;
 mod template;
 
@@ -23,6 +24,7 @@ use serde_json::{Map, Value, json};
 
 pub use assets::assets;
 pub use calendar::calendar;
+pub use kept::{Key, Pages};
 pub use negotiate::Encoding;
 
 /// Under a millisecond a page (measured on the development machine); 9 takes twenty times as long and saves

@@ -384,6 +384,7 @@ impl Owner {
     fn figures(&self) -> Figures {
         Figures {
             node_cap: self.node.setup.config.seats_max,
+            opens_at: self.room.opens_at(),
             seats_taken: self.counts.taken,
             listening: self.counts.listening,
             peak: self.peak,

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::program::playlist::{Form, Live, Published};
-use crate::program::{Joint, Part, PartNo, Renditions, SEGMENT_PARTS};
+use crate::program::{Joint, PART_SAMPLES, Part, PartNo, Renditions, SEGMENT_PARTS};
+use crate::time::MediaTime;
 
 /// Parts kept at most: 32 segments, 61.44 s.
 pub const WINDOW_PARTS_MAX: usize = 192;
+/// A moment so close before a part counts as its beginning: a frame, since players cut priming off and
+/// round.
+const RESUME_SLACK_SAMPLES: u64 = 960;
 
 /// The live parts, in order and without a gap in their numbers; the first begins a segment. Cloning copies a
 /// pointer.
@@ -191,6 +195,20 @@ impl Cursor {
     /// Where a progressive listener joins: at the newest part, or at whatever comes first.
     pub fn join(window: &Window) -> Self {
         Self { next: window.last().map(|part| part.no) }
+    }
+
+    /// Where a listener joins who gets the newest `parts` parts at once, as far as there are so many.
+    pub fn join_with(window: &Window, parts: u64) -> Self {
+        let first = window.first().map_or(0, |part| part.no.0);
+        Self { next: window.last().map(|part| PartNo((part.no.0 + 1).saturating_sub(parts).max(first))) }
+    }
+
+    /// Where a listener goes on who has had the program up to the moment `at`: at the part that holds it, or
+    /// that will begin with it; `None` when the window has no such part.
+    pub fn resume(window: &Window, at: MediaTime) -> Option<Self> {
+        let next = PartNo(at.0.checked_add(RESUME_SLACK_SAMPLES)? / PART_SAMPLES);
+        let (first, last) = (window.first()?.no, window.last()?.no);
+        (first <= next && next <= last.next()).then_some(Self { next: Some(next) })
     }
 
     /// Where a listener who has had everything before `next` goes on.

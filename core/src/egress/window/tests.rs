@@ -34,6 +34,29 @@ fn it_keeps_whole_segments_up_to_its_limit() {
 }
 
 #[test]
+fn listeners_join_near_the_edge_or_go_on_where_they_were() {
+    let window = filled(6..46);
+    for (window, parts, next) in
+        [(&window, 1, Some(45)), (&window, 3, Some(43)), (&window, 1_000, Some(6)), (&empty(), 3, None)]
+    {
+        assert_eq!(Cursor::join_with(window, parts).next(), next.map(PartNo), "{parts}");
+    }
+    for (samples, next) in [
+        (5 * PART_SAMPLES, None),
+        (6 * PART_SAMPLES, Some(6)),
+        (7 * PART_SAMPLES - RESUME_SLACK_SAMPLES - 1, Some(6)),
+        (7 * PART_SAMPLES - 312, Some(7)),
+        (46 * PART_SAMPLES, Some(46)),
+        (47 * PART_SAMPLES, None),
+        (u64::MAX, None),
+    ] {
+        let resumed = Cursor::resume(&window, MediaTime(samples));
+        assert_eq!(resumed.and_then(Cursor::next), next.map(PartNo), "{samples}");
+    }
+    assert_eq!(Cursor::resume(&empty(), MediaTime(0)), None);
+}
+
+#[test]
 fn an_older_snapshot_stays_as_it_was() {
     let before = filled(0..7);
     let after = before.append(part(7, Joint::Continues));

@@ -288,6 +288,12 @@ impl Room {
         &self.facts
     }
 
+    /// When the hold sound can be heard first, by the schedule; `None` without one, or once the room is open.
+    pub fn opens_at(&self) -> Option<WallTime> {
+        let starts_at = self.facts.starts_at.filter(|_| self.facts.state == State::Scheduled)?;
+        Some(WallTime(starts_at.0 - millis(self.open_before)))
+    }
+
     /// One mutation; then drain `poll_output`.
     pub fn handle_input(&mut self, now: Moment, input: Input) {
         self.last = now;
