@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use tribune_core::reason::Refusal;
 
 use super::{Answer, Asked, At, room};
+use crate::answer::Path;
 use crate::node::Node;
 use crate::page::{Encoding, Lang, calendar as ics, missing, render};
 

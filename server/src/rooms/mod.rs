@@ -167,9 +167,8 @@ impl Rooms {
 
     /// Lets every room's task finish what it is doing; their programs stop and go on after the restart.
     pub async fn shut_down(&self) {
-        for room in self.list() {
-            room.stop_for_restart().await;
-        }
+        let rooms = self.list();
+        futures_util::future::join_all(rooms.iter().map(|room| room.stop_for_restart())).await;
     }
 
     /// What the system said about the disk, when a live program is not being recorded.

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod cache;
+mod edge;
 mod kill;
 mod node;
 mod players;
