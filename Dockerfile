@@ -30,6 +30,7 @@ RUN apt-get update \
  && useradd --system --uid 10001 --home-dir /var/lib/tribune --shell /usr/sbin/nologin tribune \
  && install -d -o tribune -g tribune -m 0700 /var/lib/tribune
 COPY --from=build /src/target/release/tribune /usr/local/bin/tribune
+COPY THIRD-PARTY.md LICENSE-MIT LICENSE-APACHE /usr/share/doc/tribune/
 USER tribune
 VOLUME /var/lib/tribune
 # Inside a container the outside is everything that is published, so the audience and the stage listen on all addresses here;

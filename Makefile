@@ -7,6 +7,9 @@ SHELL := /bin/bash
 # The steps share one target folder and print in order; cargo uses the processors by itself.
 .NOTPARALLEL:
 
+# Where Debian keeps nginx and varnishd, for those who are not root.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 CARGO ?= cargo
 LOCKED := --locked
 DENY_VERSION := 0.20.2
@@ -17,8 +20,8 @@ TOOLS := $(CURDIR)/.tools
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build web test setup-build setup-test check-web check-format check-lints check-licences \
-	test-web test-doc test-rust advisories bench fuzz docs clean
+.PHONY: help demo build web test setup-build setup check-format check-web check-source check-lints \
+	check-licences test-web test-doc test-rules test-real advisories bench fuzz docs clean
 
 help: ## Lists the jobs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,12 +34,13 @@ build: setup-build web ## Builds the one binary, target/release/tribune, with th
 
 web: web/dist/.built ## Builds the pages into web/dist
 
-test: setup-test web check-web check-format check-lints check-licences test-web test-doc test-rust ## Everything that must hold, the real clients and the browser included
+# What fails soonest comes first; the real clients, which take longest, come last.
+test: setup check-format check-web check-source check-lints test-rules test-web test-doc check-licences test-real ## Everything that must hold, the real clients and the browser included
 
 setup-build:
 	@tidy/setup.sh build
 
-setup-test:
+setup: ## Installs what `make test` needs (as root on Debian; otherwise says what is missing)
 	@tidy/setup.sh test
 
 $(WEB_PACKAGES): web/package.json web/package-lock.json
@@ -47,11 +51,15 @@ web/dist/.built: $(WEB_PACKAGES) $(WEB_SOURCES)
 	cd web && npm run build
 	touch $@
 
-check-web: $(WEB_PACKAGES)
-	cd web && npm run check
-
 check-format:
 	$(CARGO) fmt --all --check
+
+check-web: web
+	cd web && npm run check
+
+# The rules of the source. The whole workspace is named each time, so that every step finds the same dependencies built.
+check-source: web
+	$(CARGO) test $(LOCKED) --workspace --test tree
 
 check-lints: web
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
@@ -59,26 +67,31 @@ check-lints: web
 check-licences: $(TOOLS)/cargo-deny-$(DENY_VERSION)
 	$(TOOLS)/bin/cargo-deny --workspace --locked check licenses bans sources
 
+# Unoptimised: it is built for one short run.
 $(TOOLS)/cargo-deny-$(DENY_VERSION):
-	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(TOOLS)
+	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install cargo-deny --debug --locked --version $(DENY_VERSION) --root $(TOOLS)
 	touch $@
+
+# Unit tests and simulated evenings.
+test-rules: web
+	$(CARGO) test $(LOCKED) --workspace --lib --bins
 
 # A browser on the node itself: what the pages are for.
 test-web: web
-	$(CARGO) build $(LOCKED) -p tribune
+	$(CARGO) build $(LOCKED) --workspace --bins
 	cd web && TRIBUNE_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/tribune" npm test
 
-# Examples in the documentation run before the tests, so that the last lines of a run are the tests' own.
 test-doc: web
 	$(CARGO) test $(LOCKED) --workspace --doc
 
-test-rust: web
-	$(CARGO) test $(LOCKED) --workspace --lib --bins --tests
+# Two at a time: each drives a node and a player or an encoder in real time.
+test-real: web
+	$(CARGO) test $(LOCKED) --workspace --test '*' -- --test-threads=2
 
 advisories: $(TOOLS)/cargo-deny-$(DENY_VERSION) ## Looks for known holes in the dependencies (fetches the public database)
 	$(TOOLS)/bin/cargo-deny --workspace --locked check advisories
 
-bench: setup-test web ## Measures sound, delay and cost, and prints one table
+bench: setup web ## Measures sound, delay and cost, and prints one table
 	$(CARGO) build $(LOCKED) --release -p tribune
 	$(CARGO) run $(LOCKED) --release -p tribune-bench
 
@@ -92,8 +105,9 @@ $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION):
 	$(CARGO) install cargo-fuzz --locked --version $(FUZZ_VERSION) --root $(TOOLS)
 	touch $@
 
-docs: ## Writes the generated pages of docs/ anew
-	TRIBUNE_WRITE=1 $(CARGO) test $(LOCKED) -p tribune-tidy --test tree refusals
+docs: web ## Writes the generated pages anew: docs/refusals.md, tribune.example.toml
+	TRIBUNE_WRITE=1 $(CARGO) test $(LOCKED) --workspace --test tree refusals
+	TRIBUNE_WRITE_EXAMPLE=1 $(CARGO) test $(LOCKED) --workspace --lib the_example_is_the_default
 
 clean: ## Removes what was built
 	$(CARGO) clean

@@ -175,7 +175,8 @@ fn ices_config(folder: &Path, addr: SocketAddr) -> std::path::PathBuf {
     let xml = format!(
         "<ices><background>0</background><logpath>{folder}</logpath><logfile>ices.log</logfile>\
          <loglevel>4</loglevel><consolelog>1</consolelog><stream><metadata><name>n</name></metadata>\
-         <input><module>playlist</module><param name=\"type\">basic</param><param name=\"file\">{list}</param>\
+         <input><module>playlist</module><param name=\"type\">basic</param>\
+         <param name=\"file\">{list}</param>\
          <param name=\"random\">0</param></input><instance><hostname>{host}</hostname><port>{port}</port>\
          <password>KEY</password><mount>/room/source</mount></instance></stream></ices>",
         folder = folder.display(),

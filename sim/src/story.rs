@@ -99,6 +99,11 @@ pub struct Story {
 }
 
 impl Swarm {
+    /// Whether there is trouble for longer than the window of live parts.
+    pub fn is_long(&self) -> bool {
+        self.faulty_ms >= FAULTY_MS_LONG
+    }
+
     fn draw(dice: &mut Dice) -> Self {
         Self {
             stalls: dice.chance(50),

@@ -196,7 +196,8 @@ fn refusal(document: &Value, key: Option<&str>) -> String {
     let message = document["message"].as_str().unwrap_or("The node refused without saying why.");
     match (key, document["code"].as_str()) {
         (None, Some("key_wrong")) => format!(
-            "{message} Give it with --operator-key or TRIBUNE_OPERATOR_KEY; the node keeps it in operator.key of its data folder."
+            "{message} Give it with --operator-key or TRIBUNE_OPERATOR_KEY; the node keeps it in \
+             operator.key of its data folder."
         ),
         (None | Some(_), _) => message.to_owned(),
     }

@@ -1,8 +1,8 @@
-//! Four hours of made-up parts at full speed: how long from the end to the replay, how large the seal is, how long `verify` takes,
-//! how long a restart in the middle.
+//! Four hours of made-up parts at full speed: how long from the end to the replay, how large the seal is, how
+//! long `verify` takes, how long a restart in the middle.
 //!
-//! Run it with `cargo run --release -p tribune-bench --bin recording`; it writes some 240 MB into the temporary folder and
-//! prints one JSON document.
+//! Run it with `cargo run --release -p tribune-bench --bin recording`; it writes some 240 MB into the
+//! temporary folder and prints one JSON document.
 
 use std::time::Instant;
 

@@ -91,7 +91,8 @@ fn latency(binary: &Path, seconds: usize) -> anyhow::Result<Value> {
         late_ms.get(((late_ms.len() as f64 * share) as usize).min(late_ms.len().saturating_sub(1)))
     };
     Ok(json!({
-        "measured": "latency_ms", "beeps": late_ms.len(), "p50": at(0.5), "p99": at(0.99), "max": late_ms.last(),
+        "measured": "latency_ms", "beeps": late_ms.len(),
+        "p50": at(0.5), "p99": at(0.99), "max": late_ms.last(),
         "server_cores": run.cpu_cores, "holes": holes(&run.heard),
     }))
 }
@@ -103,9 +104,8 @@ fn quality(binary: &Path, seconds: usize, folder: &Path) -> anyhow::Result<Value
     write_wav(&folder.join("reference.wav"), &speech.decoded()?)?;
     let out: Vec<f32> = run.heard.iter().flat_map(|part| part.samples.iter().copied()).collect();
     write_wav(&folder.join("heard.wav"), &out)?;
-    Ok(
-        json!({"measured": "quality", "reference": folder.join("reference.wav"), "heard": folder.join("heard.wav")}),
-    )
+    let (reference, heard) = (folder.join("reference.wav"), folder.join("heard.wav"));
+    Ok(json!({"measured": "quality", "reference": reference, "heard": heard}))
 }
 
 fn drift(binary: &Path, seconds: usize) -> anyhow::Result<Value> {
@@ -118,7 +118,8 @@ fn drift(binary: &Path, seconds: usize) -> anyhow::Result<Value> {
     let early = lag_ms(&run, 0.1);
     let late = lag_ms(&run, 0.9);
     Ok(json!({
-        "measured": "drift", "seconds": seconds, "ppm": 1_000, "holes": holes(&run.heard), "quiet_10ms": quiet,
+        "measured": "drift", "seconds": seconds, "ppm": 1_000,
+        "holes": holes(&run.heard), "quiet_10ms": quiet,
         "part_age_early_ms": early, "part_age_late_ms": late, "server_cores": run.cpu_cores,
     }))
 }

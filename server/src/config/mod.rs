@@ -280,8 +280,8 @@ impl Config {
 }
 
 const EXAMPLE_HEAD: &str = "\
-# tribune.toml: every option once. A flag of `tribune serve` or a variable TRIBUNE_<OPTION> overrides what stands here.
-# `tribune check-config tribune.toml` says whether it can be used.
+# tribune.toml: every option once. A flag of `tribune serve` or a variable TRIBUNE_<OPTION> overrides
+# what stands here. `tribune check-config tribune.toml` says whether it can be used.
 ";
 
 fn default_file() -> Option<&'static Path> {

@@ -130,7 +130,7 @@ pub const OPTIONS: [Opt; 27] = [
         name: "operator_key",
         kind: Kind::Text,
         unit: "22 or more of A-Z a-z 0-9 _ -",
-        says: "The key of the one who runs the node; without it one is made once and kept in the data folder.",
+        says: "The key of the one who runs the node; without it one is made and kept in the data folder.",
         sample: "\"choose-a-long-random-key\"",
         show: |config| config.operator_key.as_ref().map(|key| quoted(&key.reveal())),
         set: |config, values| {

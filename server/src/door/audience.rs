@@ -1,7 +1,8 @@
 //! One room's listeners as numbers: who has a seat, who really listens, how far some fell behind.
 //!
-//! *Listening* means that bytes of the program left for the connection within the last 5 s. What the kernel holds unsent for a
-//! dead connection counts until its buffer is full; the acknowledged count comes with the door.
+//! *Listening* means that bytes of the program left for the connection within the last 5 s. What the kernel
+//! holds unsent for a dead connection counts until its buffer is full; the acknowledged count comes with the
+//! door.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

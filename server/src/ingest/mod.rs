@@ -259,7 +259,6 @@ async fn set_title(
         Some(program) => program.titles().set(update.title.line()),
         None => return Err(Refusal::WrongState.into()),
     }
-    Ok(
-        "<?xml version=\"1.0\"?><iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n",
-    )
+    Ok("<?xml version=\"1.0\"?><iceresponse><message>Metadata update successful</message>\
+        <return>1</return></iceresponse>\n")
 }

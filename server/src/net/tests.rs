@@ -179,7 +179,8 @@ async fn keep_alive_head_and_methods_as_http_has_them() {
     let answers = node.exchange(two.as_bytes()).await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
     assert!(answers.ends_with("\r\n\r\n"), "HEAD has no body: {answers}");
-    let put = "PUT /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsound";
+    let put = "PUT /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\
+        Content-Length: 5\r\nConnection: close\r\n\r\nsound";
     let answer = node.exchange(put.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 100 Continue") && answer.ends_with("PUT 5"), "{answer}");
     let many = "A: b\r\n".repeat(80);
@@ -400,8 +401,8 @@ async fn sources_are_handed_over_whole() {
     assert!(refused.starts_with("HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic"), "{refused}");
     let ordinary = "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsound";
     assert!(node.exchange(ordinary.as_bytes()).await.ends_with("PUT 5"));
-    let chunked = "SOURCE /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
-        5\r\nsound\r\n0\r\n\r\n";
+    let chunked = "SOURCE /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
+        Connection: close\r\n\r\n5\r\nsound\r\n0\r\n\r\n";
     assert!(node.exchange(chunked.as_bytes()).await.ends_with("SOURCE 5"));
     let wrong = node.exchange(b"SOURCE nowhere HTTP/1.0\r\n\r\n").await;
     assert!(wrong.starts_with("HTTP/1.0 400") && wrong.contains("first line"), "{wrong}");

@@ -12,6 +12,7 @@ use super::*;
 use crate::shutdown;
 
 const DASHBOARD: &str = include_str!("../../../docs/grafana/tribune.json");
+const COUNTS: &str = include_str!("../../../docs/counts.md");
 
 fn metrics() -> Arc<Metrics> {
     Metrics::new(&std::env::temp_dir())
@@ -165,4 +166,19 @@ async fn ready_names_what_is_not() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("The node is shutting down."), "{body}");
     assert!(get(&router, "/metrics").await.1.contains("tribune_arrived_total 0"));
+}
+
+#[test]
+fn the_page_of_counts_names_every_metric_and_no_other() {
+    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+    let quoted = COUNTS.split('`').skip(1).step_by(2).filter_map(|code| code.split(word).next());
+    let told: BTreeSet<_> =
+        quoted.filter(|name| name.starts_with("tribune_") || name.starts_with("process_")).collect();
+    let known = names(&busy_metrics().text());
+    let known: BTreeSet<_> = known
+        .iter()
+        .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+        .map(|name| name.strip_suffix("_bucket").unwrap_or(name))
+        .collect();
+    assert_eq!(told, known);
 }

@@ -156,7 +156,8 @@ impl Thread {
             self.publish();
         }
         if let Err(error) = self.tape.seal() {
-            warn!(room = self.room, %error, "the end of the recording could not be sealed; the next start will");
+            let says = "the end of the recording could not be sealed; the next start will";
+            warn!(room = self.room, %error, "{says}");
         }
         self.publish();
     }

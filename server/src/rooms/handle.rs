@@ -39,8 +39,8 @@ pub struct View {
     pub earlier: Arc<[StatusBytes]>,
     /// The program, while it runs.
     pub program: Option<Program>,
-    /// What the audience read of a program that has just ended: players still ask for its last parts and for the word that it
-    /// is over.
+    /// What the audience read of a program that has just ended: players still ask for its last parts and
+    /// for the word that it is over.
     pub lingering: Option<Live>,
 }
 
@@ -134,7 +134,8 @@ impl Handle {
         answered.await.ok().flatten()
     }
 
-    /// What the audience reads: of the running program, opened now when need be, or of one that has just ended.
+    /// What the audience reads: of the running program, opened now when need be, or of one that has just
+    /// ended.
     pub async fn live(&self) -> Option<Live> {
         if let Some(program) = self.demand().await {
             return Some(program.live().clone());

@@ -31,7 +31,8 @@ use crate::webhook::Delivery;
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// The outputs that are counted by room.
 const OUTPUTS: [&str; 3] = ["opus", "aac", "mp4"];
-/// How long players can still ask for the last parts of a program that has ended: twice what a player keeps unheard.
+/// How long players can still ask for the last parts of a program that has ended: twice what a player keeps
+/// unheard.
 const LINGER: Duration = Duration::from_secs(60);
 
 struct Owner {

@@ -42,7 +42,7 @@ pub fn one_frame_every_20_ms(history: &History) -> Broken {
         let given = life.frames.len() as u64;
         let early = life.frames.iter().enumerate().find(|(place, frame)| {
             let uptime_ms = frame.at.since(life.began).as_millis() as u64;
-            *place as u64 > uptime_ms / FRAME_MS
+            *place as u64 >= uptime_ms / FRAME_MS
         });
         (given.abs_diff(due) > late || early.is_some())
             .then(|| format!("{given} frames in a life of {due} times 20 ms; first early: {early:?}"))

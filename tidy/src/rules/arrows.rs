@@ -4,12 +4,13 @@ use crate::code::mask;
 use crate::{Finding, Source};
 
 /// Each crate and the crates of this workspace it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("core", &[]),
     ("server", &["tribune-core"]),
-    ("tribune", &["tribune-core", "tribune-server"]),
+    ("rehearsal", &["tribune-core"]),
+    ("tribune", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
     ("sim", &["tribune-core"]),
-    ("bench", &["tribune-core"]),
+    ("bench", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
     ("fuzz", &["tribune-core"]),
     ("tidy", &["tribune-core"]),
 ];

@@ -6,6 +6,8 @@
 pub mod voices;
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -25,12 +27,27 @@ use self::voices::{Voice, Who};
 
 /// Runs a node with a room in which two voices talk, and prints the links.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  tribune demo\n  tribune demo --data ./demo-data")]
+#[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
-    /// Where rooms and recordings are kept; default: a folder that is removed at the end
+    /// Where rooms and recordings are kept [default: a folder that is removed at the end]
     #[arg(long, value_name = "DIR")]
-    data: Option<std::path::PathBuf>,
+    data: Option<PathBuf>,
+    /// Where listeners come in [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where sources and the API come in [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDR")]
+    stage: Option<SocketAddr>,
+    /// Where health and metrics are read [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR")]
+    ops: Option<SocketAddr>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  tribune demo
+  tribune demo --data ./demo-data
+  tribune demo --listen 127.0.0.1:0 --stage 127.0.0.1:0 --ops 127.0.0.1:0    any free ports";
 
 /// The room's name and title.
 const ROOM: &str = "demo";
@@ -55,37 +72,44 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 }
 
 fn show(args: &DemoArgs) -> anyhow::Result<()> {
-    let kept = args.data.clone();
-    let data = kept
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("tribune-demo-{}", std::process::id())));
+    let passing = std::env::temp_dir().join(format!("tribune-demo-{}", std::process::id()));
+    let default = Config::default();
+    let operator = Key::generate(World::begin().entropy());
     let config = Config {
-        data: data.clone(),
-        operator_key: Some(Key::generate(World::begin().entropy())),
+        data: args.data.clone().unwrap_or_else(|| passing.clone()),
+        listen: args.listen.unwrap_or(default.listen),
+        stage: args.stage.unwrap_or(default.stage),
+        ops: args.ops.unwrap_or(default.ops),
+        operator_key: Some(operator.clone()),
         log_filter: "warn".into(),
-        ..Config::default()
+        ..default
     };
-    let operator = config.operator_key.clone().context("the demo has made itself a key")?;
     let (told, listening) = mpsc::channel();
     let stage = std::thread::spawn(move || -> anyhow::Result<()> {
-        let listening: Listening = listening.recv().context("the node did not start")?;
-        conversation(&Links::of(&listening)?, operator.reveal())
+        let Ok(listening) = listening.recv() else {
+            // The node did not start, and says why itself.
+            return Ok(());
+        };
+        let held = conversation(&Links::of(&listening)?, operator.reveal());
+        if let Err(error) = &held {
+            // The node goes on until it is interrupted; whoever waits for the links must know now.
+            let _ = writeln!(std::io::stderr(), "tribune demo: {error:#}. Press Ctrl-C to stop.");
+        }
+        held
     });
     tribune_server::run::logs(&config)?;
     let ran = tribune_server::run::run(config, move |listening| {
-        // The thread that waits for this is gone only when it has failed, which it then says.
+        // The thread that waits for this ends only after it has heard.
         let _ = told.send(listening.clone());
     });
-    if stage.is_finished()
-        && let Ok(Err(error)) = stage.join()
-    {
-        return Err(error);
+    // What the demo recorded was never meant to be kept; a folder that is left over does no harm.
+    let _ = std::fs::remove_dir_all(&passing);
+    ran?;
+    if stage.is_finished() {
+        stage.join().map_err(|_| anyhow::anyhow!("the conversation died"))?
+    } else {
+        Ok(())
     }
-    if kept.is_none() {
-        // What the demo recorded was never meant to be kept; a folder that is left over does no harm.
-        let _ = std::fs::remove_dir_all(&data);
-    }
-    ran
 }
 
 /// Where the demo's listeners are.
@@ -134,6 +158,8 @@ fn conversation(links: &Links, operator: &str) -> anyhow::Result<()> {
 
 fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
     let Links { public, stage, ops } = links;
+    // As this program was called, so that the lines can be pasted where it was.
+    let tribune = std::env::args_os().next().map_or("tribune".into(), |name| name.display().to_string());
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -143,8 +169,8 @@ fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
          in any player     {public}/{ROOM}/live.m3u8   {public}/{ROOM}/live.aac\n  \
          what it says      {public}/{ROOM}/status\n  \
          health, metrics   {ops}/healthz   {ops}/metrics\n\n  \
-         end the room      tribune room end {ROOM} --stage {stage} --operator-key {operator}\n  \
-         then prove it     tribune verify {public}/{ROOM}/replay.opus\n"
+         end the room      {tribune} room end {ROOM} --stage {stage} --operator-key {operator}\n  \
+         then prove it     {tribune} verify {public}/{ROOM}/replay.opus\n"
     )?;
     Ok(out.flush()?)
 }

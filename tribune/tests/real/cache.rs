@@ -30,10 +30,12 @@ fn nginx(folder: &std::path::Path, node: &Node, port: u16) -> Nginx {
     let config = format!(
         "daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log;\n\
          events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;\n\
-         uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s; proxy_cache_path {dir}/cache keys_zone=live:1m;\n\
+         http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p;\n\
+         fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
+         proxy_cache_path {dir}/cache keys_zone=live:1m;\n\
          server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {upstream}; proxy_http_version 1.1;\n\
-         proxy_cache live; proxy_cache_lock on; proxy_cache_lock_timeout 10s; proxy_cache_lock_age 10s; }} }} }}",
+         proxy_cache live; proxy_cache_lock on; proxy_cache_lock_timeout 10s;\n\
+         proxy_cache_lock_age 10s; }} }} }}",
         dir = folder.display(),
         upstream = node.public,
     );

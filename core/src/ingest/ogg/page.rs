@@ -1,5 +1,6 @@
 //! Ogg pages out of bytes (RFC 3533, section 6): found, checked, and found again after damage.
 
+use super::crc::checksum_on;
 use crate::ingest::buffer::Buffer;
 use crate::ingest::outcome::Lost;
 
@@ -148,34 +149,13 @@ fn parse(page: &[u8]) -> Page {
     }
 }
 
-/// Whether the page's checksum (generator 0x04c11db7, no reflection, over the page with the field zeroed) is
-/// right.
+/// Whether the page's checksum, which is taken over the page with that field zeroed, is right.
 fn checksum_fits(page: &[u8]) -> bool {
     let (before, rest) = page.split_at(22);
     let (field, after) = rest.split_at(4);
-    let sum = [before, &[0; 4], after].iter().fold(0, |sum, bytes| crc(sum, bytes));
+    let sum = [before, &[0; 4], after].iter().fold(0, |sum, bytes| checksum_on(sum, bytes));
     field == sum.to_le_bytes()
 }
-
-fn crc(sum: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(sum, |sum, &byte| sum << 8 ^ CRC_TABLE[usize::from((sum >> 24) as u8 ^ byte)])
-}
-
-static CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut sum = (byte as u32) << 24;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = if sum >> 31 == 1 { sum << 1 ^ 0x04c1_1db7 } else { sum << 1 };
-            bit += 1;
-        }
-        table[byte] = sum;
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 pub(crate) fn write_page(page: &Page) -> Vec<u8> {
@@ -189,7 +169,7 @@ pub(crate) fn write_page(page: &Page) -> Vec<u8> {
     bytes.push(page.lacing.len() as u8);
     bytes.extend(&page.lacing);
     bytes.extend(&page.body);
-    let sum = crc(0, &bytes);
+    let sum = checksum_on(0, &bytes);
     bytes[22..26].copy_from_slice(&sum.to_le_bytes());
     bytes
 }

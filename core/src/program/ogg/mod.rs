@@ -5,9 +5,7 @@
 //! since part 0, priming included, as RFC 7845 counts them; who joins late therefore gets a large first
 //! granule, which section 4.3 foresees for live streams.
 
-mod crc;
-
-pub use crc::checksum;
+pub use crate::ingest::ogg::checksum;
 
 use bytes::Bytes;
 

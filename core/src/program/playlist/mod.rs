@@ -1,19 +1,18 @@
-//! HLS playlists (draft-pantos-hls-rfc8216bis): live with low latency, and of a recording.
+//! Playlists of the live program (draft-pantos-hls-rfc8216bis): with low latency. That of a replay is in
+//! `egress::replay`.
 //!
 //! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`,
 //! and that one names `{rendition}/init.mp4`, `{rendition}/{segment}.mp4` and `{rendition}/{part}.part.mp4`
 //! beside it. A segment is the concatenation of its parts' chunks, and its number is its media sequence
-//! number. A replay names byte ranges of one file.
+//! number.
 
 mod live;
 mod query;
 mod reload;
-mod replay;
 
 pub use live::{Form, Live, SKIP_SEGMENTS_MIN};
 pub use query::{Query, QueryWrong};
 pub use reload::{ADVANCE_PARTS_MAX, Ask, Published, Reload};
-pub use replay::Replay;
 
 use super::part::{Codec, PART_SAMPLES, Rendition, SEGMENT_PARTS};
 use super::renditions::Renditions;

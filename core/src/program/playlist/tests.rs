@@ -145,35 +145,3 @@ fn a_playlist_is_reloaded_when_it_holds_what_was_asked_for() {
         assert_eq!(asked.answer(now), answer, "{asked:?} {now:?}");
     }
 }
-
-#[test]
-fn a_replay_is_byte_ranges_of_one_file() {
-    let renditions = renditions();
-    let mut replay = Replay::new();
-    for (at, part) in parts(0..20, &[0, 19]).iter().enumerate() {
-        replay.push(1_000 + at as u64, part.began_at, part.joint);
-    }
-    assert_eq!(
-        replay.render("replay.mp4", 600, renditions.get(1).expect("listed")),
-        r#"#EXTM3U
-#EXT-X-VERSION:7
-#EXT-X-TARGETDURATION:6
-#EXT-X-PLAYLIST-TYPE:VOD
-#EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-MAP:URI="replay.mp4",BYTERANGE="600@0"
-#EXT-X-PROGRAM-DATE-TIME:2024-08-12T23:59:59.967Z
-#EXTINF:5.76000,
-#EXT-X-BYTERANGE:18153@600
-replay.mp4
-#EXTINF:0.32000,
-#EXT-X-BYTERANGE:1018@18753
-replay.mp4
-#EXT-X-DISCONTINUITY
-#EXT-X-PROGRAM-DATE-TIME:2024-08-13T00:00:06.047Z
-#EXTINF:0.32000,
-#EXT-X-BYTERANGE:1019@19771
-replay.mp4
-#EXT-X-ENDLIST
-"#
-    );
-}

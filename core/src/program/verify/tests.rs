@@ -209,7 +209,8 @@ fn status(seal: &Seal, key: &SigningKey, change: impl FnOnce(&mut Value)) -> Vec
     seal.entries().take(6).for_each(|entry| chain.append(entry));
     let at = chain.at();
     let mut status = json!({
-        "room": seal.genesis.room, "title": "An evening é", "listening": 12.5, "key": to_text(key.verifying_key().as_bytes()),
+        "room": seal.genesis.room, "title": "An evening é", "listening": 12.5,
+        "key": to_text(key.verifying_key().as_bytes()),
         "program": { "head": to_text(&at.head), "parts": at.parts },
     });
     change(&mut status);
@@ -278,7 +279,11 @@ proptest! {
     /// Whatever is done to a file, it is read to its end without panic, and nothing but the untouched one
     /// verifies.
     #[test]
-    fn cut_and_spliced_files_never_verify(at in 0usize..60_000, len in 1usize..5_000, splice in any::<bool>()) {
+    fn cut_and_spliced_files_never_verify(
+        at in 0usize..60_000,
+        len in 1usize..5_000,
+        splice in any::<bool>(),
+    ) {
         let parts = parts(1);
         let seal = sealed(&parts, &key());
         for file in both(&parts) {

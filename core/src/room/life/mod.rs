@@ -4,18 +4,20 @@
 //! again every `CLOCK_CHECK_S`, because that clock jumps. What has begun never goes back on its own: only a
 //! host's new schedule makes a boarding room scheduled again.
 
+mod facts;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::Name;
+pub use facts::{Facts, Notice, Replay, State};
+
 use super::role::{Act, Caller, may};
 use crate::reason::Refusal;
 use crate::time::{Time, WallTime};
-
-#[cfg(test)]
-mod tests;
 
 /// A scheduled room boards this long before its start, in seconds.
 pub const BOARDING_BEFORE_S: u64 = 60;
@@ -37,93 +39,6 @@ pub struct Moment {
     pub time: Time,
     /// The one that people read.
     pub wall: WallTime,
-}
-
-/// Where a room is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Announced; its start is more than a minute away.
-    Scheduled,
-    /// Open: people come in and hear the hold sound.
-    Boarding,
-    /// The program is the conversation.
-    Live,
-    /// Over.
-    Ended,
-}
-
-impl State {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::Boarding => "boarding",
-            Self::Live => "live",
-            Self::Ended => "ended",
-        }
-    }
-}
-
-/// Whether the conversation can be heard again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Replay {
-    /// The room is not over, or its chain is still being closed.
-    NotYet,
-    /// It can be fetched.
-    Ready,
-    /// There is none: nothing was recorded, or it was deleted.
-    Absent,
-}
-
-/// Something everybody is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// When it was said.
-    pub at: WallTime,
-    /// What was said; plain text.
-    pub text: String,
-}
-
-/// All that is kept of a room, and all that a restart needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Its name.
-    pub name: Name,
-    /// What it is called.
-    pub title: String,
-    /// Where it is in its life.
-    pub state: State,
-    /// When it is announced to start; a room without a schedule is open at once.
-    pub starts_at: Option<WallTime>,
-    /// When it went live.
-    pub started_at: Option<WallTime>,
-    /// When it ended.
-    pub ended_at: Option<WallTime>,
-    /// Most seats its host wants taken; without one the node's own limit holds.
-    pub cap: Option<u32>,
-    /// The last `NOTICES_MAX`, oldest first.
-    pub notices: VecDeque<Notice>,
-    /// Whether it can be heard again.
-    pub replay: Replay,
-}
-
-impl Facts {
-    /// A room that nobody has been in yet.
-    pub fn new(name: Name, title: String) -> Self {
-        Self {
-            name,
-            title,
-            state: State::Scheduled,
-            starts_at: None,
-            started_at: None,
-            ended_at: None,
-            cap: None,
-            notices: VecDeque::new(),
-            replay: Replay::NotYet,
-        }
-    }
 }
 
 /// What changes together: all of it or nothing.

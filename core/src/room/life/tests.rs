@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::room::Role;
+use crate::room::{Name, Role};
 
 const HOST: Caller = Caller::Of(Role::Host);
 const TEN_MINUTES: Duration = Duration::from_secs(600);

@@ -50,8 +50,8 @@ pub enum TlsError {
     },
     /// No certificate in it.
     #[error(
-        "{file} holds no certificate: it must be PEM text with a line -----BEGIN CERTIFICATE-----, the server's \
-         own certificate first, then those that lead to the authority's"
+        "{file} holds no certificate: it must be PEM text with a line -----BEGIN CERTIFICATE-----, the \
+         server's own certificate first, then those that lead to the authority's"
     )]
     NoCertificate {
         /// Which file.
@@ -59,8 +59,8 @@ pub enum TlsError {
     },
     /// No key in it.
     #[error(
-        "{file} holds no private key: it must be PEM text with a line -----BEGIN PRIVATE KEY----- (or RSA or EC \
-         PRIVATE KEY), and not be encrypted"
+        "{file} holds no private key: it must be PEM text with a line -----BEGIN PRIVATE KEY----- (or RSA \
+         or EC PRIVATE KEY), and not be encrypted"
     )]
     NoKey {
         /// Which file.

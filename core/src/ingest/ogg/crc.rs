@@ -7,8 +7,13 @@ const TABLES: [[u32; 256]; STRIDE] = tables();
 
 /// The checksum of a page whose own checksum field is 0.
 pub fn checksum(page: &[u8]) -> u32 {
-    let mut steps = page.chunks_exact(STRIDE);
-    let mut sum = 0_u32;
+    checksum_on(0, page)
+}
+
+/// The checksum of what gave `sum` and then these bytes.
+pub fn checksum_on(sum: u32, bytes: &[u8]) -> u32 {
+    let mut steps = bytes.chunks_exact(STRIDE);
+    let mut sum = sum;
     for step in &mut steps {
         let first = sum ^ u32::from_be_bytes([step[0], step[1], step[2], step[3]]);
         let [a, b, c, d] = first.to_be_bytes();
@@ -66,6 +71,7 @@ mod tests {
                 .iter()
                 .fold(0_u32, |sum, &byte| (sum << 8) ^ TABLES[0][((sum >> 24) as u8 ^ byte) as usize]);
             assert_eq!(checksum(&bytes[..len]), one_by_one, "{len}");
+            assert_eq!(checksum_on(checksum(&bytes[..len / 3]), &bytes[len / 3..len]), one_by_one, "{len}");
         }
         assert_eq!(checksum(b"123456789"), 0x89a1_897f);
     }
