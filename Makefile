@@ -20,7 +20,7 @@ TOOLS := $(CURDIR)/.tools
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build web test setup-build setup check-format check-web check-source check-lints \
+.PHONY: help demo build web test setup-build setup-bench setup check-format check-web check-source check-lints \
 	check-licences test-web test-doc test-rules test-real advisories bench fuzz docs clean
 
 help: ## Lists the jobs
@@ -42,6 +42,9 @@ setup-build:
 
 setup: ## Installs what `make test` needs (as root on Debian; otherwise says what is missing)
 	@tidy/setup.sh test
+
+setup-bench:
+	@tidy/setup.sh bench
 
 $(WEB_PACKAGES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -91,9 +94,14 @@ test-real: web
 advisories: $(TOOLS)/cargo-deny-$(DENY_VERSION) ## Looks for known holes in the dependencies (fetches the public database)
 	$(TOOLS)/bin/cargo-deny --workspace --locked check advisories
 
-bench: setup web ## Measures sound, delay and cost, and prints one table
-	$(CARGO) build $(LOCKED) --release -p tribune
-	$(CARGO) run $(LOCKED) --release -p tribune-bench
+bench: setup-bench web .venv/.made ## Measures sound, delay and cost, and prints one table; LONG=1 listens ten minutes for drift
+	$(CARGO) build $(LOCKED) --release -p tribune -p tribune-bench
+	bench/run.sh $(if $(LONG),long,short)
+
+.venv/.made: bench/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	touch $@
 
 fuzz: $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION) ## Feeds every parser nonsense, FUZZ_SECONDS (60) each
 	cd fuzz && for target in fuzz_targets/*.rs; do \

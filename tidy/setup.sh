@@ -3,6 +3,7 @@
 #
 #   tidy/setup.sh build    a C toolchain for the bundled codecs, and Node for the pages
 #   tidy/setup.sh test     the above and every real client and source that the tests drive
+#   tidy/setup.sh bench    what build needs, and what makes, hears and compares the sound that is measured
 #
 # As root on Debian it installs what is missing; otherwise it says what to install and stops.
 set -euo pipefail
@@ -39,6 +40,14 @@ vorbis-tools                  oggenc
 xauth                         xauth
 xvfb                          xvfb-run
 "
+bench_needs="
+espeak-ng                     espeak-ng
+ffmpeg                        ffmpeg
+icecast2                      icecast2
+python3-dev                   -
+python3-venv                  -
+sox                           sox
+"
 
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
@@ -72,7 +81,8 @@ install_quietly() {
 case "${1:-}" in
     build) wanted="$(missing "$build_needs")" ;;
     test) wanted="$(missing "$build_needs$test_needs")" ;;
-    *) die 'say what for: "build" or "test".' ;;
+    bench) wanted="$(missing "$build_needs$bench_needs")" ;;
+    *) die 'say what for: "build", "test" or "bench".' ;;
 esac
 
 if [ -n "$wanted" ]; then

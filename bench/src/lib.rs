@@ -1,6 +1,11 @@
-//! What the benchmarks share: a node of their own, and a source with a clock of its own.
+//! What the benchmarks share: a node of their own, an Icecast to compare it with, and sources and listeners
+//! with clocks of their own.
 //!
 //! Everything speaks the public wire over loopback. Benchmarks may wait by the clock; tests may not.
 
+pub mod beeps;
+pub mod icecast;
+pub mod idle;
 pub mod node;
 pub mod source;
+pub mod wav;

@@ -17,6 +17,7 @@ pub struct Node {
     pub public: String,
     /// The same of the stage listener.
     pub stage: String,
+    ops: String,
 }
 
 impl Node {
@@ -44,9 +45,9 @@ impl Node {
                 .trim()
                 .to_owned())
         };
-        let (public, stage) = (address("listen")?, address("stage")?);
+        let (public, stage, ops) = (address("listen")?, address("stage")?, address("ops")?);
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { child, data, public, stage })
+        Ok(Self { child, data, public, stage, ops })
     }
 
     /// Its process id.
@@ -79,6 +80,18 @@ impl Node {
             bail!("{path}: {} {text}", answer.status());
         }
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The sum of one metric over its labels, as a scrape shows it; 0 when it is not there.
+    ///
+    /// # Errors
+    /// The ops listener does not answer.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let scrape = ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?;
+        let values = scrape
+            .lines()
+            .filter(|line| line.starts_with(name) && line[name.len()..].starts_with(['{', ' ']));
+        Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
     /// Processor time used so far, user and system, in seconds (`/proc/PID/stat`, clock ticks of 10 ms).

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tribune_core::codec::opus::{Decoder, Encoder, Prediction};
 use tribune_core::time::{FRAME_SAMPLES, RATE_HZ};
-use tribune_rehearsal::source::{PAGE_PACKETS, Source, Target};
+use tribune_rehearsal::source::{Framing, PAGE_PACKETS, Source, Target};
 
 /// What a source says, coded once.
 pub struct Speech {
@@ -50,6 +50,8 @@ pub struct Sender<'a> {
     pub path: &'a str,
     /// The speaker's key.
     pub key: &'a str,
+    /// How the body is marked.
+    pub framing: Framing,
     /// How much faster than the machine's the sender's clock runs, in parts per million.
     pub ppm: f64,
 }
@@ -63,6 +65,7 @@ pub fn send(sender: &Sender<'_>, speech: &Speech, began: Instant) -> anyhow::Res
         stage: sender.stage,
         path: sender.path,
         key: sender.key,
+        framing: sender.framing,
         pre_skip: speech.lookahead,
         title: "a measurement",
     })?;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tribune_core::codec::opus::{Encoder, Prediction};
 use tribune_core::room::Key;
 use tribune_core::time::FRAME_SAMPLES;
-use tribune_rehearsal::source::{PAGE_PACKETS, Source, Target};
+use tribune_rehearsal::source::{Framing, PAGE_PACKETS, Source, Target};
 use tribune_server::config::Config;
 use tribune_server::run::Listening;
 use tribune_server::world::World;
@@ -179,7 +179,9 @@ fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
 fn talk(stage: &str, key: &str, (name, who): (&str, Who)) -> anyhow::Result<()> {
     let mut encoder = Encoder::new(VOICE_BIT_RATE)?;
     let path = format!("/{ROOM}/source/{name}");
-    let target = Target { stage, path: &path, key, pre_skip: encoder.lookahead_samples(), title: TITLE };
+    let framing = Framing::Chunked;
+    let target =
+        Target { stage, path: &path, key, framing, pre_skip: encoder.lookahead_samples(), title: TITLE };
     let mut source = Source::connect(&target)?;
     let mut voice = Voice::new(who, CONVERSATION);
     let began = Instant::now();

@@ -1,6 +1,6 @@
 """Wide-band PESQ (ITU-T P.862.2) of what a listener heard against what was sent, in pieces of eight seconds.
 
-Usage: pesq.py REFERENCE.wav HEARD.wav      (48 kHz mono, 16 bit; the second may begin earlier or later)
+Usage: quality.py REFERENCE.wav HEARD.wav      (48 kHz mono, 16 bit; the second may begin earlier or later)
 Prints one JSON line: the mean, the lowest piece, and how many pieces were measured.
 """
 
@@ -38,4 +38,5 @@ for start in range(SETTLE_S * RATE, len(reference) - PIECE_S * RATE, PIECE_S * R
         scores.append(pesq(RATE, piece, came, "wb"))
 if not scores:
     sys.exit("nothing to compare: the sounds do not overlap")
-print(json.dumps({"measured": "pesq_wb", "mean": sum(scores) / len(scores), "min": min(scores), "pieces": len(scores)}))
+mean = sum(scores) / len(scores)
+print(json.dumps({"measured": "pesq_wb", "mean": mean, "min": min(scores), "pieces": len(scores)}))

@@ -1,0 +1,45 @@
+//! A control beside every measurement: how late a thread that does nothing is woken. Where this is large, the
+//! machine was busy with something else and the figures beside it are worth less.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::beeps::spread;
+
+const EVERY: Duration = Duration::from_millis(20);
+
+/// The idle thread.
+pub struct Idle {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<f64>>,
+}
+
+impl Idle {
+    /// Begins to sleep 20 ms at a time.
+    pub fn watch() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = over.clone();
+        let thread = std::thread::spawn(move || {
+            let mut late_ms = Vec::new();
+            while !seen.load(Ordering::Relaxed) {
+                let slept = Instant::now();
+                std::thread::sleep(EVERY);
+                late_ms.push((slept.elapsed() - EVERY).as_secs_f64() * 1_000.0);
+            }
+            late_ms
+        });
+        Self { over, thread }
+    }
+
+    /// How late it was woken, in milliseconds.
+    pub fn late_ms(self) -> Value {
+        self.over.store(true, Ordering::Relaxed);
+        let mut late_ms = self.thread.join().unwrap_or_default();
+        late_ms.sort_by(f64::total_cmp);
+        spread(&late_ms)
+    }
+}
