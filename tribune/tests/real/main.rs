@@ -6,9 +6,11 @@
 
 mod bad_input;
 mod cache;
+mod disk;
 mod kill;
 mod node;
 mod players;
 mod program;
+mod recording;
 mod sources;
 mod tone;

@@ -18,8 +18,9 @@ pub fn share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
         of_tone += f64::from(goertzel(&shaped, rate_hz, hz));
         of_all += shaped.iter().map(|&s| f64::from(s * s)).sum::<f64>();
     }
-    // A Hann-windowed tone of power P has a Goertzel power of P * window / 3 * 1 at its bin.
-    if of_all <= 0.0 { 0.0 } else { (of_tone / of_all / (window as f64 / 3.0)) as f32 }
+    // Of a tone of amplitude a in n samples under the Hann window, `goertzel` finds a²n/8, and the sum of squares
+    // is 3a²n/16.
+    if of_all <= 0.0 { 0.0 } else { (of_tone / of_all * 1.5) as f32 }
 }
 
 /// Root mean square of the loudest 0.1 s.
