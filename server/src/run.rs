@@ -28,7 +28,7 @@ use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
 use crate::program::Env;
-use crate::recording::Shelf;
+use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::shutdown::{self, Shutdown, Trigger};
 use crate::store::Store;
@@ -77,6 +77,7 @@ pub fn logs(config: &Config) -> anyhow::Result<()> {
 pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()> {
     let world = World::begin();
     let descriptors = net::raise_descriptors().context("cannot read the limit of open files")?;
+    recording::outlive_size_limits();
     let _lock = claim(&config.data)?;
     let runtimes = Runtimes::start()?;
     let (trigger, shutdown) = shutdown::pair();
@@ -193,7 +194,9 @@ async fn build(
 ) -> anyhow::Result<Arc<Node>> {
     let key = Arc::new(keys::node_key(&config.data, world)?);
     let shelf = Shelf::new(config.data.join("rooms"));
-    shelf.finish_interrupted(&key)?;
+    for failure in shelf.finish_interrupted(&key)? {
+        tracing::warn!(failure, "recording_not_mended");
+    }
     let programs = Env {
         world,
         metrics: metrics.clone(),
@@ -280,7 +283,7 @@ impl Listeners<'_> {
 
 fn stage_router(node: &Arc<Node>) -> anyhow::Result<Router> {
     let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
-    let api = Api::new(node.rooms.clone(), operator.hash());
+    let api = Api::new(node.rooms.clone(), node.shelf.clone(), operator.hash());
     let naming = || from_fn_with_state(node.world, answer::name_requests);
     let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
     Ok(ingest::router(node.clone()).merge(api::router(api)).fallback_service(nowhere))
@@ -289,7 +292,7 @@ fn stage_router(node: &Arc<Node>) -> anyhow::Result<Router> {
 fn checks(node: &Arc<Node>) -> Checks {
     let checks = Checks::new(node.shutdown.clone());
     let recording = node.clone();
-    checks.add("recording", move || match recording.rooms.failing_disk() {
+    checks.warn("recording", move || match recording.rooms.failing_disk() {
         Some(why) => Err(format!("A program goes on live, but it is not recorded: {why}.")),
         None => Ok(()),
     });
@@ -321,7 +324,6 @@ async fn sweep(node: Arc<Node>) {
             tracing::warn!(failure, "recording_not_swept");
         }
         for room in &swept.deleted {
-            node.forget_replay(room);
             if let Some(room) = node.rooms.get(room) {
                 room.recording_deleted().await;
             }

@@ -151,7 +151,6 @@ fn write_recording(folder: &Path, renditions: &Renditions, parts: &[Part]) -> an
     let mut pages = renditions.ogg_headers("A recorded program").unwrap_or_default();
     let mut chunks = Vec::new();
     let mut index = mp4::Index::new(vec![track.clone()]);
-    let mut replay = playlist::Replay::new();
     for (at, part) in parts.iter().enumerate() {
         let no = PartNo(at as u64);
         let mut page = part.tracks[opus].stream.to_vec();
@@ -161,13 +160,10 @@ fn write_recording(folder: &Path, renditions: &Renditions, parts: &[Part]) -> an
         anyhow::ensure!(mp4::renumber(&mut chunk, no, &track.rendition).is_some());
         let units = &part.tracks[aac].units;
         index.push(0, (chunks.len() + chunk.len() - units.bytes().len()) as u64, units.sizes());
-        replay.push(chunk.len() as u64, part.began_at, part.joint);
         chunks.extend(chunk);
     }
     pages.extend(renditions.ogg_end(PartNo(parts.len() as u64 - 1)).unwrap_or_default());
     std::fs::write(folder.join("replay.opus"), pages)?;
-    let m3u8 = replay.render("replay.mp4", init.len() as u64, &track.rendition);
-    std::fs::write(folder.join("replay.m3u8"), m3u8)?;
     std::fs::write(folder.join("replay.mp4"), [init.as_ref(), &chunks].concat())?;
     std::fs::write(folder.join("replay.m4a"), [index.head(chunks.len() as u64), chunks].concat())?;
     Ok(())

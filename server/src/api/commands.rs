@@ -1,5 +1,7 @@
 //! What a room is asked to do.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,6 +13,9 @@ use super::manage::{status_of, wall, write_audit};
 use super::{Api, Failure};
 use crate::answer::Path;
 use crate::store::Audit;
+
+/// How long ending a room waits for its replay.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
 
 /// What changes; a `null` start takes the schedule away.
 #[derive(Deserialize)]
@@ -44,7 +49,8 @@ pub async fn live(
     ask(&api, &room, &shown, Command::GoLive).await
 }
 
-/// Answers when the replay can be fetched, or when it is known that there is none.
+/// Answers when the replay can be fetched, when it is known that there is none, or after `SETTLE_MAX` when the
+/// disk does not let the recording be closed: then the room has ended all the same, without a replay yet.
 pub async fn end(
     State(api): State<Api>,
     Path(name): Path<String>,
@@ -52,7 +58,8 @@ pub async fn end(
 ) -> Result<Response, Failure> {
     ask(&api, &name, &shown, Command::End).await?;
     let room = api.room(&name)?;
-    room.settled().await;
+    // Whichever it is, the status says it.
+    let _ = tokio::time::timeout(SETTLE_MAX, room.settled()).await;
     Ok(status_of(&room))
 }
 

@@ -104,6 +104,7 @@ pub async fn remove(
     let audit = Audit { at: wall(&api), caller, act: Act::DeleteRoom.word(), outcome };
     write_audit(&api, &room, audit).await;
     removed?;
+    api.shelf.forget(&name);
     Ok(StatusCode::NO_CONTENT)
 }
 

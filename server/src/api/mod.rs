@@ -10,6 +10,7 @@ mod guesses;
 mod keys;
 mod links;
 mod manage;
+mod recording;
 mod webhooks;
 
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use tribune_core::room::KeyHash;
 
 use crate::answer::{self, Failure};
+use crate::recording::Shelf;
 use crate::rooms::Rooms;
 
 pub use links::Links;
@@ -33,16 +35,18 @@ mod tests;
 #[derive(Clone)]
 pub struct Api {
     rooms: Rooms,
+    shelf: Shelf,
     operator: Arc<KeyHash>,
     guesses: Arc<Mutex<guesses::Guesses>>,
     listeners: Arc<Semaphore>,
 }
 
 impl Api {
-    /// Over these rooms; `operator` is the hash of the operator's key.
-    pub fn new(rooms: Rooms, operator: KeyHash) -> Self {
+    /// Over these rooms and their recordings; `operator` is the hash of the operator's key.
+    pub fn new(rooms: Rooms, shelf: Shelf, operator: KeyHash) -> Self {
         Self {
             rooms,
+            shelf,
             operator: Arc::new(operator),
             guesses: Arc::default(),
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
@@ -64,7 +68,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 19] = [
+pub const ROUTES: [Route; 23] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -78,6 +82,10 @@ pub const ROUTES: [Route; 19] = [
     route(Method::POST, "/api/v1/rooms/{room}/cap", || post(commands::cap)),
     route(Method::PUT, "/api/v1/rooms/{room}/cap", || put(commands::cap)),
     route(Method::POST, "/api/v1/rooms/{room}/notice", || post(commands::notice)),
+    route(Method::GET, "/api/v1/rooms/{room}/recording", || get(recording::show)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/recording", || delete(recording::delete)),
+    route(Method::POST, "/api/v1/rooms/{room}/recording/redact", || post(recording::redact)),
+    route(Method::GET, "/api/v1/rooms/{room}/recording/export", || get(recording::export)),
     route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
     route(Method::GET, "/api/v1/rooms/{room}/keys", || get(keys::whoami)),
     route(Method::POST, "/api/v1/rooms/{room}/keys", || post(keys::rotate)),

@@ -53,7 +53,8 @@ impl Node {
         })
         .await
         .unwrap();
-        let app = router(Api::new(rooms.clone(), Key::parse(OPERATOR).unwrap().hash()));
+        let shelf = Shelf::new(data.join("rooms"));
+        let app = router(Api::new(rooms.clone(), shelf, Key::parse(OPERATOR).unwrap().hash()));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
     }
 

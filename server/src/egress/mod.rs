@@ -202,7 +202,7 @@ fn recorded(form: recording::Form) -> MethodRouter<Arc<Node>> {
         if room.view().facts.replay != tribune_core::room::Replay::Ready {
             return Err(Refusal::NoRecording.into());
         }
-        let opened = tokio::task::spawn_blocking(move || node.replay(&name)).await;
+        let opened = tokio::task::spawn_blocking(move || node.shelf.replay(&name)).await;
         let replay = opened.ok().flatten().ok_or(Refusal::NoRecording)?;
         let first_bytes = asked.method == Method::GET && !asked.headers.contains_key(header::RANGE);
         if first_bytes && matches!(form, recording::Form::Opus | recording::Form::M4a | recording::Form::Hls)

@@ -9,16 +9,25 @@ use crate::shutdown::Shutdown;
 
 type Condition = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// What it means for the node when a condition does not hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// It takes no traffic.
+    Needed,
+    /// It takes traffic; somebody should look.
+    Warns,
+}
+
 /// The conditions. Cloning shares them.
 #[derive(Clone)]
 pub struct Checks {
-    conditions: Arc<RwLock<Vec<(&'static str, Condition)>>>,
+    conditions: Arc<RwLock<Vec<(&'static str, Weight, Condition)>>>,
 }
 
 /// The answer of `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether every condition holds.
+    /// Whether every condition holds that traffic needs.
     pub ready: bool,
     /// Each condition, in the order in which they were added.
     pub checks: Vec<Check>,
@@ -50,19 +59,27 @@ impl Checks {
     /// Adds a condition. It is asked on every request, so it must answer at once, without waiting for
     /// anybody.
     pub fn add(&self, name: &'static str, holds: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
-        self.conditions.write().expect("conditions do not panic").push((name, Arc::new(holds)));
+        self.push((name, Weight::Needed, Arc::new(holds)));
+    }
+
+    /// Adds a condition that is shown, and without which the node still takes traffic.
+    pub fn warn(&self, name: &'static str, holds: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        self.push((name, Weight::Warns, Arc::new(holds)));
+    }
+
+    fn push(&self, condition: (&'static str, Weight, Condition)) {
+        self.conditions.write().expect("conditions do not panic").push(condition);
     }
 
     /// Asks every condition.
     pub fn report(&self) -> Report {
         let conditions = self.conditions.read().expect("conditions do not panic").clone();
-        let checks: Vec<_> = conditions
-            .iter()
-            .map(|(name, holds)| {
-                let says = holds().err();
-                Check { name, ok: says.is_none(), says }
-            })
-            .collect();
-        Report { ready: checks.iter().all(|check| check.ok), checks }
+        let mut report = Report { ready: true, checks: Vec::with_capacity(conditions.len()) };
+        for (name, weight, holds) in conditions {
+            let says = holds().err();
+            report.ready &= says.is_none() || weight == Weight::Warns;
+            report.checks.push(Check { name, ok: says.is_none(), says });
+        }
+        report
     }
 }

@@ -55,7 +55,8 @@ pub fn begin(level: &str, format: Format) -> Result<(), LogsError> {
         .parse(level)
         .map_err(|wrong| LogsError::Level { level: level.to_owned(), why: wrong.to_string() })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A log that cannot be written, on the disk that is full, is nothing to panic about.
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let json = match format {
         Format::Auto => !std::io::stderr().is_terminal(),
         Format::Text => false,

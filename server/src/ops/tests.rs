@@ -153,9 +153,12 @@ async fn ready_names_what_is_not() {
         true => Err("The disk is full.".to_owned()),
         false => Ok(()),
     });
+    checks.warn("recording", || Err("It is not recorded.".to_owned()));
     let router = router(metrics(), checks);
     assert_eq!(get(&router, "/healthz").await, (StatusCode::OK, "alive\n".to_owned()));
-    assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
+    let (status, body) = get(&router, "/readyz").await;
+    assert_eq!(status, StatusCode::OK, "what only warns takes no traffic away");
+    assert!(body.contains(r#"{"name":"recording","ok":false,"says":"It is not recorded."}"#), "{body}");
     full.store(true, std::sync::atomic::Ordering::Relaxed);
     let (status, body) = get(&router, "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -108,8 +108,8 @@ pub struct Program {
 /// A program that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Parts that can be heard again.
-    pub parts: u64,
+    /// The closed chain.
+    pub sealed: Sealed,
 }
 
 /// What the thread obeys between two frames.
@@ -132,17 +132,17 @@ enum Command {
 
 impl Program {
     /// Opens the recording where it stands, starts the recorder, the crossing and the clock. Waits for the
-    /// disk.
+    /// disk; when the recording cannot be opened, the program is heard all the same (see `health`).
     ///
     /// # Errors
-    /// The recording cannot be opened, an encoder or a thread not be made; the sentence says which.
+    /// An encoder or a thread cannot be made; the sentence says which.
     pub fn open(env: &Env, spec: Spec) -> anyhow::Result<Self> {
         let renditions = Arc::new(Renditions::new(&program::DEFAULT)?);
         let opening = opening(env, &spec, &renditions)?;
-        let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real)?;
-        let recorder = Arc::new(recorder);
         let wall = env.world.wall();
-        let first = first_part(wall, first_opened_at(&spec.dir, wall)?, &recovered);
+        let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real, wall)?;
+        let recorder = Arc::new(recorder);
+        let first = first_part(wall, first_opened_at(&spec.dir, wall), &recovered);
         let (crossing, live) = window::cross(&env.audience, renditions.clone());
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let begin = clock::Begin {
@@ -203,6 +203,8 @@ impl Program {
             Health::Failing { .. } => RECORDER_FAILS,
         };
         metrics.recorder_state.set(state);
+        metrics.recorder_lag_parts.set(self.recorder.lag_parts() as i64);
+        metrics.recorder_lost.inc_by(self.recorder.take_lost());
     }
 
     /// Opens an input of the mix.
@@ -228,16 +230,21 @@ impl Program {
     /// tried again until the disk takes it.
     pub async fn end(self) -> Ended {
         self.stop().await;
-        loop {
-            match self.recorder.end(self.world.wall()).await {
-                Ok(sealed) => return Ended { parts: sealed.parts },
-                Err(EndError::Stopped) => return Ended { parts: self.sealed().parts },
-                Err(error @ EndError::Disk(_)) => {
-                    tracing::warn!(%error, "recording_not_closed");
-                    tokio::time::sleep(CLOSE_AGAIN).await;
-                }
-            }
-        }
+        close(&self.recorder, self.world.wall()).await
+    }
+
+    /// Closes a recording that was still open when the node stopped, though its room had ended at `ended_at`.
+    /// No clock runs, so that nothing is added to it. Tried again until the disk takes it.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub async fn close_left_open(env: &Env, spec: Spec, ended_at: WallTime) -> anyhow::Result<Ended> {
+        let opening = opening(env, &spec, &Renditions::new(&program::DEFAULT)?)?;
+        let wall = env.world.wall();
+        let opened =
+            tokio::task::spawn_blocking(move || Recorder::open(&spec.dir, &opening, Disk::Real, wall));
+        let (recorder, _) = opened.await??;
+        Ok(close(&recorder, ended_at).await)
     }
 
     /// Stops without ending: the part in flight is finished and kept, the chain stays open for the next start
@@ -268,19 +275,34 @@ impl Program {
     }
 }
 
-/// When this room's program was opened for the first time: where its parts' numbers begin. The hold sound is
-/// not recorded, so that only this tells a restarted node how far the numbers had come.
-fn first_opened_at(dir: &Path, now: WallTime) -> anyhow::Result<WallTime> {
-    let path = dir.join(FIRST_OPENED_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => WallTime::parse(text.trim()).with_context(|| format!("{} holds no time", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let written = std::fs::write(&path, now.rfc3339());
-            written.with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(now)
+async fn close(recorder: &Recorder, at: WallTime) -> Ended {
+    let mut is_told = false;
+    loop {
+        match recorder.end(at).await {
+            Ok(sealed) => return Ended { sealed },
+            Err(EndError::Stopped) => return Ended { sealed: *recorder.sealed().borrow() },
+            Err(error @ EndError::Disk(_)) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(%error, "recording_not_closed");
+                }
+                tokio::time::sleep(CLOSE_AGAIN).await;
+            }
         }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// When this room's program was opened for the first time: where its parts' numbers begin. The hold sound is
+/// not recorded, so that only this tells a restarted node how far the numbers had come. A disk that does not
+/// take it keeps nobody from being heard.
+fn first_opened_at(dir: &Path, now: WallTime) -> WallTime {
+    let path = dir.join(FIRST_OPENED_FILE);
+    let kept = std::fs::read_to_string(&path).ok().and_then(|text| WallTime::parse(text.trim()));
+    kept.unwrap_or_else(|| {
+        if let Err(error) = std::fs::write(&path, now.rfc3339()) {
+            tracing::warn!(path = %path.display(), %error, "first_opening_not_kept");
+        }
+        now
+    })
 }
 
 /// Numbers go on where the recording says, or where time says when all that was cut so far was the hold

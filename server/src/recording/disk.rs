@@ -114,6 +114,13 @@ impl DiskFile {
     }
 }
 
+/// A file that may not grow any more (RLIMIT_FSIZE, setrlimit(2)) fails like a full disk. Without this the
+/// kernel would end the process instead.
+pub fn outlive_size_limits() {
+    // SAFETY: ignoring a signal installs no code of ours, and SIGXFSZ is one that may be ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Makes a folder's list of names durable.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -6,6 +6,7 @@
 //! back.
 
 mod closing;
+mod deck;
 mod disk;
 mod folder;
 mod recorder;
@@ -13,18 +14,20 @@ mod recover;
 mod redaction;
 mod replay;
 mod shelf;
+mod survey;
 mod tape;
 mod tar;
 
 #[cfg(test)]
 mod tests;
 
-pub use disk::{Disk, Faults};
+pub use disk::{Disk, Faults, outlive_size_limits};
 pub use folder::{Opening, Recorded, Stored};
 pub use recorder::{BACKLOG_PARTS_MAX, EndError, Recorder};
 pub use redaction::{RedactError, redact};
 pub use replay::{Form, Replay, ReplayError, respond};
-pub use shelf::{Shelf, ShelfError, Shelved, Swept, export, replay as open_replay};
+pub use shelf::{Shelf, ShelfError, Shelved, Swept, export};
+pub use survey::{Stage, Survey};
 pub use tape::{Health, Tape};
 
 use std::io;

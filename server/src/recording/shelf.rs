@@ -1,20 +1,23 @@
-//! All recordings of a node: which there are, what retention and quota take away, export, and deletion that
-//! stays.
+//! All recordings of a node: which there are, the opened replays, what retention and quota take away, export,
+//! redaction, and deletion that stays.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use futures_util::{Stream, StreamExt, stream};
+use tribune_core::program::redact::Redaction;
 use tribune_core::program::retention::{Item, Limits, expired};
 use tribune_core::program::seal::{Entry, RECORD_BYTES, Record};
 use tribune_core::time::WallTime;
 
 use super::folder::Stored;
 use super::redaction::{self, RedactError};
-use super::replay::{Form, Replay, ReplayError};
-use super::{disk, tar};
+use super::replay::{Form, Replay};
+use super::{Survey, disk, tar};
 
 const HOW_TO_VERIFY: &str = "\
 This is the recording of a live conversation, as it was heard, with its seal.
@@ -28,10 +31,17 @@ tells whether it is complete and unedited, and if not, what is wrong and at whic
     tribune verify replay.opus --seal seal.json --witness status.json
 ";
 
-/// The folder that holds a folder for each recording, named after its room.
+/// The folder that holds a folder for each recording, named after its room. Copies are the same. Everything
+/// but `folder_of` waits for the disk.
 #[derive(Clone, Debug)]
-pub struct Shelf {
+pub struct Shelf(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     folder: PathBuf,
+    /// Replays that were opened, by room. Held while a recording is opened or changed, so that nobody keeps
+    /// one as it was before.
+    open: Mutex<BTreeMap<String, Replay>>,
 }
 
 /// One recording on the shelf.
@@ -83,26 +93,67 @@ impl ShelfError {
 impl Shelf {
     /// The shelf in `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self(Arc::new(Inner { folder: folder.into(), open: Mutex::default() }))
     }
 
     /// Where a room's recording lies. The name has been checked by whoever made the room.
     pub fn folder_of(&self, room: &str) -> PathBuf {
-        self.folder.join(room)
+        self.0.folder.join(room)
     }
 
-    /// At start: finishes deletions and redactions that a crash interrupted.
-    pub fn finish_interrupted(&self, key: &SigningKey) -> Result<(), ShelfError> {
-        for folder in self.folders()? {
-            if Stored::Tombstone.path(&folder).exists() {
-                remove_content(&folder).map_err(ShelfError::io(&folder))?;
-            } else if Stored::Redactions.path(&folder).exists()
-                && redaction::is_unfinished(&folder).unwrap_or(true)
+    /// At start: finishes deletions and redactions that a crash interrupted. Answers with what could not be
+    /// done, a sentence each.
+    pub fn finish_interrupted(&self, key: &SigningKey) -> Result<Vec<String>, ShelfError> {
+        let finish = |folder: &Path| -> Result<(), ShelfError> {
+            if Stored::Tombstone.path(folder).exists() {
+                remove_content(folder).map_err(ShelfError::io(folder))?;
+            } else if Stored::Redactions.path(folder).exists()
+                && redaction::is_unfinished(folder).unwrap_or(true)
             {
-                redaction::finish(&folder, key)?;
+                redaction::finish(folder, key)?;
             }
+            Ok(())
+        };
+        let failed = self.folders()?.into_iter().filter_map(|folder| {
+            let error = finish(&folder).err()?;
+            Some(format!("{}: {error}", folder.display()))
+        });
+        Ok(failed.collect())
+    }
+
+    /// The closed recording of a room, opened once; `None` when there is none to hear.
+    pub fn replay(&self, room: &str) -> Option<Replay> {
+        let mut open = self.open();
+        if let Some(replay) = open.get(room) {
+            return Some(replay.clone());
         }
-        Ok(())
+        let replay = Replay::open(&self.folder_of(room)).ok()?;
+        replay.layout(Form::Seal)?;
+        open.insert(room.to_owned(), replay.clone());
+        Some(replay)
+    }
+
+    /// A room was removed with everything in it.
+    pub fn forget(&self, room: &str) {
+        self.open().remove(room);
+    }
+
+    /// A room's recording at a glance.
+    pub fn survey(&self, room: &str) -> Result<Survey, ShelfError> {
+        let folder = self.folder_of(room);
+        Survey::of(&folder).map_err(ShelfError::io(&folder))
+    }
+
+    /// Takes a passage out of a closed recording; see [`redaction::redact`].
+    pub fn redact(
+        &self,
+        (room, key): (&str, &SigningKey),
+        seconds: (f64, f64),
+        said: (WallTime, String),
+    ) -> Result<Redaction, RedactError> {
+        let mut open = self.open();
+        open.remove(room);
+        redaction::redact(&self.folder_of(room), key, seconds, said)
     }
 
     /// All recordings that are not deleted.
@@ -140,6 +191,8 @@ impl Shelf {
 
     /// Deletes a recording for good: first a tombstone, then everything else. The tombstone stays.
     pub fn delete(&self, room: &str) -> Result<(), ShelfError> {
+        let mut open = self.open();
+        open.remove(room);
         let folder = self.folder_of(room);
         if !Stored::Genesis.path(&folder).exists() && !Stored::Tombstone.path(&folder).exists() {
             return Err(ShelfError::NotThere);
@@ -151,11 +204,15 @@ impl Shelf {
         remove().map_err(ShelfError::io(&folder))
     }
 
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Replay>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn folders(&self) -> Result<Vec<PathBuf>, ShelfError> {
-        let entries = match std::fs::read_dir(&self.folder) {
+        let entries = match std::fs::read_dir(&self.0.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ShelfError::io(&self.folder)(error)),
+            Err(error) => return Err(ShelfError::io(&self.0.folder)(error)),
         };
         let mut folders: Vec<PathBuf> =
             entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
@@ -182,11 +239,6 @@ pub fn export(replay: &Replay) -> Option<impl Stream<Item = io::Result<Bytes>> +
     }
     pieces.push(ready(tar::end()));
     Some(stream::iter(pieces).flatten())
-}
-
-/// Opens a room's replay.
-pub fn replay(shelf: &Shelf, room: &str) -> Result<Replay, ReplayError> {
-    Replay::open(&shelf.folder_of(room))
 }
 
 /// The end is the last entry of the log, before its signature.

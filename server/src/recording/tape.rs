@@ -154,6 +154,10 @@ impl Tape {
             opus: units_hash(opus.units.iter()),
             aac: units_hash(aac.units.iter()),
         };
+        if self.chain.last().is_some_and(|last| part.no <= last.no) {
+            self.lose(&entry, &io::Error::other("the program's numbers are behind those recorded"));
+            return;
+        }
         if let Err(error) = self.repair().and_then(|()| self.store(entry, opus, aac)) {
             self.lose(&entry, &error);
             return;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use ed25519_dalek::SigningKey;
 use futures_util::StreamExt;
 use tribune_core::mix::Kind;
-use tribune_core::program::seal::{Seal, Why};
+use tribune_core::program::seal::{Seal, Why, to_text};
 use tribune_core::program::verify::{Answer, Report, verify};
 use tribune_core::program::{PartNo, retention::Limits, synthetic};
 use tribune_core::time::WallTime;
@@ -345,7 +345,7 @@ fn an_interrupted_redaction_is_finished_at_the_next_start() {
     let pages_after = fs::read(Stored::Pages.path(&folder)).expect("pages");
     fs::write(Stored::Seal.path(&folder), seal_before).expect("writes");
     fs::write(Stored::Pages.path(&folder), pages_before).expect("writes");
-    shelf.finish_interrupted(&key()).expect("finishes");
+    assert_eq!(shelf.finish_interrupted(&key()).expect("reads"), [""; 0]);
     assert_eq!(fs::read(Stored::Pages.path(&folder)).expect("pages"), pages_after);
     assert_eq!(checked(&folder, Form::Opus).answer(), Answer::Yes);
     assert_eq!(checked(&folder, Form::Opus).redactions.len(), 1);
@@ -365,7 +365,7 @@ fn what_is_deleted_stays_deleted() {
     ));
     // Interrupted after the tombstone: the sound is still there, and goes at the next start.
     fs::write(Stored::Pages.path(&shelf.folder_of("evening")), b"sound").expect("writes");
-    shelf.finish_interrupted(&key()).expect("finishes");
+    assert_eq!(shelf.finish_interrupted(&key()).expect("reads"), [""; 0]);
     let left: Vec<_> = fs::read_dir(shelf.folder_of("evening")).expect("a folder").collect();
     assert_eq!(left.len(), 1);
     assert!(shelf.list().expect("lists").is_empty());
@@ -445,7 +445,8 @@ fn a_room_that_ended_without_a_word_has_a_seal_and_no_sound() {
 #[test]
 fn the_recorder_takes_parts_shows_what_is_sealed_and_closes() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (recorder, recovered) = Recorder::open(dir.path(), &opening(), Disk::Real).expect("opens");
+    let (recorder, recovered) =
+        Recorder::open(dir.path(), &opening(), Disk::Real, synthetic::BEGAN_AT).expect("opens");
     assert_eq!(recovered.resume_at(synthetic::BEGAN_AT), PartNo(0));
     for no in 0..20 {
         recorder.part(Arc::new(part(no)));
@@ -465,4 +466,76 @@ fn a_restart_goes_on_at_a_segment_after_the_time_that_passed() {
         let now = WallTime(began_at.0 + passed_ms);
         assert_eq!(recovered.resume_at(now), PartNo(expected), "{passed_ms} ms");
     }
+}
+
+/// Tries to record `parts` with the recording's own file not readable, then mends it and goes on.
+#[test]
+fn a_recording_that_cannot_be_opened_is_tried_again_while_the_program_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut before, _) = tape(dir.path());
+    (0..12).for_each(|no| before.append(&part(no)));
+    drop(before);
+    let identity = Stored::Genesis.path(dir.path());
+    let good = fs::read(&identity).expect("an identity");
+    fs::write(&identity, b"{").expect("writes");
+    let open = || Recorder::open(dir.path(), &opening(), Disk::Real, synthetic::BEGAN_AT).expect("a thread");
+    let (recorder, recovered) = open();
+    assert_eq!(recovered, Recovered { last: None, parts: 0, cut_bytes: 0, ended: false });
+    let Health::Failing { why, since, .. } = recorder.health() else { panic!("it cannot be opened") };
+    assert!(why.contains("recording.json is damaged") && since == synthetic::BEGAN_AT, "{why}");
+    for no in 18..24 {
+        recorder.part(Arc::new(part(no)));
+    }
+    assert!(block_on(recorder.end(ENDED_AT)).is_err(), "it cannot be closed either");
+    assert_eq!((recorder.take_lost(), recorder.take_lost()), (6, 0));
+    assert_eq!(fs::read(&identity).expect("the file"), b"{", "it was left as it is");
+    fs::write(&identity, good).expect("writes");
+    for no in 24..60 {
+        recorder.part(Arc::new(part(no)));
+    }
+    block_on(recorder.end(ENDED_AT)).expect("ends");
+    assert_eq!(recorder.health(), Health::Healthy);
+    let report = checked(dir.path(), Form::Opus);
+    assert_eq!(report.answer(), Answer::Yes);
+    assert_eq!(report.gaps.iter().map(|gap| gap.why).collect::<Vec<_>>(), [Why::Disk]);
+}
+
+#[test]
+fn a_deleted_recording_is_closed_already_and_stays_deleted() {
+    let shelf_dir = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::new(shelf_dir.path());
+    let folder = shelf.folder_of("evening");
+    recorded(&folder, 20);
+    assert!(shelf.replay("evening").is_some());
+    shelf.delete("evening").expect("deletes");
+    assert!(shelf.replay("evening").is_none(), "nobody keeps it open");
+    assert_eq!(shelf.survey("evening").expect("reads").state, Stage::Deleted);
+    let (recorder, _) =
+        Recorder::open(&folder, &opening(), Disk::Real, synthetic::BEGAN_AT).expect("a thread");
+    assert_eq!(block_on(recorder.end(ENDED_AT)).expect("nothing to close").parts, 0);
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "only the tombstone");
+}
+
+#[test]
+fn a_survey_tells_what_is_recorded_while_it_grows_and_after() {
+    let shelf_dir = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::new(shelf_dir.path());
+    let survey = || shelf.survey("evening").expect("reads");
+    assert_eq!(survey().state, Stage::None);
+    let folder = shelf.folder_of("evening");
+    let (mut growing, _) = tape(&folder);
+    (0..12).for_each(|no| growing.append(&part(no)));
+    let open = survey();
+    assert_eq!((open.state, open.parts, open.gaps.len()), (Stage::Open, 9, 0));
+    assert_eq!(open.head.as_deref(), Some(to_text(&growing.sealed().head).as_str()));
+    drop(growing);
+    let (mut again, _) = tape(&folder);
+    (18..30).for_each(|no| again.append(&part(no)));
+    again.end(ENDED_AT).expect("ends");
+    shelf.redact(("evening", &key()), (1.0, 2.0), (ENDED_AT, "a name".into())).expect("takes it out");
+    let closed = survey();
+    assert_eq!((closed.state, closed.parts, closed.redactions.len()), (Stage::Closed, 21, 1));
+    assert!((closed.seconds - 21.0 * 0.32).abs() < 1e-9 && closed.bytes > 1_000);
+    assert_eq!((closed.gaps.len(), closed.gaps[0].why), (1, Why::Restart));
+    assert_eq!(checked(&folder, Form::Opus).gaps, closed.gaps);
 }

@@ -188,11 +188,6 @@ impl Owner {
             let _ = answer.send(false);
             return Next::GoOn;
         }
-        if why == Stop::Removed
-            && let Some(program) = self.program.program.take()
-        {
-            program.end().await;
-        }
         self.save().await;
         if let Some(program) = self.program.program.take() {
             program.pause().await;
@@ -207,7 +202,10 @@ impl Owner {
         self.closing = None;
         self.node.setup.programs.metrics.forget_room(self.room.facts().name.as_str(), &OUTPUTS);
         let replay = match ended {
-            Some(ended) if ended.parts > 0 => Replay::Ready,
+            Some(ended) if ended.sealed.parts > 0 => {
+                self.show(&ended.sealed);
+                Replay::Ready
+            }
             Some(_) | None => Replay::Absent,
         };
         self.room.handle_input(self.node.now(), Input::ProgramClosed(replay));
@@ -234,7 +232,7 @@ impl Owner {
                     self.open().await;
                 }
                 Output::OnAir => self.on_air().await,
-                Output::CloseProgram => self.close().await,
+                Output::CloseProgram => self.close(),
                 Output::Persist => self.save().await,
                 Output::Event(event) => self.announce(event),
                 Output::Answer(result) => answer = Some(result),
@@ -257,15 +255,7 @@ impl Owner {
     }
 
     async fn open_program(&self, on_air: OnAir) -> Option<Program> {
-        let facts = self.room.facts();
-        let (name, title) = (facts.name.clone(), facts.title.clone());
-        let spec = Spec {
-            dir: self.node.folder(&name),
-            room: name.clone(),
-            title,
-            on_air,
-            seats_max: self.seats_max(),
-        };
+        let (spec, name) = (self.spec(on_air), self.room.facts().name.clone());
         let programs = self.node.setup.programs.clone();
         match tokio::task::spawn_blocking(move || Program::open(&programs, spec)).await {
             Ok(Ok(program)) => Some(program),
@@ -280,6 +270,12 @@ impl Owner {
         }
     }
 
+    fn spec(&self, on_air: OnAir) -> Spec {
+        let facts = self.room.facts();
+        let (room, title) = (facts.name.clone(), facts.title.clone());
+        Spec { dir: self.node.folder(&room), room, title, on_air, seats_max: self.seats_max() }
+    }
+
     async fn on_air(&mut self) {
         self.program.hold = None;
         match &self.program.program {
@@ -288,23 +284,30 @@ impl Owner {
         }
     }
 
-    /// A chain left open by a crash is closed the same way: the program comes up on it and ends at once.
-    async fn close(&mut self) {
+    /// A chain left open by a crash is closed too, as of the moment at which the room ended.
+    fn close(&mut self) {
         let running = std::mem::take(&mut self.program);
-        let program = match running.program {
-            Some(program) => Some(program),
-            None => self.open_program(OnAir::Hold).await,
-        };
         let (done, closing) = oneshot::channel();
         self.closing = Some(closing);
-        if let Some(program) = program {
+        // Below, the receiver is gone only when the room's task is.
+        if let Some(program) = running.program {
             self.count(&program);
             self.lingering = Some((program.live().clone(), self.node.now().time + LINGER));
             tokio::spawn(async move {
-                // The receiver is gone only when the room's task is.
                 let _ = done.send(program.end().await);
             });
+            return;
         }
+        let ended_at = self.room.facts().ended_at.unwrap_or_else(|| self.node.now().wall);
+        let (env, spec) = (self.node.setup.programs.clone(), self.spec(OnAir::Hold));
+        tokio::spawn(async move {
+            match Program::close_left_open(&env, spec, ended_at).await {
+                Ok(ended) => {
+                    let _ = done.send(ended);
+                }
+                Err(error) => tracing::error!(%error, "recording_not_closed"),
+            }
+        });
     }
 
     async fn save(&mut self) {
@@ -371,9 +374,16 @@ impl Owner {
     fn count(&mut self, program: &Program) {
         self.counts = program.audience().counts();
         self.peak = self.peak.max(self.counts.peak);
-        let sealed = program.sealed();
-        let head = (sealed.parts > 0).then(|| URL_SAFE_NO_PAD.encode(sealed.head));
-        self.sealed = Sealed { head, parts: sealed.parts };
+        self.show(&program.sealed());
+    }
+
+    /// The chain as far as it is sealed. Nothing at all means that there is none to read now, so what was
+    /// shown before stays true.
+    fn show(&mut self, sealed: &tribune_core::program::seal::Sealed) {
+        if sealed.parts > 0 {
+            let head = Some(URL_SAFE_NO_PAD.encode(sealed.head));
+            self.sealed = Sealed { head, parts: sealed.parts };
+        }
     }
 
     /// What the host wants, and never more than the node's own limit.

@@ -177,3 +177,47 @@ fn ranges_of_a_replay_are_served_or_refused() {
         assert!([200, 206, 416].contains(&status), "{odd}: {status}");
     }
 }
+
+/// What the binary says on standard error, and its exit code.
+fn says(args: &[&str]) -> (Option<i32>, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_tribune")).args(args).output();
+    let done = done.expect("the binary runs");
+    assert!(done.stdout.is_empty(), "{args:?}: nothing but the error is said");
+    (done.status.code(), String::from_utf8(done.stderr).expect("words are text"))
+}
+
+#[test]
+fn bad_files_and_flags_are_named_with_their_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tribune.toml");
+    let file = path.to_str().expect("a plain path");
+    for (text, expected) in [
+        (&b"listen = \"127.0.0.1:0\"\nlisten ="[..], "tribune.toml:2: this is not TOML"),
+        (b"\n\nseats_max = \"many\"", "tribune.toml:3: seats_max must be a whole number"),
+        (b"\nlissten = \"x\"", "tribune.toml:2: \"lissten\" is not an option; did you mean \"listen\"?"),
+        (b"listen = \"nowhere\"", "tribune.toml:1: "),
+        (b"operator_key = \"short\"", "tribune.toml:1: a key has 22"),
+        (b"title = \"\xff\"", "is not UTF-8"),
+    ] {
+        std::fs::write(file, text).expect("our own folder");
+        for args in [&["check-config", file][..], &["serve", "--config", file]] {
+            let (code, words) = says(args);
+            assert!(code == Some(2) && words.contains(expected), "{args:?}: {code:?} {words}");
+        }
+    }
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../tribune.example.toml");
+    assert_eq!(says(&["check-config", example]), (Some(0), String::new()));
+    for (args, expected) in [
+        (&["check-config", "/no/such/file.toml"][..], "cannot be opened"),
+        (&["check-config"], "<FILE>"),
+        (&["serve", "--lissten", "127.0.0.1:0"], "--lissten"),
+        (&["serve", "--listen", "nowhere"], "--listen"),
+        (&["serve", "--operator-key", "short"], "a key has 22"),
+        (&["sing"], "sing"),
+        (&["verify", "/no/such/file.opus"], "seal"),
+        (&["room", "cap", "x", "many"], "many"),
+    ] {
+        let (code, words) = says(args);
+        assert!(code == Some(2) && words.contains(expected), "{args:?}: {code:?} {words}");
+    }
+}

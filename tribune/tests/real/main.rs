@@ -6,12 +6,14 @@
 
 mod bad_input;
 mod cache;
+mod disk;
 mod edge;
 mod icy;
 mod kill;
 mod node;
 mod players;
 mod program;
+mod recording;
 mod secure;
 mod sources;
 mod tone;

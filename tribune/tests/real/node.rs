@@ -105,6 +105,25 @@ impl Node {
         self.child.wait().expect("a child can be waited for")
     }
 
+    /// Asks it to stop as an init system does; answers with its exit status once it has.
+    pub fn terminate(mut self) -> std::process::ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.pid()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "kill is there");
+        self.child.wait().expect("it stops")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// The JSON of an address of the ops listener, and its status.
+    pub fn ops_json(&self, path: &str) -> (u16, Value) {
+        let mut answer = agent().get(format!("{}{path}", self.ops)).call().expect("ops answers");
+        let text = answer.body_mut().read_to_string().expect("it is text");
+        (answer.status().as_u16(), serde_json::from_str(&text).expect("it is JSON"))
+    }
+
     /// Makes a room that opens at once.
     pub fn room(&self, name: &str) -> Room {
         let made = self.api("POST", "/api/v1/rooms", &json!({"room": name, "title": format!("Room {name}")}));
