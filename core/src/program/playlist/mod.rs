@@ -45,24 +45,24 @@ pub fn multivariant(renditions: &Renditions) -> String {
 /// What one channel of AAC may save up and spend at once (ISO 14496-3, 4.5.3.2).
 const AAC_RESERVOIR_BITS: u64 = 6_144;
 
-/// Bits a second with the chunks' own: 104 bytes and 4 for each unit.
-fn bandwidth(rendition: &Rendition) -> u64 {
-    let framing_bytes = 104 + 4 * rendition.codec.units_per_part() as u64;
-    u64::from(rendition.bit_rate) + framing_bytes * 8 * u64::from(RATE_HZ) / PART_SAMPLES
-}
-
-/// Constrained variable rates stay within a quarter above their mean over a segment; AAC may add what its bit
-/// reservoir holds.
+/// Bits a second with the chunks' own, 104 bytes and 4 for each unit, and for AAC what its bit reservoir may
+/// add over a segment.
 ///
 /// AAC thereby asks for the most. Players that move to the highest bandwidth they can carry, whatever its
-/// codec, begin with it and stay: GStreamer 1.22 takes a change of codec for a new stream, and a fixed
-/// pipeline ends there.
-fn bandwidth_max(rendition: &Rendition) -> u64 {
+/// codec, begin with it and stay: GStreamer 1.22 looks at the average, takes a change of codec for a new
+/// stream, and a fixed pipeline ends there.
+fn bandwidth(rendition: &Rendition) -> u64 {
+    let framing_bytes = 104 + 4 * rendition.codec.units_per_part() as u64;
     let reservoir = match rendition.codec {
         Codec::AacLc => AAC_RESERVOIR_BITS * u64::from(RATE_HZ) / (PART_SAMPLES * SEGMENT_PARTS),
         Codec::Opus => 0,
     };
-    bandwidth(rendition) + u64::from(rendition.bit_rate) / 4 + reservoir
+    u64::from(rendition.bit_rate) + framing_bytes * 8 * u64::from(RATE_HZ) / PART_SAMPLES + reservoir
+}
+
+/// Constrained variable rates stay within a quarter above their mean over a segment.
+fn bandwidth_max(rendition: &Rendition) -> u64 {
+    bandwidth(rendition) + u64::from(rendition.bit_rate) / 4
 }
 
 /// `parts` parts in seconds, with five digits: a part is 0.32000.
