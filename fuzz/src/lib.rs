@@ -1,7 +1,13 @@
 //! What each fuzz target does with its bytes. `core/tests/corpus.rs` runs the same over the committed corpus,
 //! without a fuzzer.
 
-use tribune_core::codec::{mp3, vorbis};
+mod recording;
+mod requests;
+
+pub use recording::*;
+pub use requests::*;
+
+use tribune_core::codec::{aac, mp3, opus as opus_codec, vorbis};
 use tribune_core::ingest::frames::{self, Frames, Kind};
 use tribune_core::ingest::ogg::{self, Packets, Pages, opus};
 use tribune_core::ingest::{Hint, Input, Output, Source, icecast, metadata};
@@ -12,15 +18,30 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
+    ("opus_packets", opus_packets),
     ("adts_frames", adts_frames),
+    ("aac_decoder", aac_decoder),
     ("mp3_frames", mp3_frames),
     ("vorbis_headers", vorbis_headers),
     ("source", source),
     ("icecast_headers", icecast_headers),
     ("metadata_query", metadata_query),
+    ("source_head", source_head),
+    ("hold_sound", hold_sound),
+    ("ogg_renumber", ogg_renumber),
+    ("mp4_renumber", mp4_renumber),
+    ("seal_document", seal_document),
+    ("seal_log", seal_log),
+    ("recording_file", recording_file),
+    ("witness", witness),
+    ("range", range),
+    ("proxy_header", proxy_header),
+    ("visitor", visitor),
+    ("hls_query", hls_query),
+    ("room_words", room_words),
 ];
 
 /// Pages, and packets out of all of them as if they were one stream.
@@ -50,6 +71,47 @@ pub fn opus_headers(data: &[u8]) {
         assert!(title.line().chars().all(|c| !c.is_control()));
     }
     opus::packet_samples(data);
+}
+
+/// Packets of at most 255 bytes, each after a byte with its length; an empty one is a lost one.
+pub fn opus_packets(data: &[u8]) {
+    let mut decoder = opus_codec::Decoder::new().expect("a decoder needs nothing but memory");
+    let mut rest = data;
+    while let Some((&len, after)) = rest.split_first() {
+        let (packet, after) = after.split_at(usize::from(len).min(after.len()));
+        rest = after;
+        let mut sound = Vec::new();
+        let decoded = if packet.is_empty() {
+            decoder.conceal(960, &mut sound)
+        } else {
+            decoder.decode(packet, &mut sound)
+        };
+        assert_eq!(decoded.unwrap_or(0), sound.len());
+        assert!(sound.len() <= opus_codec::PACKET_SAMPLES_MAX);
+    }
+}
+
+/// A stream of ADTS through the decoder; then the same bytes as one raw unit after a configuration.
+pub fn aac_decoder(data: &[u8]) {
+    let mut decoder = aac::Decoder::adts().expect("a decoder needs nothing but memory");
+    let mut rest = data;
+    while let Ok(taken @ 1..) = decoder.fill(rest) {
+        rest = &rest[taken..];
+        // Every answer but the last takes a byte at least, so that more answers than bytes are a loop.
+        for answers in 0.. {
+            assert!(answers <= data.len(), "the decoder goes round in a circle");
+            match decoder.poll() {
+                Ok(Some(sound)) => assert!(sound.samples.len() <= 4_096 * sound.channels),
+                Ok(None) => break,
+                Err(aac::Error::Frame) => {}
+                Err(_) => return,
+            }
+        }
+    }
+    let (config, unit) = data.split_at(data.len().min(2));
+    if let Ok(mut decoder) = aac::Decoder::raw(config) {
+        let _ = decoder.decode(unit).map(|sound| assert!(sound.channels <= 2));
+    }
 }
 
 /// Frames of AAC in ADTS.

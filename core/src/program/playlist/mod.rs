@@ -6,10 +6,12 @@
 //! number. A replay names byte ranges of one file.
 
 mod live;
+mod query;
 mod reload;
 mod replay;
 
 pub use live::{Form, Live, SKIP_SEGMENTS_MIN};
+pub use query::{Query, QueryWrong};
 pub use reload::{ADVANCE_PARTS_MAX, Ask, Published, Reload};
 pub use replay::Replay;
 

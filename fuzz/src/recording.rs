@@ -1,0 +1,98 @@
+//! What is read back from a disk, or from a stranger's copy of a recording.
+
+use tribune_core::ingest::wav;
+use tribune_core::program::seal::{self, Entry, Genesis, Record, Seal};
+use tribune_core::program::{Codec, PartNo, Rendition, mp4, ogg, synthetic, verify};
+
+/// A hold sound.
+pub fn hold_sound(data: &[u8]) {
+    if let Ok(samples) = wav::read(data) {
+        assert!(samples.len() <= data.len() / 2);
+        assert!(samples.iter().all(|sample| (-1.0..=1.0).contains(sample)));
+    }
+}
+
+/// One page gets another number: all of it stays, or nothing is touched.
+pub fn ogg_renumber(data: &[u8]) {
+    let head = ogg::PageHead::of_part(PartNo(7));
+    let mut page = data.to_vec();
+    match ogg::renumber(&mut page, head) {
+        Some(()) => {
+            let again = page.clone();
+            assert_eq!(ogg::renumber(&mut page, head), Some(()));
+            assert_eq!(page, again);
+        }
+        None => assert_eq!(page, data),
+    }
+}
+
+/// The same of a CMAF chunk.
+pub fn mp4_renumber(data: &[u8]) {
+    let (opus, _) = synthetic::tracks();
+    let mut chunk = data.to_vec();
+    match mp4::renumber(&mut chunk, PartNo(7), &opus.rendition) {
+        Some(()) => assert_eq!(chunk.len(), data.len()),
+        None => assert_eq!(chunk, data),
+    }
+}
+
+/// A seal as a document: what is read is written the same, and can be held against a file.
+pub fn seal_document(data: &[u8]) {
+    let Ok(seal) = Seal::from_json(data) else { return };
+    let again = Seal::from_json(&seal.to_json()).expect("what was written can be read");
+    assert_eq!(seal, again);
+    let part = synthetic::part(PartNo(0), tribune_core::mix::Kind::Conversation, 1);
+    let report = verify::verify(&seal, &part.tracks[0].stream, None).expect("the file holds sound");
+    assert!(report.wrong.len() <= verify::FINDINGS_MAX);
+    assert_ne!(report.answer(), verify::Answer::Yes, "one page with no headers is no whole recording");
+}
+
+/// A seal log: the bytes as they are, and as entries that were written whole.
+pub fn seal_log(data: &[u8]) {
+    let genesis = genesis();
+    let _ = seal::scan(&genesis, data).map(|scan| assert!(scan.promised <= scan.records.len()));
+    let mut log = Vec::new();
+    let mut written = 0;
+    for bytes in data.chunks(82) {
+        let Some(entry) = Entry::from_bytes(bytes) else { break };
+        log.extend(Record::Entry { entry, page_bytes: 1, chunk_bytes: 2 }.to_bytes());
+        written += 1;
+    }
+    let torn = data.len().min(seal::RECORD_BYTES - 1);
+    log.extend(&data[..torn]);
+    let scan = seal::scan(&genesis, &log).expect("a torn end is no damage");
+    assert_eq!((scan.records.len(), scan.promised), (written, 0));
+}
+
+/// A downloaded recording, and stretches of one.
+pub fn recording_file(data: &[u8]) {
+    for coded in [
+        verify::read(data),
+        verify::read_stretch(Codec::Opus, data),
+        verify::read_stretch(Codec::AacLc, data),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let bytes: usize = coded.units.iter().map(|unit| unit.len()).sum();
+        assert!(bytes <= data.len(), "a file holds no more sound than bytes");
+        assert!(coded.damages.iter().all(|damage| damage.unit <= coded.units.len()));
+    }
+}
+
+/// A status that somebody kept.
+pub fn witness(data: &[u8]) {
+    let _ = verify::Witness::read(data);
+}
+
+fn genesis() -> Genesis {
+    let rendition = |codec| Rendition { codec, bit_rate: 64_000, channels: 1, priming_samples: 312 };
+    Genesis {
+        room: "room".to_owned(),
+        title: String::new(),
+        id: [1; 16],
+        key: [2; 32],
+        opus: rendition(Codec::Opus),
+        aac: rendition(Codec::AacLc),
+    }
+}
