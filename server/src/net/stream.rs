@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use crate::ops::metrics::Count;
@@ -118,8 +118,8 @@ impl Guarded {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let until = Instant::now() + self.stall_max;
-                let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+                let stall_max = self.stall_max;
+                let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_max)));
                 ready!(timer.as_mut().poll(cx));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes nothing")))
             }

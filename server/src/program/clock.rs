@@ -113,7 +113,7 @@ impl Clock {
                 // The handle is gone without a word: the node is being torn down, so finish as for a pause.
                 Err(RecvTimeoutError::Disconnected) => {
                     self.stopping.get_or_insert_with(|| oneshot::channel().0);
-                    std::thread::sleep(wait);
+                    self.world.rest(wait);
                     return;
                 }
             }
