@@ -3,15 +3,19 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Refused;
@@ -92,6 +96,37 @@ impl IntoResponse for Failure {
         answer.extensions_mut().insert(self);
         answer
     }
+}
+
+/// What the address of a request says, read by axum, refused in our own words.
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(read)) => Ok(Self(read)),
+            Err(PathRejection::FailedToDeserializePathParams(failed)) => Err(match failed.kind() {
+                ErrorKind::InvalidUtf8InPathParam { .. } => {
+                    Failure::malformed("the address is not UTF-8 once its percent signs are read")
+                }
+                // A word where a number belongs names nothing we have.
+                _ => Failure::of(Refusal::NoSuchPage),
+            }),
+            Err(_) => Err(Failure::of(Refusal::OurFault)),
+        }
+    }
+}
+
+/// The address leads nowhere.
+pub async fn no_such_page() -> Failure {
+    std::future::ready(Failure::of(Refusal::NoSuchPage)).await
+}
+
+/// The page is there, but not for this method.
+pub async fn method_wrong() -> Failure {
+    std::future::ready(Failure::of(Refusal::MethodWrong)).await
 }
 
 /// Gives every request a number, and refusals their body with it.

@@ -57,3 +57,27 @@ pub mod page;
 
 /// How the node is seen from outside: health, metrics, logs.
 pub mod ops;
+
+/// A copy of `whole` with up to four pieces changed, taken out, doubled or written over, as `seed` draws.
+#[cfg(test)]
+pub(crate) fn damage(whole: &[u8], seed: u64) -> Vec<u8> {
+    const PIECES: [&[u8]; 8] = [b"\"", b"{", b"[", b"\n", b"\xff", b"\0", b"99999999999999999999", b"null"];
+    let mut state = seed;
+    let mut draw = |below: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed >> 32) as usize) % below.max(1)
+    };
+    let mut bytes = whole.to_vec();
+    for _ in 0..=draw(4) {
+        let from = draw(bytes.len());
+        let to = (from + draw(12)).min(bytes.len());
+        match draw(4) {
+            0 => drop(bytes.drain(from..to)),
+            1 => bytes[from..to].iter_mut().for_each(|byte| *byte ^= 1 << draw(8)),
+            2 => bytes.extend_from_within(from..to),
+            _ => drop(bytes.splice(from..to, PIECES[draw(PIECES.len())].iter().copied())),
+        }
+    }
+    bytes
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tribune_core::ingest::wav;
@@ -33,7 +34,7 @@ use crate::shutdown::{self, Shutdown, Trigger};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
-use crate::{egress, ingest, keys};
+use crate::{answer, egress, ingest, keys};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -165,7 +166,7 @@ fn bind(config: &Config, runtimes: &Runtimes) -> anyhow::Result<Sockets> {
     let public = open(&runtimes.audience, config.listen)?;
     let stage = open(&runtimes.stage, config.stage)?;
     let ops = open(&runtimes.ops, config.ops)?;
-    let redirect = config.redirect.map(|addr| open(&runtimes.audience, addr)).transpose()?;
+    let redirect = config.redirect_at().map(|addr| open(&runtimes.audience, addr)).transpose()?;
     let listening = Listening {
         public: public.addrs(),
         stage: stage.addrs(),
@@ -258,9 +259,9 @@ impl Listeners<'_> {
                 let certificates = Certificates::empty();
                 let spec = AcmeSpec {
                     domains: vec![domain.clone()],
-                    directory: acme::default_directory(),
-                    authority_root: None,
-                    contact: None,
+                    directory: self.config.acme_directory.clone().unwrap_or_else(acme::default_directory),
+                    authority_root: self.config.acme_root.clone(),
+                    contact: self.config.acme_contact.clone(),
                     folder: self.config.data.join("acme"),
                 };
                 let with = (challenges.clone(), self.metrics.clone());
@@ -280,7 +281,9 @@ impl Listeners<'_> {
 fn stage_router(node: &Arc<Node>) -> anyhow::Result<Router> {
     let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
     let api = Api::new(node.rooms.clone(), operator.hash());
-    Ok(ingest::router(node.clone()).merge(api::router(api)))
+    let naming = || from_fn_with_state(node.world, answer::name_requests);
+    let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
+    Ok(ingest::router(node.clone()).merge(api::router(api)).fallback_service(nowhere))
 }
 
 fn checks(node: &Arc<Node>) -> Checks {
@@ -349,7 +352,8 @@ async fn until_the_end(
 ) -> anyhow::Result<()> {
     let signals = tokio::spawn(trigger.follow_signals(DRAIN));
     node.shutdown.draining().await;
-    node.rooms.shut_down().await;
+    // Nobody waits for a disk that hangs: what was sealed is sealed, and the next start names the rest.
+    tokio::select! { () = node.rooms.shut_down() => {}, () = node.shutdown.at_once() => {} }
     for served in serving {
         served.await.context("a listener died")?;
     }

@@ -131,14 +131,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_signal_drains_and_time_ends_the_waiting() {
+    async fn the_first_signal_drains_and_time_or_the_second_ends_the_waiting() {
         let (trigger, shutdown) = pair();
         let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20)));
         tokio::task::yield_now().await;
-        // SAFETY: raising a signal whose disposition the runtime has replaced is what this test is about.
-        assert_eq!(unsafe { libc::raise(libc::SIGTERM) }, 0);
+        raise();
         shutdown.draining().await;
         shutdown.at_once().await;
         following.await.expect("it ran").expect("signals work");
+        // In the same test, because a signal is heard by everybody in the process.
+        let (trigger, shutdown) = pair();
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600)));
+        tokio::task::yield_now().await;
+        raise();
+        shutdown.draining().await;
+        assert_eq!(shutdown.stage(), Stage::Draining);
+        raise();
+        shutdown.at_once().await;
+        following.await.expect("it ran").expect("signals work");
+    }
+
+    fn raise() {
+        // SAFETY: the disposition of the signal was replaced by the runtime before this is called.
+        assert_eq!(unsafe { libc::raise(libc::SIGTERM) }, 0);
     }
 }

@@ -1,5 +1,7 @@
 //! Bodies: JSON of a bounded length, every field known, and a sentence that says what is wrong with it.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
@@ -10,6 +12,9 @@ use super::Failure;
 
 /// Largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 16 * 1_024;
+
+/// How long a body may take to come.
+const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// A body read as JSON.
 pub struct Json<T>(pub T);
@@ -24,8 +29,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Failure::malformed("the body must come with `Content-Type: application/json`"));
         }
-        let body = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
+        let reading = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX);
+        let body = tokio::time::timeout(BODY_WAIT, reading)
             .await
+            .map_err(|_| Failure::malformed(format!("the body did not come within {BODY_WAIT:?}")))?
             .map_err(|error| too_large(&error))?;
         serde_json::from_slice(&body)
             .map(Self)

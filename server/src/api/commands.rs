@@ -1,6 +1,6 @@
 //! What a room is asked to do.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tribune_core::room::{Act, Change, Command};
@@ -9,6 +9,7 @@ use super::auth::Shown;
 use super::body::{self, Json};
 use super::manage::{status_of, wall, write_audit};
 use super::{Api, Failure};
+use crate::answer::Path;
 use crate::store::Audit;
 
 /// What changes; a `null` start takes the schedule away.

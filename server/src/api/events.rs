@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
@@ -15,6 +15,7 @@ use tribune_core::room::{Act, State as RoomState};
 
 use super::auth::Shown;
 use super::{Api, Failure};
+use crate::answer::Path;
 use crate::rooms::View;
 
 /// Connections that listen to events at once, over all rooms.

@@ -1,6 +1,6 @@
 //! New keys for old ones; the old ones are worth nothing from then on.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::auth::Shown;
 use super::body::Json;
 use super::manage::{keys_of, wall, write_audit};
 use super::{Api, Failure};
-use crate::answer::json_of;
+use crate::answer::{Path, json_of};
 use crate::rooms;
 use crate::store::{Audit, RoomKeys};
 

@@ -1,6 +1,6 @@
 //! Making, showing and removing rooms.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
@@ -12,7 +12,7 @@ use tribune_core::time::WallTime;
 use super::auth::Shown;
 use super::body::{self, Json};
 use super::{Api, Failure, Links};
-use crate::answer::{json_bytes, json_of};
+use crate::answer::{Path, json_bytes, json_of};
 use crate::rooms::{self, Handle, New};
 use crate::store::Audit;
 

@@ -19,7 +19,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::Method;
 use tokio::sync::Semaphore;
-use tribune_core::reason::Refusal;
 use tribune_core::room::KeyHash;
 
 use crate::answer::{self, Failure};
@@ -92,15 +91,13 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// The router of the stage listener's API.
 pub fn router(api: Api) -> Router {
-    let wrong_method = || async { Failure::of(Refusal::MethodWrong) };
-    let nothing = || async { Failure::of(Refusal::NoSuchPage) };
     let mut router = Router::new();
     for route in ROUTES {
         router = router.route(route.path, (route.serve)());
     }
     router
-        .route("/api/{*rest}", any(nothing))
-        .method_not_allowed_fallback(wrong_method)
+        .route("/api/{*rest}", any(answer::no_such_page))
+        .method_not_allowed_fallback(answer::method_wrong)
         .layer(from_fn_with_state(api.rooms.setup().world, answer::name_requests))
         .with_state(api)
 }

@@ -375,3 +375,36 @@ fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
     let metrics = Metrics::new(&config.data);
     Env { world, metrics, audience: tokio::runtime::Handle::current(), key: Arc::clone(key), hold: None }
 }
+
+/// Whatever stands in a body, the answer is a refusal by its row or what was asked; never a fault of ours.
+#[tokio::test]
+async fn damaged_bodies_are_taken_or_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::on(folder.path()).await;
+    node.room("damaged").await;
+    let bodies = [
+        ("POST", "", r#"{"title":"A debate","room":"other","starts_at":"2030-11-03T20:00:00Z","cap":5}"#),
+        ("PATCH", "/damaged", r#"{"title":"Another","starts_at":"2030-11-03T20:00:00+01:00"}"#),
+        ("POST", "/damaged/cap", r#"{"cap":17}"#),
+        ("POST", "/damaged/notice", r#"{"text":"The second half begins at nine."}"#),
+        ("POST", "/damaged/keys", r#"{"roles":["speaker","cohost"]}"#),
+        ("POST", "/damaged/webhooks", r#"{"url":"http://127.0.0.1:9/x"}"#),
+    ];
+    let mut refused = 0;
+    for seed in 1..600 {
+        let (method, path, body) = bodies[seed as usize % bodies.len()];
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1/rooms{path}"))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {OPERATOR}"))
+            .body(Body::from(crate::damage(body.as_bytes(), seed)));
+        let (status, answer) = read(node.send(request.unwrap()).await).await;
+        assert!(status < 500 || status == 503, "{seed}: {status} {answer}");
+        if status >= 400 {
+            refused += 1;
+            assert!(answer["code"].is_string() && answer["message"].is_string(), "{seed}: {answer}");
+        }
+    }
+    assert!(refused > 200, "only {refused} of the damaged bodies were refused");
+}

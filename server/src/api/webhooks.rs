@@ -1,6 +1,6 @@
 //! Who is told of a room's events.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::auth::Shown;
 use super::body::Json;
 use super::manage::{wall, write_audit};
 use super::{Api, Failure};
-use crate::answer::json_of;
+use crate::answer::{Path, json_of};
 use crate::rooms;
 use crate::store::{Audit, Webhook};
 use crate::webhook::is_url;

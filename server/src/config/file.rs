@@ -31,12 +31,17 @@ impl Config {
     pub(super) fn read_file(&mut self, path: &Path) -> Result<Lines, ConfigError> {
         let at = path.display().to_string();
         let text = read(path).map_err(|what| super::wrong(&at, what))?;
+        self.read_text(at, &text)
+    }
+
+    /// The same of a text; `at` is the file it came from.
+    pub(super) fn read_text(&mut self, at: String, text: &str) -> Result<Lines, ConfigError> {
         let here = |span: Range<usize>, what| ConfigError {
             at: at.clone(),
-            line: Some(line_of(&text, span.start)),
+            line: Some(line_of(text, span.start)),
             what,
         };
-        let table = DeTable::parse(&text).map_err(|error| {
+        let table = DeTable::parse(text).map_err(|error| {
             let what = format!("this is not TOML: {}", error.message().trim_end());
             here(error.span().unwrap_or(0..0), what)
         })?;
@@ -48,7 +53,7 @@ impl Config {
             let opt = options::find(word).ok_or_else(|| here(name.span(), unknown(word)))?;
             let values = read_value(opt, value.get_ref()).map_err(|what| here(value.span(), what))?;
             (opt.set)(self, &values).map_err(|what| here(value.span(), what))?;
-            lines.by_name.insert(word.to_owned(), line_of(&text, name.span().start));
+            lines.by_name.insert(word.to_owned(), line_of(text, name.span().start));
         }
         Ok(lines)
     }

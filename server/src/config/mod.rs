@@ -20,6 +20,8 @@ mod tests;
 
 /// The file that is read when none is named and it exists.
 pub const FILE_DEFAULT: &str = "tribune.toml";
+/// Where certificate authorities ask, and where browsers begin.
+const HTTP_PORT: u16 = 80;
 /// Largest configuration file that is read, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -44,6 +46,12 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// The domain to get a certificate for by ACME.
     pub acme: Option<String>,
+    /// The authority's directory; Let's Encrypt without it.
+    pub acme_directory: Option<String>,
+    /// Where the authority can reach a person.
+    pub acme_contact: Option<String>,
+    /// The root of an authority of one's own, PEM.
+    pub acme_root: Option<PathBuf>,
     /// The proxies that are believed.
     pub trusted_proxy: Vec<IpNet>,
     /// The address the public listener has in links.
@@ -98,6 +106,9 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             acme: None,
+            acme_directory: None,
+            acme_contact: None,
+            acme_root: None,
             trusted_proxy: Vec::new(),
             public_url: None,
             stage_url: None,
@@ -209,6 +220,13 @@ impl Config {
         self.stage_url.clone().unwrap_or_else(|| self.base_of(self.stage))
     }
 
+    /// Where plain HTTP is sent on to HTTPS. The authority of `--acme` asks port 80 and no other, so that one
+    /// is taken unless something else was said.
+    pub fn redirect_at(&self) -> Option<SocketAddr> {
+        let standard = || self.acme.as_ref().map(|_| SocketAddr::new(self.listen.ip(), HTTP_PORT));
+        self.redirect.or_else(standard)
+    }
+
     fn base_of(&self, addr: SocketAddr) -> String {
         match (&self.acme, &self.tls_cert) {
             (Some(domain), _) => format!("https://{domain}:{}", addr.port()),
@@ -238,6 +256,18 @@ impl Config {
             (None, Some(_), _) => return fail("tls_key", "tls_key needs tls_cert beside it"),
             (Some(_), Some(_), Some(_)) => return fail("acme", "use either acme or tls_cert and tls_key"),
             (Some(_), Some(_), None) | (None, None, Some(_) | None) => {}
+        }
+        if self.redirect.is_some() && self.acme.is_none() && self.tls_cert.is_none() {
+            return fail("redirect", "redirect leads to HTTPS: it needs acme, or tls_cert and tls_key");
+        }
+        for name in ["acme_directory", "acme_contact", "acme_root"] {
+            let given = options::find(name).is_some_and(|opt| (opt.show)(self).is_some());
+            if given && self.acme.is_none() {
+                return fail(
+                    name,
+                    &format!("{name} says how a certificate is fetched, but acme names no domain"),
+                );
+            }
         }
         let named = [("listen", self.listen), ("stage", self.stage), ("ops", self.ops)];
         for (n, (name, addr)) in named.iter().enumerate() {

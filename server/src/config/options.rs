@@ -106,7 +106,7 @@ macro_rules! maybe {
 }
 
 /// Every option once, in the order of the example file.
-pub const OPTIONS: [Opt; 24] = [
+pub const OPTIONS: [Opt; 27] = [
     address!(listen, "Where listeners come in: pages, the live program, replays."),
     address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
     address!(ops, "Where health and metrics are read; keep it private."),
@@ -115,7 +115,7 @@ pub const OPTIONS: [Opt; 24] = [
         "IP address and port",
         "\"0.0.0.0:80\"",
         address,
-        "Where plain HTTP comes in and is sent on to HTTPS; used only with a certificate."
+        "Where plain HTTP comes in and is sent on to HTTPS; with acme it is port 80 of listen's address unless given."
     ),
     Opt {
         name: "data",
@@ -146,7 +146,28 @@ pub const OPTIONS: [Opt; 24] = [
         "domain name",
         "\"live.example.org\"",
         domain,
-        "The domain to get and renew a certificate for by ACME; port 80 or 443 of it must reach this node."
+        "The domain to get and renew a certificate for by ACME; its port 80 must reach redirect."
+    ),
+    maybe!(
+        acme_directory,
+        "https URL",
+        "\"https://acme-staging-v02.api.letsencrypt.org/directory\"",
+        secure_url,
+        "The directory of the certificate authority; Let's Encrypt without it."
+    ),
+    maybe!(
+        acme_contact,
+        "mailto: URL",
+        "\"mailto:ops@example.org\"",
+        contact,
+        "Where the certificate authority can reach a person."
+    ),
+    maybe!(
+        acme_root,
+        "PEM file",
+        "\"/etc/tribune/authority.pem\"",
+        path,
+        "The root certificate of an authority of your own; those the system trusts without it."
     ),
     Opt {
         name: "trusted_proxy",
@@ -191,8 +212,8 @@ pub const OPTIONS: [Opt; 24] = [
     ),
     maybe!(
         hold_sound,
-        "sound file: Ogg Opus, Ogg Vorbis, MP3, AAC",
-        "\"/etc/tribune/hold.opus\"",
+        "WAV file: 16 bit, 48000 Hz, mono or stereo",
+        "\"/etc/tribune/hold.wav\"",
         path,
         "What people hear before the start and in gaps, repeated; a quiet built-in sound without it."
     ),
@@ -300,6 +321,20 @@ fn url(text: &str) -> Result<String, String> {
             && uri.query().is_none()
     });
     parsed.map(|_| bare.to_owned()).ok_or_else(|| format!("{text:?} is no http:// or https:// URL"))
+}
+
+fn secure_url(text: &str) -> Result<String, String> {
+    let url = url(text)?;
+    if url.starts_with("https://") { Ok(url) } else { Err(format!("{text:?} is no https:// URL")) }
+}
+
+fn contact(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
+    let good = address.is_some_and(|(who, at)| !who.is_empty() && domain(at).is_ok());
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (good && plain)
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text:?} is no address, like mailto:a@b.org"))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

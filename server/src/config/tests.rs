@@ -70,6 +70,14 @@ fn what_is_wrong_is_named_with_its_line() {
         ("trusted_proxy = [\"ten\"]", 1, "\"ten\" is no address block, like 10.0.0.0/8 or 2001:db8::/32"),
         ("operator_key = \"short\"", 1, "a key has 22 to 256 characters"),
         ("acme = \"localhost\"", 1, "\"localhost\" is no domain name"),
+        ("redirect = \"0.0.0.0:80\"", 1, "redirect leads to HTTPS: it needs acme, or tls_cert and tls_key"),
+        (
+            "acme_contact = \"mailto:ops@example.org\"",
+            1,
+            "acme_contact says how a certificate is fetched, but acme names no domain",
+        ),
+        ("acme_contact = \"ops@example.org\"", 1, "\"ops@example.org\" is no address, like mailto:a@b.org"),
+        ("acme_directory = \"http://a.b/c\"", 1, "\"http://a.b/c\" is no https:// URL"),
         ("public_url = \"live.example.org\"", 1, "\"live.example.org\" is no http:// or https:// URL"),
         ("log_format = \"xml\"", 1, "\"xml\" is neither \"text\" nor \"json\""),
         ("\ntls_cert = \"a\"", 2, "tls_cert needs tls_key beside it"),
@@ -135,4 +143,26 @@ fn links_begin_with_what_visitors_see() {
     assert_eq!(named.public_base(), "https://live.example.org");
     let secure = from_text("tls_cert = \"a\"\ntls_key = \"b\"").unwrap();
     assert_eq!(secure.stage_base(), "https://127.0.0.1:8081");
+}
+
+/// Every option with a value, damaged in a way the seed draws: what cannot be read has a line of the file.
+#[test]
+fn damaged_files_are_read_or_refused_with_a_line() {
+    // A certificate of one's own and `acme` exclude each other.
+    let example = Config::example().replace("\n#tls", "\n# tls").replace("\n#", "\n");
+    let whole = example.replace("\n ", "\n# ");
+    assert!(from_text(&whole).is_ok_and(|config| config.acme.is_some() && config.redirect.is_some()));
+    let mut refused = 0;
+    for seed in 1..4_000 {
+        let text = String::from_utf8_lossy(&crate::damage(whole.as_bytes(), seed)).into_owned();
+        let mut config = Config::default();
+        let read = config.read_text("x.toml".into(), &text).and_then(|lines| config.check(&lines));
+        if let Err(error) = read {
+            refused += 1;
+            let line = error.line.expect("a file has lines");
+            assert!((1..=text.lines().count() + 1).contains(&line), "{seed}: {error}");
+            assert!(!error.what.is_empty());
+        }
+    }
+    assert!(refused > 1_000, "only {refused} of the damaged files were refused");
 }

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
 use tribune_core::egress::Window;
 use tribune_core::program::PartNo;
-use tribune_core::program::playlist::{self, Ask, Form, MEDIA_TYPE, Reload};
+use tribune_core::program::playlist::{self, Ask, MEDIA_TYPE, Query, Reload};
 use tribune_core::reason::Refusal;
 
 use super::window::Live;
@@ -28,35 +28,6 @@ const PLAIN_CACHE: &str = "public, max-age=1";
 const FIXED_CACHE: &str = "public, max-age=3600, immutable";
 
 const MP4: &str = "audio/mp4";
-
-/// What the query of a media playlist asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// `_HLS_msn` and `_HLS_part`: not before this part is in it.
-    pub ask: Ask,
-    /// `_HLS_skip`: whether the delta update will do.
-    pub form: Form,
-}
-
-impl Query {
-    /// Reads a query string; parameters that are not HLS's are passed over.
-    ///
-    /// # Errors
-    /// `Malformed` when a number is none.
-    pub fn parse(query: &str) -> Result<Self, Refusal> {
-        let (mut ask, mut form) = (Ask::default(), Form::Full);
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match name {
-                "_HLS_msn" => ask.segment = Some(value.parse().map_err(|_| Refusal::Malformed)?),
-                "_HLS_part" => ask.part = Some(value.parse().map_err(|_| Refusal::Malformed)?),
-                "_HLS_skip" if matches!(value, "YES" | "v2") => form = Form::Delta,
-                _ => {}
-            }
-        }
-        Ok(Self { ask, form })
-    }
-}
 
 /// The media playlist of one rendition, when it holds what was asked for.
 ///
@@ -141,25 +112,4 @@ fn answer(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Resp
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_read_or_refused() {
-        let asked = |segment, part, form| Ok(Query { ask: Ask { segment, part }, form });
-        for (query, read) in [
-            ("", asked(None, None, Form::Full)),
-            ("pass=abc&_HLS_msn=7", asked(Some(7), None, Form::Full)),
-            ("_HLS_msn=7&_HLS_part=3&_HLS_skip=YES", asked(Some(7), Some(3), Form::Delta)),
-            ("_HLS_part=3", asked(None, Some(3), Form::Full)),
-            ("_HLS_msn=x", Err(Refusal::Malformed)),
-            ("_HLS_msn=99999999999999999999", Err(Refusal::Malformed)),
-            ("_HLS_msn=-1", Err(Refusal::Malformed)),
-        ] {
-            assert_eq!(Query::parse(query), read, "{query}");
-        }
-    }
 }

@@ -9,16 +9,17 @@ pub mod window;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tribune_core::program::PartNo;
+use tribune_core::program::playlist::Query;
 use tribune_core::reason::Refusal;
 use tribune_core::room::State as RoomState;
 
-use crate::answer::{self, Failure};
+use crate::answer::{self, Failure, Path};
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -56,8 +57,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/seal", recorded(recording::Form::Seal))
         .with_state(node)
         .merge(crate::page::assets())
-        .fallback(async || Failure::of(Refusal::NoSuchPage))
-        .method_not_allowed_fallback(async || Failure::of(Refusal::MethodWrong))
+        .fallback(answer::no_such_page)
+        .method_not_allowed_fallback(answer::method_wrong)
         .layer(from_fn_with_state(world, answer::name_requests))
         .layer(from_fn(open_to_all_origins))
 }
@@ -176,7 +177,8 @@ async fn hls_playlist(
 ) -> Answer {
     let live = hls_live(&node, &name).await?;
     let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
-    let query = hls::Query::parse(query.as_deref().unwrap_or_default())?;
+    let query = Query::parse(query.as_deref().unwrap_or_default())
+        .map_err(|wrong| Failure::malformed(wrong.to_string()))?;
     Ok(hls::playlist(&live, rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
 }
 

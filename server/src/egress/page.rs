@@ -1,12 +1,13 @@
 //! The listener's page: one HTML answer per room, language and encoding, the same for everybody for a second.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use serde_json::Value;
 use tribune_core::reason::Refusal;
 
 use super::{Answer, Asked, At, room};
+use crate::answer::Path;
 use crate::node::Node;
 use crate::page::{Encoding, Key, Lang, calendar as ics, missing, render};
 

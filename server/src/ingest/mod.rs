@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, put};
@@ -23,7 +23,7 @@ use tribune_core::mix::{self, Levelling};
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, Caller, Key, may};
 
-use crate::answer::{self, Failure};
+use crate::answer::{self, Failure, Path};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
@@ -51,6 +51,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/source", put(put_main))
         .route("/{room}/source/{name}", put(put_named))
         .route("/admin/metadata", get(set_title))
+        .method_not_allowed_fallback(answer::method_wrong)
         .layer(from_fn_with_state(node.world, answer::name_requests))
         .layer(map_response(ask_for_basic))
         .with_state(node)

@@ -3,12 +3,13 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
+use tribune_core::reason::Refusal;
 
 use super::{BUILT, Encoding, Lang};
+use crate::answer::{Failure, Path};
 
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
@@ -27,7 +28,7 @@ pub fn assets<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let Some(asset) = find(&name) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return Failure::of(Refusal::NoSuchPage).into_response();
     };
     let accept = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let (encoding, bytes) = match (Encoding::choose(accept), asset.packed) {

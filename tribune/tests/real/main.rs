@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod cache;
+mod edge;
 mod icy;
 mod kill;
 mod node;

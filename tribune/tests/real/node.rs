@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -52,7 +52,19 @@ impl Node {
 
     /// The same at an address of the machine's; the ops listener stays where it is.
     pub fn start_at(address: &str, data: &Path, flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tribune"))
+        Self::launch(Command::new(env!("CARGO_BIN_EXE_tribune")), (address, data, flags))
+    }
+
+    /// Starts a node that may open so many files and connections, and no more.
+    pub fn start_with_descriptors(data: &Path, descriptors: u32) -> Self {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$@\""), "limited"]);
+        shell.arg(env!("CARGO_BIN_EXE_tribune"));
+        Self::launch(shell, ("127.0.0.1:0", data, &[]))
+    }
+
+    fn launch(mut program: Command, (address, data, flags): (&str, &Path, &[&str])) -> Self {
+        let mut child = program
             .args(["serve", "--listen", address, "--stage", address, "--ops", "127.0.0.1:0"])
             .args(["--operator-key", OPERATOR, "--data"])
             .arg(data)
@@ -80,6 +92,17 @@ impl Node {
         self.child.kill().expect("the node was running");
         self.child.wait().expect("a killed process ends");
         self.keep.take()
+    }
+
+    /// Sends it a signal by its short name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("bash").args(["-c", &format!("kill -s {name} {}", self.child.id())]).status();
+        assert!(sent.expect("bash is there").success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("a child can be waited for")
     }
 
     /// Makes a room that opens at once.

@@ -307,4 +307,6 @@ impl Store {
 }
 
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod tests;

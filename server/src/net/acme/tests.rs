@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::net::{self, Bound, redirect};
+use crate::shutdown;
 
 fn spec(folder: &Path) -> AcmeSpec {
     AcmeSpec {
@@ -53,4 +55,47 @@ async fn an_authority_that_cannot_be_reached_is_named() {
     assert!(wrong.contains("https://127.0.0.1:1/directory"), "{wrong}");
     let none = AcmeSpec { domains: Vec::new(), ..spec };
     assert!(matches!(Store::open(&none), Err(AcmeError::NoDomain)));
+}
+
+#[tokio::test]
+async fn a_whole_exchange_ends_with_a_certificate_that_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_trigger, shutdown) = shutdown::pair();
+    let bound = Bound::open(&["127.0.0.1:0".parse().expect("an address")]).expect("a free port");
+    let (port_80, challenges) = (bound.addrs()[0], Challenges::default());
+    let app = redirect::router(443, challenges.clone());
+    net::serve(bound, authority::spec("redirect", None), app, shutdown.clone());
+    let (authority, root) = authority::start(folder.path(), port_80, shutdown.clone());
+    let spec = AcmeSpec {
+        directory: authority.directory(),
+        authority_root: Some(root),
+        contact: Some("mailto:ops@radio.example".to_owned()),
+        ..spec(folder.path())
+    };
+    let metrics = Metrics::new(folder.path());
+    let fetched = Certificates::empty();
+    let with = (challenges.clone(), metrics.clone());
+    keep(spec.clone(), fetched.clone(), with.clone(), shutdown.clone()).expect("it begins");
+    let there = async {
+        while !fetched.is_ready() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), there).await.expect("it was fetched");
+    let year_2100 = WallTime::parse("2100-03-09T00:00:00Z");
+    assert_eq!(fetched.expires(), year_2100);
+    let asked = std::mem::take(&mut authority.seen().asked);
+    let distinct: std::collections::BTreeSet<_> = asked.iter().map(String::as_str).collect();
+    let whole =
+        ["/account", "/authorization", "/certificate", "/challenge", "/finalize", "/order", "/order/1"];
+    assert_eq!(distinct.into_iter().collect::<Vec<_>>(), whole, "{asked:?}");
+    assert_eq!(authority.seen().contact, serde_json::json!(["mailto:ops@radio.example"]));
+    // A node that starts again presents what it kept, and asks nobody.
+    let kept = Certificates::empty();
+    keep(spec.clone(), kept.clone(), with, shutdown).expect("it begins");
+    assert_eq!(kept.expires(), year_2100);
+    // A renewal uses the account there is.
+    let store = Store::open(&spec).expect("it is there");
+    renew(&spec, &store, &challenges).await.expect("renewed");
+    assert!(!authority.seen().asked.iter().any(|path| path == "/account"));
 }
