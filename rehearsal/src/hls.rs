@@ -52,18 +52,16 @@ pub fn follow(
         if done {
             return Ok(Followed { parts, part_hold_back_s });
         }
-        next = loop {
-            let (segment, place) = ((no + 1) / 6, (no + 1) % 6);
-            let query = format!("_HLS_msn={segment}&_HLS_part={place}");
-            playlist = text(&agent, &format!("{base}/hls/{rendition}.m3u8?{query}"))?;
-            let following = format!("/{}.part.mp4", no + 1);
-            match playlist.split('"').find(|uri| uri.ends_with(&following)) {
-                Some(uri) => break uri.to_owned(),
-                None if playlist.contains("#EXT-X-ENDLIST") => {
-                    return Ok(Followed { parts, part_hold_back_s });
-                }
-                None => bail!("a blocking reload came without part {}", no + 1),
+        let (segment, place) = ((no + 1) / 6, (no + 1) % 6);
+        let query = format!("_HLS_msn={segment}&_HLS_part={place}");
+        playlist = text(&agent, &format!("{base}/hls/{rendition}.m3u8?{query}"))?;
+        let following = format!("/{}.part.mp4", no + 1);
+        next = match playlist.split('"').find(|uri| uri.ends_with(&following)) {
+            Some(uri) => uri.to_owned(),
+            None if playlist.contains("#EXT-X-ENDLIST") => {
+                return Ok(Followed { parts, part_hold_back_s });
             }
+            None => bail!("a blocking reload came without part {}", no + 1),
         };
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tribune_core::codec::opus::{self, Prediction};
 use tribune_core::egress::Window;
 use tribune_core::mix::{Frame, Kind};
-use tribune_core::program::{Codec, Cutter, DEFAULT, Input, Part, PartNo, Renditions, mp4, ogg, playlist};
+use tribune_core::program::{Codec, Cutter, DEFAULT, Input, Part, PartNo, Renditions, mp4, ogg};
 use tribune_core::time::{FRAME_SAMPLES, WallTime};
 
 const SECONDS: usize = 60;

@@ -18,10 +18,13 @@ enum Weight {
     Warns,
 }
 
+/// A condition with its name and what hangs on it.
+type Named = (&'static str, Weight, Condition);
+
 /// The conditions. Cloning shares them.
 #[derive(Clone)]
 pub struct Checks {
-    conditions: Arc<RwLock<Vec<(&'static str, Weight, Condition)>>>,
+    conditions: Arc<RwLock<Vec<Named>>>,
 }
 
 /// The answer of `/readyz`.

@@ -43,7 +43,7 @@ pub(super) enum Deck {
     /// It records.
     Loaded(Box<Tape>),
     /// It tries to.
-    Empty(Empty),
+    Empty(Box<Empty>),
 }
 
 /// What is remembered until there is a tape.
@@ -64,7 +64,7 @@ impl Deck {
             Err(error) => {
                 let health = Health::Failing { since: now, why: error.to_string(), lost_parts: 0 };
                 let nothing = Recovered { last: None, parts: 0, cut_bytes: 0, ended: false };
-                (Self::Empty(Empty { reel, error, health, lost: [None, None], parts: 0 }), nothing)
+                (Self::Empty(Box::new(Empty { reel, error, health, lost: [None, None], parts: 0 })), nothing)
             }
         }
     }
@@ -95,7 +95,7 @@ impl Deck {
         self.load();
         match self {
             Self::Loaded(tape) => tape.end(at),
-            Self::Empty(Empty { error: OpenError::Deleted { .. }, .. }) => Ok(NOTHING),
+            Self::Empty(empty) if matches!(empty.error, OpenError::Deleted { .. }) => Ok(NOTHING),
             Self::Empty(empty) => Err(io::Error::other(empty.error.to_string())),
         }
     }

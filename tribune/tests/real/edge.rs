@@ -100,7 +100,8 @@ fn slow_heads_and_idle_thousands_end_and_disturb_nobody() {
     for stream in &idle {
         assert!(to_the_end(stream).is_empty());
     }
-    until("each is counted", || node.metric("tribune_shed_total") - shed > IDLE as f64);
+    // Who sent nothing was shed; who began a head is the HTTP library's, which closes and does not count.
+    until("each is counted", || node.metric("tribune_shed_total") - shed >= IDLE as f64);
     assert_without_gap(&granules(&mut listener, 5));
     assert_eq!(node.get("/calm/status").0, 200);
 }
