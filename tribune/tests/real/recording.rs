@@ -36,7 +36,16 @@ pub fn verify(args: &[&str]) -> (i32, Value) {
 pub fn noise(folder: &Path) -> String {
     let path = folder.join("noise.ogg").to_str().expect("a plain path").to_owned();
     let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "anoisesrc=a=0.2:d=60:r=48000:seed=7"])
+        .args([
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            "anoisesrc=a=0.2:d=60:r=48000:seed=7",
+        ])
         .args(["-c:a", "libopus", "-b:a", "64k", "-page_duration", "100000", &path])
         .status();
     assert!(made.is_ok_and(|status| status.success()), "ffmpeg makes the noise");
