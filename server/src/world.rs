@@ -1,4 +1,5 @@
-//! The only clock and the only entropy of the process (clippy.toml sees to that): everything else is told the time and handed its seeds.
+//! The only clock and the only entropy of the process (clippy.toml sees to that): everything else is told the
+//! time and handed its seeds.
 //!
 //! Keeping both behind one small type means that whatever a rule did can be replayed, and that a reader who
 //! looks for "where does randomness come in" finds one file.

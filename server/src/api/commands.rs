@@ -49,8 +49,8 @@ pub async fn live(
     ask(&api, &room, &shown, Command::GoLive).await
 }
 
-/// Answers when the replay can be fetched, when it is known that there is none, or after `SETTLE_MAX` when the
-/// disk does not let the recording be closed: then the room has ended all the same, without a replay yet.
+/// Answers when the replay can be fetched, when it is known that there is none, or after `SETTLE_MAX` when
+/// the disk does not let the recording be closed: then the room has ended all the same, without a replay yet.
 pub async fn end(
     State(api): State<Api>,
     Path(name): Path<String>,

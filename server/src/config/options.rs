@@ -115,7 +115,7 @@ pub const OPTIONS: [Opt; 27] = [
         "IP address and port",
         "\"0.0.0.0:80\"",
         address,
-        "Where plain HTTP comes in and is sent on to HTTPS; with acme it is port 80 of listen's address unless given."
+        "Where plain HTTP is sent on to HTTPS; with acme port 80 of listen's address unless given."
     ),
     Opt {
         name: "data",

@@ -97,8 +97,8 @@ impl Clock {
         self.close();
     }
 
-    /// Takes commands until the next frame is due. When it is due already, those that wait are taken and no others: however
-    /// much is sent, the frame comes.
+    /// Takes commands until the next frame is due. When it is due already, those that wait are taken and no
+    /// others: however much is sent, the frame comes.
     fn obey_until(&mut self, due: Time) {
         for _ in 0..COMMANDS_MAX {
             let wait = due.since(self.world.now());

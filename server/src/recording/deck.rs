@@ -1,4 +1,5 @@
-//! What holds a tape, or waits for one: a recording that cannot be opened never keeps a room from being heard.
+//! What holds a tape, or waits for one: a recording that cannot be opened never keeps a room from being
+//! heard.
 //!
 //! Without a tape parts are lost and counted, the reason is said, and opening is tried again every few
 //! seconds: a disk with room again, or a folder that was mended or taken away, is recorded on without a

@@ -56,8 +56,8 @@ pub enum EndError {
 }
 
 impl Recorder {
-    /// Opens the recording in `folder`, or begins it, and starts its thread. A recording that cannot be opened
-    /// is a state (`health`), and tried again while the program goes on: see `Deck`.
+    /// Opens the recording in `folder`, or begins it, and starts its thread. A recording that cannot be
+    /// opened is a state (`health`), and tried again while the program goes on: see `Deck`.
     ///
     /// # Errors
     /// The thread cannot be started.

@@ -1,5 +1,5 @@
-//! A disk that takes nothing more in the middle of an evening, and one that is damaged at the start: everybody
-//! goes on hearing, the operator is told, and recording goes on by itself.
+//! A disk that takes nothing more in the middle of an evening, and one that is damaged at the start:
+//! everybody goes on hearing, the operator is told, and recording goes on by itself.
 
 use std::process::Command;
 

@@ -18,8 +18,8 @@ pub fn share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
         of_tone += f64::from(goertzel(&shaped, rate_hz, hz));
         of_all += shaped.iter().map(|&s| f64::from(s * s)).sum::<f64>();
     }
-    // Of a tone under a Hann window two thirds of the energy are in the middle bin and its mirror, the rest in
-    // their neighbours.
+    // Of a tone under a Hann window two thirds of the energy are in the middle bin and its mirror, the rest
+    // in their neighbours.
     if of_all <= 0.0 { 0.0 } else { (of_tone / of_all * 1.5) as f32 }
 }
 
