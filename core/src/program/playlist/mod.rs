@@ -25,10 +25,13 @@ pub const MEDIA_TYPE: &str = "application/vnd.apple.mpegurl";
 
 /// The multivariant playlist at `/{room}/live.m3u8`.
 ///
-/// AAC comes first: players that take what is first are the ones that may not know Opus.
+/// The best Opus comes first and has the highest average. Some players change to whatever they can carry
+/// without regard to the codec, and stumble over the change: GStreamer 1.22 begins with the first variant, VLC
+/// 3 with the lowest average, and both go on to the highest; so both stay with Opus. Players that cannot play
+/// Opus pass over it by `CODECS` (RFC 8216, section 4.3.4.2).
 pub fn multivariant(renditions: &Renditions) -> String {
     let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for codec in [Codec::AacLc, Codec::Opus] {
+    for codec in [Codec::Opus, Codec::AacLc] {
         for rendition in renditions.iter().filter(|rendition| rendition.codec == codec) {
             out += &format!(
                 "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\nhls/{}.m3u8\n",
@@ -42,22 +45,10 @@ pub fn multivariant(renditions: &Renditions) -> String {
     out
 }
 
-/// What one channel of AAC may save up and spend at once (ISO 14496-3, 4.5.3.2).
-const AAC_RESERVOIR_BITS: u64 = 6_144;
-
-/// Bits a second with the chunks' own, 104 bytes and 4 for each unit, and for AAC what its bit reservoir may
-/// add over a segment.
-///
-/// AAC thereby asks for the most. Players that move to the highest bandwidth they can carry, whatever its
-/// codec, begin with it and stay: GStreamer 1.22 looks at the average, takes a change of codec for a new
-/// stream, and a fixed pipeline ends there.
+/// Bits a second with the chunks' own: 104 bytes and 4 for each unit.
 fn bandwidth(rendition: &Rendition) -> u64 {
     let framing_bytes = 104 + 4 * rendition.codec.units_per_part() as u64;
-    let reservoir = match rendition.codec {
-        Codec::AacLc => AAC_RESERVOIR_BITS * u64::from(RATE_HZ) / (PART_SAMPLES * SEGMENT_PARTS),
-        Codec::Opus => 0,
-    };
-    u64::from(rendition.bit_rate) + framing_bytes * 8 * u64::from(RATE_HZ) / PART_SAMPLES + reservoir
+    u64::from(rendition.bit_rate) + framing_bytes * 8 * u64::from(RATE_HZ) / PART_SAMPLES
 }
 
 /// Constrained variable rates stay within a quarter above their mean over a segment.

@@ -25,16 +25,16 @@ fn live<'w>(renditions: &'w Renditions, parts: &'w [Arc<Part>]) -> Live<'w> {
 }
 
 #[test]
-fn the_multivariant_playlist_names_every_rendition_aac_first() {
+fn the_multivariant_playlist_names_every_rendition_opus_first() {
     assert_eq!(
         multivariant(&renditions()),
         r#"#EXTM3U
 #EXT-X-VERSION:9
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-STREAM-INF:BANDWIDTH=87300,AVERAGE-BANDWIDTH=71300,CODECS="mp4a.40.2"
-hls/aac64.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=84200,AVERAGE-BANDWIDTH=68200,CODECS="opus"
 hls/opus64.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=84100,AVERAGE-BANDWIDTH=68100,CODECS="mp4a.40.2"
+hls/aac64.m3u8
 "#
     );
 }
