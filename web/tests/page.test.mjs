@@ -170,7 +170,7 @@ test('less data is asked for without a gap', async () => {
 test('the start and the end arrive without a reload, and the replay plays', async () => {
   const room = await roomIn('scheduled');
   const visitor = await visit(room);
-  await visitor.reads(/starts in\s+1 h 12 min/);
+  await visitor.reads(/starts in\s+1 h 1\d min/);
   await visitor.page.evaluate(() => (window.same = true));
   await room.live();
   await visitor.page.evaluate(() => window.dispatchEvent(new Event('online')));

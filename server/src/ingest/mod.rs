@@ -5,6 +5,7 @@ mod feed;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
@@ -12,7 +13,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, put};
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_util::io::ReaderStream;
@@ -33,6 +34,9 @@ pub use feed::{Feed, Over};
 
 /// Longest name of a source, in characters.
 const SOURCE_NAME_CHARS_MAX: usize = 64;
+/// A refused sender is read on for so long, and so far, that it hears why.
+const READ_ON: Duration = Duration::from_secs(1);
+const READ_ON_BYTES_MAX: usize = 1 << 20;
 /// The name of the source at `/{room}/source`.
 const MAIN: &str = "main";
 
@@ -97,9 +101,30 @@ async fn put_source(
         query: parts.uri.query().unwrap_or_default(),
         headers: parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
     };
-    let admitted = admit(&node, &offer).await?;
-    let body = body.into_data_stream().map_err(io::Error::other);
-    admitted.take(body).await.map(|()| StatusCode::OK)
+    let mut body = body.into_data_stream().map_err(io::Error::other);
+    let heard = match admit(&node, &offer).await {
+        Ok(admitted) => admitted.take(&mut body).await,
+        Err(why) => Err(why),
+    };
+    if heard.is_err() {
+        // A connection closed over unread bytes takes the answer with it.
+        let _ = tokio::time::timeout(READ_ON, read_on(&mut body)).await;
+    }
+    heard.map(|()| StatusCode::OK)
+}
+
+/// Reads what a refused sender has already sent, up to `READ_ON_BYTES_MAX`.
+async fn read_on<S>(body: &mut S)
+where
+    S: Stream<Item = io::Result<Bytes>> + Unpin,
+{
+    let mut left = READ_ON_BYTES_MAX;
+    while let Some(Ok(bytes)) = body.next().await {
+        left = left.saturating_sub(bytes.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// A sender whose key is good and whose input of the mix is open.

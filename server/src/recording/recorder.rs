@@ -42,6 +42,9 @@ enum Command {
         at: WallTime,
         reply: oneshot::Sender<io::Result<Sealed>>,
     },
+    Settle {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// Why the recording could not be closed.
@@ -125,6 +128,17 @@ impl Recorder {
         self.commands.as_ref().map_or(0, |commands| BACKLOG_PARTS_MAX - commands.capacity())
     }
 
+    /// Answers when every part handed over is written, signed and durable, as far as the disk lets it be.
+    pub async fn settle(&self) {
+        let (reply, answer) = oneshot::channel();
+        if let Some(commands) = &self.commands
+            && commands.send(Command::Settle { reply }).await.is_ok()
+        {
+            // A thread that is gone has sealed what it had.
+            let _ = answer.await;
+        }
+    }
+
     /// Closes the recording after all parts handed over; answers when the replay can be opened. May be called
     /// again after an error of the disk.
     pub async fn end(&self, at: WallTime) -> Result<Sealed, EndError> {
@@ -177,14 +191,22 @@ impl Thread {
                     let _gone = reply.send(ended);
                     continue;
                 }
+                Command::Settle { reply } => {
+                    self.seal();
+                    let _gone = reply.send(());
+                }
             }
             self.publish();
         }
+        self.seal();
+        self.publish();
+    }
+
+    fn seal(&mut self) {
         if let Err(error) = self.deck.seal() {
             let says = "the end of the recording could not be sealed; the next start will";
             warn!(room = self.room, %error, "{says}");
         }
-        self.publish();
     }
 
     fn append(&mut self, part: &Arc<Part>) {
