@@ -26,9 +26,9 @@ pub const MEDIA_TYPE: &str = "application/vnd.apple.mpegurl";
 /// The multivariant playlist at `/{room}/live.m3u8`.
 ///
 /// The best Opus comes first and has the highest average. Some players change to whatever they can carry
-/// without regard to the codec, and stumble over the change: GStreamer 1.22 begins with the first variant, VLC
-/// 3 with the lowest average, and both go on to the highest; so both stay with Opus. Players that cannot play
-/// Opus pass over it by `CODECS` (RFC 8216, section 4.3.4.2).
+/// without regard to the codec, and stumble over the change: GStreamer 1.22 begins with the first variant,
+/// VLC 3 with the lowest average, and both go on to the highest; so both stay with Opus. Players that cannot
+/// play Opus pass over it by `CODECS` (RFC 8216, section 4.3.4.2).
 pub fn multivariant(renditions: &Renditions) -> String {
     let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for codec in [Codec::Opus, Codec::AacLc] {
