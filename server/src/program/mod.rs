@@ -247,8 +247,8 @@ impl Program {
         Ok(close(&recorder, ended_at).await)
     }
 
-    /// Stops without ending: the part in flight is finished and on the disk when this returns, the chain stays
-    /// open for the next start of the node.
+    /// Stops without ending: the part in flight is finished and on the disk when this returns, the chain
+    /// stays open for the next start of the node.
     pub async fn pause(self) {
         self.stop().await;
         self.recorder.settle().await;
