@@ -14,7 +14,6 @@ fn raw(address: &str, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(crate::node::PATIENCE)).expect("a timeout can be set");
     // The node may refuse, and close, before all of it is sent.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
