@@ -44,12 +44,15 @@ pub struct Args {
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
     trusted_proxy: Vec<String>,
     /// Where browsers' sound will come in; taken, and not used yet
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", env = "TRIBUNE_MEDIA")]
     media: Option<String>,
     /// Shedding in the kernel; taken, and not used yet
-    #[arg(long)]
+    #[arg(long, env = "TRIBUNE_KERNEL_SHED")]
     kernel_shed: bool,
 }
+
+/// Variables of the flags that are taken and not used yet.
+const NOT_USED_YET: [&str; 2] = ["TRIBUNE_MEDIA", "TRIBUNE_KERNEL_SHED"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,7 +121,7 @@ impl Args {
         // A variable that is not text cannot be one of ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("TRIBUNE_"))
+            .filter(|(name, _)| name.starts_with("TRIBUNE_") && !NOT_USED_YET.contains(&name.as_str()))
             .collect();
         Config::load(&Sources { file: self.config, variables, flags })
     }
