@@ -18,7 +18,8 @@ pub enum Kind {
     Hold,
 }
 
-/// 20 ms of the program: 960 mono samples at 48 kHz, true peak at most −1 dBTP.
+/// 20 ms of the program: 960 mono samples at 48 kHz, true peak at most
+/// [`FRAME_PEAK_DBTP_MAX`](super::FRAME_PEAK_DBTP_MAX).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     /// Whether it is conversation or the hold sound.

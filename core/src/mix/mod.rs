@@ -24,7 +24,7 @@ mod tests;
 pub use event::{Counters, Event};
 pub use frame::{Frame, InletId, Kind};
 pub use hold::HOLD_SOUND_S_MAX;
-pub use limiter::{LIMITER_DELAY_SAMPLES, TRUE_PEAK_DBTP_MAX};
+pub use limiter::{FRAME_PEAK_DBTP_MAX, LIMITER_DELAY_SAMPLES, TRUE_PEAK_DBTP_MAX};
 pub use mixer::{CLOSING_INLETS_MAX, InletLevel, Input, Mixer, OPEN_INLETS_MAX, OnAir, Output, Spec, Why};
 pub use resample::{SOURCE_RATE_HZ_MAX, SOURCE_RATE_HZ_MIN};
 

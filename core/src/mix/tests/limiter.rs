@@ -1,4 +1,4 @@
-use super::super::limiter::{LIMITER_DELAY_SAMPLES, Limiter, TRUE_PEAK_DBTP_MAX};
+use super::super::limiter::{FRAME_PEAK_DBTP_MAX, LIMITER_DELAY_SAMPLES, Limiter};
 use super::synth::{Random, ebur128_dbtp, tone};
 use crate::time::FRAME_SAMPLES;
 
@@ -44,13 +44,13 @@ fn hostile() -> Vec<(String, Vec<f32>)> {
 fn no_true_peak_is_above_the_promise() {
     for (what, samples) in hostile() {
         let peak = ebur128_dbtp(&limited(&samples));
-        assert!(peak <= TRUE_PEAK_DBTP_MAX, "{what}: {peak:.3} dBTP");
+        assert!(peak <= FRAME_PEAK_DBTP_MAX, "{what}: {peak:.3} dBTP");
     }
 }
 
 #[test]
 fn below_the_promise_nothing_is_touched() {
-    for (hz, amplitude) in [(997.0, 0.87), (12_000.0, 0.85), (100.0, 0.3), (19_000.0, 0.8)] {
+    for (hz, amplitude) in [(997.0, 0.72), (12_000.0, 0.71), (100.0, 0.3), (19_000.0, 0.7)] {
         let samples = tone(hz, 48_000, amplitude, 0..48_000);
         let faded: Vec<f32> =
             samples.iter().enumerate().map(|(n, x)| x * (n as f32 / 9_600.0).min(1.0)).collect();
@@ -64,6 +64,6 @@ fn the_gain_comes_back_after_a_peak() {
     let mut samples = tone(997.0, 48_000, 0.25, 0..96_000);
     samples[20_000] = 30.0;
     let out = limited(&samples);
-    assert!(out[20_000 + LIMITER_DELAY_SAMPLES].abs() > 0.8, "the peak itself is as loud as may be");
+    assert!(out[20_000 + LIMITER_DELAY_SAMPLES].abs() > 0.7, "the peak itself is as loud as may be");
     assert_eq!(out[72_000..], samples[72_000 - LIMITER_DELAY_SAMPLES..96_000 - LIMITER_DELAY_SAMPLES]);
 }
