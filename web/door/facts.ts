@@ -62,7 +62,7 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     countdown: leftS > 0 ? duration(leftS, place) : '',
     since: state === 'live' && startedMs ? clock(startedMs, place) : '',
     lasted: startedMs ? duration((nowMs - startedMs) / 1000, place, true) : '',
-    length: startedMs && endedMs ? duration((endedMs - startedMs) / 1000, place, true) : '',
+    length: startedMs && endedMs ? duration((endedMs - startedMs) / 1000, place) : '',
     listening: number(status.listening),
     peak: number(status.peak),
     replays: number(status.replays),

@@ -43,7 +43,7 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     put("countdown", left_s.filter(|left_s| *left_s > 0).map(|left_s| duration(left_s, words)).into());
     put("since", started.filter(|_| state == "live").map(clock).into());
     put("lasted", seconds_between(started, now).map(|s| coarse(s, words)).into());
-    put("length", seconds_between(started, ended).map(|s| coarse(s, words)).into());
+    put("length", seconds_between(started, ended).map(|s| duration(s, words)).into());
     for name in ["listening", "peak", "replays"] {
         put(name, number(status[name].as_u64().unwrap_or(0), words).into());
     }
