@@ -8,12 +8,15 @@
 //! difference between the two clocks.
 //!
 //! A source that sends faster than it speaks (a file) has no clock to follow. It is recognised by the lead it
-//! gains over real time, which no live source can, and is played at its nominal speed.
+//! gains over real time, which no live source can, or by being held back while it leads; it is played at its
+//! nominal speed, and nothing of it is skipped.
 
 /// The margin an inlet starts with, in milliseconds.
 pub const MARGIN_MS_START: f64 = 70.0;
 /// The widest margin that underruns can lead to, in milliseconds.
 pub const MARGIN_MS_MAX: f64 = 240.0;
+/// Waiting sound above which whoever reads the source should wait, in milliseconds.
+pub const BACKLOG_MS_MAX: u64 = 3_000;
 /// Waiting sound above the margin that is no longer worked off by speed but skipped, in milliseconds.
 pub const EXCESS_MS_MAX: f64 = 1_000.0;
 /// The speed differs from nominal by at most this share while the floor is near the margin.
@@ -113,6 +116,8 @@ pub(crate) struct Pace {
     lead: Floor,
     /// Sound that came less time that passed, since the first sound.
     lead_ms: f64,
+    /// So much waited since the sound began that the source had to wait.
+    held_back: bool,
     began: bool,
     integral: f64,
     correction: f64,
@@ -129,6 +134,7 @@ impl Pace {
             floor: Floor::new(),
             lead: Floor::new(),
             lead_ms: 0.0,
+            held_back: false,
             began: false,
             integral: 0.0,
             correction: 0.0,
@@ -156,6 +162,7 @@ impl Pace {
     pub fn arrived(&mut self, waiting_ms: f64, pcm_ms: f64) {
         self.floor.note(waiting_ms);
         self.began = true;
+        self.held_back |= waiting_ms + pcm_ms >= BACKLOG_MS_MAX as f64;
         self.lead_ms += pcm_ms;
     }
 
@@ -201,12 +208,14 @@ impl Pace {
     }
 
     fn recognise(&mut self, floor_ms: f64) {
-        let leads = self.lead.value().is_some_and(|lead_ms| lead_ms > AHEAD_MS_MIN);
+        // What came in a burst after a stall made up for a lag and gained no lead, so it does not count here.
+        let leads = self.lead.value().is_some_and(|lead_ms| lead_ms > AHEAD_MS_MIN)
+            || (self.held_back && self.lead_ms > AHEAD_MS_MIN);
         match self.sending {
             Sending::Live if leads && floor_ms > AHEAD_MS_MIN => self.sending = Sending::Ahead,
             Sending::Ahead if floor_ms < AHEAD_LEFT_MS_MIN => {
                 self.sending = Sending::Live;
-                (self.lead, self.lead_ms) = (Floor::new(), 0.0);
+                (self.lead, self.lead_ms, self.held_back) = (Floor::new(), 0.0, false);
             }
             Sending::Live | Sending::Ahead => {}
         }

@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tribune_core::ingest::Pcm;
-use tribune_core::mix::InletId;
+use tribune_core::mix::{BACKLOG_MS_MAX, InletId};
 
 use super::Command;
 
-/// Sound that may wait unheard before the source is no longer read, in milliseconds; a file sent at full
-/// speed is paced by it.
-pub const BACKLOG_MS_MAX: u64 = 3_000;
 /// How long to wait when the program has too many commands to obey: one frame.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
 

@@ -217,14 +217,18 @@ fn after_a_long_stall_the_excess_is_skipped_and_counted() {
 
 #[test]
 fn a_file_is_played_at_its_own_speed() {
-    for speed in [1.2, 3.0, 1_000.0] {
-        let heard = play(Sender::with(44_100, 0.0, 100, move |_, ms| ms / speed), 60, 3_000);
-        assert_eq!((heard.underruns(), heard.skipped_ms()), (0, 0), "speed {speed} {:?}", heard.events);
+    // At 30 times real time its first three seconds take some ticks to come, as they do when a busy node decodes them.
+    for (speed, page_ms) in
+        [(1.2, 100), (3.0, 100), (30.0, 100), (30.0, 1_000), (1_000.0, 100), (1_000.0, 1_000)]
+    {
+        let what = format!("speed {speed}, pages of {page_ms} ms");
+        let heard = play(Sender::with(44_100, 0.0, page_ms, move |_, ms| ms / speed), 60, 3_000);
+        assert_eq!((heard.underruns(), heard.skipped_ms()), (0, 0), "{what} {:?}", heard.events);
         let ppm = heard.correction_ppm[20 * 50..].iter().map(|ppm| ppm.abs()).fold(0.0, f64::max);
-        assert!(ppm < 1.0, "speed {speed}: {ppm:.0} ppm");
+        assert!(ppm < 1.0, "{what}: {ppm:.0} ppm");
         let (snr_db, hz) = tone_snr_db(&heard.sound[20 * 48_000..21 * 48_000], HZ, 48_000.0);
-        assert!(snr_db > 80.0 && (hz - HZ).abs() < 0.001, "speed {speed}: {snr_db:.1} dB at {hz:.4} Hz");
-        assert!(heard.most_waiting_ms(1..60) < 3_300.0, "speed {speed}");
+        assert!(snr_db > 80.0 && (hz - HZ).abs() < 0.001, "{what}: {snr_db:.1} dB at {hz:.4} Hz");
+        assert!(heard.most_waiting_ms(1..60) < 3_200.0 + page_ms as f64, "{what}");
     }
 }
 
