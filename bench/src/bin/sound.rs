@@ -188,7 +188,8 @@ fn drift(binary: &Path, seconds: usize) -> anyhow::Result<Value> {
     let out: Vec<f32> = heard.iter().flat_map(|part| part.samples.iter().copied()).collect();
     // Until a minute has passed, the loop may still be finding the source's clock; the last second ends it.
     let settled = out.get(RATE * 60.min(seconds / 2)..out.len().saturating_sub(RATE)).unwrap_or_default();
-    let quiet = settled.chunks_exact(RATE / 100).filter(|chunk| rms(chunk) < 0.3 * rms(settled)).count();
+    let quiet_below = 0.3 * rms(settled);
+    let quiet = settled.chunks_exact(RATE / 100).filter(|chunk| rms(chunk) < quiet_below).count();
     Ok(json!({
         "measured": "drift", "seconds": seconds, "ppm": PPM, "holes": holes(&heard), "quiet_10ms": quiet,
         "tone_ppm": (pitch_hz(settled) / HZ - 1.0) * 1e6,
