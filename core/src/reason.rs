@@ -141,7 +141,8 @@ impl Refusal {
                 503,
                 Nobody,
                 5,
-                "Every seat is taken. You keep your place; the next free seat is yours.",
+                "Every seat is taken. Ask again in a few seconds, or wait on the room's page, \
+                 which does so by itself.",
             ),
             Self::KeyWrong => row(
                 "key_wrong",

@@ -39,6 +39,11 @@ impl Time {
         self.0
     }
 
+    /// Whole milliseconds since the beginning.
+    pub const fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -31,17 +31,18 @@ pub struct Failure {
     reason: Refusal,
     detail: Cow<'static, str>,
     replay: Option<Value>,
+    page: Option<String>,
 }
 
 impl Failure {
     /// With the table's sentence only.
     pub const fn of(reason: Refusal) -> Self {
-        Self { reason, detail: Cow::Borrowed(""), replay: None }
+        Self { reason, detail: Cow::Borrowed(""), replay: None, page: None }
     }
 
     /// With what is wrong, in words.
     pub fn new(reason: Refusal, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), replay: None }
+        Self { reason, detail: detail.into(), replay: None, page: None }
     }
 
     /// A request that could not be understood.
@@ -54,6 +55,13 @@ impl Failure {
     pub fn with_replay(mut self, status: &[u8]) -> Self {
         let status: Value = serde_json::from_slice(status).unwrap_or_default();
         self.replay = status.get("replay").filter(|links| links.is_object()).cloned();
+        self
+    }
+
+    /// With the address of the page on which a person can wait, also as a link in the head (RFC 8288).
+    #[must_use]
+    pub fn with_page(mut self, url: String) -> Self {
+        self.page = Some(url);
         self
     }
 
@@ -92,6 +100,10 @@ impl IntoResponse for Failure {
         }
         if row.status == 401 {
             answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let link = self.page.as_ref().map(|url| format!("<{url}>; rel=\"alternate\"; type=\"text/html\""));
+        if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
+            answer.headers_mut().insert(LINK, link);
         }
         answer.extensions_mut().insert(self);
         answer
@@ -144,6 +156,9 @@ pub async fn name_requests(State(world): State<World>, request: Request, next: N
         });
         if let Some(links) = failure.replay {
             document["replay"] = links;
+        }
+        if let Some(url) = failure.page {
+            document["page"] = url.into();
         }
         *answer.body_mut() = Body::from(document.to_string());
         seal_json(&mut answer);

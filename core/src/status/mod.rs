@@ -27,8 +27,10 @@ pub struct Figures {
     pub node_cap: u32,
     /// When the hold sound can be heard first, while that is still to come.
     pub opens_at: Option<WallTime>,
-    /// Seats taken now.
+    /// Seats taken now by connections.
     pub seats_taken: u64,
+    /// Seats' worth of the program that players of HLS take, estimated.
+    pub seats_hls: u64,
     /// Connections that acknowledged bytes of the program within the last 5 s.
     pub listening: u64,
     /// Most that ever listened at once.
@@ -167,7 +169,7 @@ fn seats(facts: &Facts, figures: &Figures) -> Value {
         Some(cap) if cap <= figures.node_cap => (cap, "Set by the host."),
         Some(_) | None => (figures.node_cap, "The limit configured for this node."),
     };
-    json!({"cap": cap, "cap_why": why, "taken": figures.seats_taken})
+    json!({"cap": cap, "cap_why": why, "taken": figures.seats_taken, "hls_estimate": figures.seats_hls})
 }
 
 /// The whole range is open: nothing has been measured, so nothing is claimed.

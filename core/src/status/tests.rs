@@ -72,6 +72,7 @@ fn it_has_every_field_of_the_wire() {
         "/seats/cap",
         "/seats/cap_why",
         "/seats/taken",
+        "/seats/hls_estimate",
         "/rate/p20",
         "/rate/p50",
         "/rate/p80",
@@ -143,6 +144,8 @@ fn the_lower_cap_holds_and_says_whose_it_is() {
         (Some(2_000), 1_000, "The limit configured for this node."),
     ] {
         let facts = Facts { cap: host, ..facts() };
-        assert_eq!(seats(&facts, &figures()), json!({"cap": cap, "cap_why": why, "taken": 0}));
+        let figures = Figures { seats_taken: 5, seats_hls: 3, ..figures() };
+        let expected = json!({"cap": cap, "cap_why": why, "taken": 5, "hls_estimate": 3});
+        assert_eq!(seats(&facts, &figures), expected);
     }
 }

@@ -1,5 +1,9 @@
 //! One room's listeners as numbers: who has a seat, who really listens, how far some fell behind.
 //!
+//! A connection that takes the program has a seat of its own. Players of HLS have none that could be told
+//! apart, so what they take together is estimated (decision 0075) and fills seats as well: nobody new comes
+//! in while both together are as many as the room has.
+//!
 //! *Listening* means that bytes of the program left for the connection within the last 5 s. What the kernel
 //! holds unsent for a dead connection counts until its buffer is full; the acknowledged count comes with the
 //! door.
@@ -8,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tribune_core::door::Players;
 use tribune_core::reason::{Departure, Refusal};
 use tribune_core::time::Time;
 
@@ -31,6 +36,7 @@ struct Seats {
     next: u64,
     taken: BTreeMap<u64, Arc<AtomicU64>>,
     peak: u64,
+    players: Players,
 }
 
 /// The counts of one moment; they agree with each other.
@@ -42,6 +48,17 @@ pub struct Counts {
     pub listening: u64,
     /// The most seats ever taken at once.
     pub peak: u64,
+    /// Seats' worth of the program that players of HLS take, estimated.
+    pub hls: u64,
+}
+
+/// What was handed to a player of HLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandedOut {
+    /// Sound, in milliseconds.
+    pub sound_ms: u64,
+    /// Bytes of it.
+    pub bytes: u64,
 }
 
 impl Audience {
@@ -61,10 +78,7 @@ impl Audience {
     /// `FullForNow` when there is none.
     pub fn take_seat(self: &Arc<Self>, output: OutputMetrics) -> Result<Seat, Refusal> {
         let mut seats = self.lock();
-        if seats.taken.len() as u64 >= self.seats_max.load(Ordering::Relaxed) {
-            self.node.arrive_refused(Refusal::FullForNow);
-            return Err(Refusal::FullForNow);
-        }
+        self.admit(&mut seats)?;
         let number = seats.next;
         seats.next += 1;
         let sent_at = Arc::new(AtomicU64::new(0));
@@ -74,21 +88,48 @@ impl Audience {
         Ok(Seat { entry: self.node.arrive_seated(), audience: self.clone(), number, sent_at, output })
     }
 
+    /// Lets a player of HLS begin. It is counted from now on, and later by what it takes.
+    ///
+    /// # Errors
+    /// `FullForNow` when there is no free seat.
+    pub fn begin_hls(&self) -> Result<(), Refusal> {
+        let mut seats = self.lock();
+        self.admit(&mut seats)?;
+        seats.players.begin(self.world.now());
+        Ok(())
+    }
+
+    /// A player of HLS was handed a part or a segment.
+    pub fn hand_out(&self, handed: HandedOut, output: &OutputMetrics) {
+        output.sent_bytes.inc_by(handed.bytes);
+        self.lock().players.handed_out(self.world.now(), handed.sound_ms);
+    }
+
     /// Would a seat be given now? Nobody is counted for asking.
     ///
     /// # Errors
     /// `FullForNow` when there is none.
     pub fn is_free(&self) -> Result<(), Refusal> {
-        let taken = self.lock().taken.len() as u64;
+        self.has_room(&mut self.lock())
+    }
+
+    /// Who is refused is booked as having come.
+    fn admit(&self, seats: &mut Seats) -> Result<(), Refusal> {
+        self.has_room(seats).inspect_err(|why| self.node.arrive_refused(*why))
+    }
+
+    fn has_room(&self, seats: &mut Seats) -> Result<(), Refusal> {
+        let taken = seats.taken.len() as u64 + seats.players.count(self.world.now());
         if taken < self.seats_max.load(Ordering::Relaxed) { Ok(()) } else { Err(Refusal::FullForNow) }
     }
 
     /// All counts, taken together.
     pub fn counts(&self) -> Counts {
-        let seats = self.lock();
+        let mut seats = self.lock();
         let now = self.world.now();
+        let hls = seats.players.count(now);
         let listening = seats.taken.values().filter(|sent_at| listens(now, sent_at)).count();
-        Counts { taken: seats.taken.len() as u64, listening: listening as u64, peak: seats.peak }
+        Counts { taken: seats.taken.len() as u64, listening: listening as u64, peak: seats.peak, hls }
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
@@ -165,6 +206,25 @@ mod tests {
         assert_eq!((books.arrived(), books.count(Column::Seated)), (5, 2));
         assert_eq!((books.refused(Refusal::FullForNow), books.left(Departure::HungUp)), (2, 1));
         assert!(books.is_balanced());
+    }
+
+    #[test]
+    fn players_of_hls_fill_seats_too() {
+        let metrics = Metrics::new(Path::new("."));
+        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 3);
+        let seat = audience.take_seat(metrics.output("room", "opus")).ok();
+        assert_eq!((audience.begin_hls(), audience.begin_hls()), (Ok(()), Ok(())));
+        assert_eq!(audience.begin_hls(), Err(Refusal::FullForNow));
+        assert_eq!(audience.is_free(), Err(Refusal::FullForNow));
+        assert!(audience.take_seat(metrics.output("room", "opus")).is_err(), "they are counted together");
+        drop(seat);
+        assert_eq!(audience.begin_hls(), Ok(()));
+        let counts = audience.counts();
+        assert_eq!((counts.taken, counts.hls, counts.peak), (0, 3, 1), "a player of HLS has no seat");
+        let books = metrics.ledger.snapshot();
+        assert_eq!((books.arrived(), books.refused(Refusal::FullForNow)), (3, 2));
+        audience.hand_out(HandedOut { sound_ms: 320, bytes: 2_720 }, &metrics.output("room", "hls"));
+        assert_eq!(metrics.output("room", "hls").sent_bytes.get(), 2_720);
     }
 
     #[test]

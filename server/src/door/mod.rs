@@ -2,4 +2,4 @@
 
 pub mod audience;
 
-pub use audience::{Audience, Counts, Seat};
+pub use audience::{Audience, Counts, HandedOut, Seat};

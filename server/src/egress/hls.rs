@@ -10,11 +10,12 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
 use tribune_core::egress::Window;
-use tribune_core::program::PartNo;
 use tribune_core::program::playlist::{self, Ask, MEDIA_TYPE, Query, Reload};
+use tribune_core::program::{PART_MS, PartNo};
 use tribune_core::reason::Refusal;
 
 use super::window::Live;
+use crate::door::HandedOut;
 
 /// A reload or a hinted part is waited for this long: three target durations, as the draft allows, then the
 /// client asks again.
@@ -28,6 +29,14 @@ const PLAIN_CACHE: &str = "public, max-age=1";
 const FIXED_CACHE: &str = "public, max-age=3600, immutable";
 
 const MP4: &str = "audio/mp4";
+
+/// An answer, and the sound in it.
+pub struct Sound {
+    /// Whole.
+    pub answer: Response<Body>,
+    /// For the count of players.
+    pub handed: HandedOut,
+}
 
 /// The media playlist of one rendition, when it holds what was asked for.
 ///
@@ -49,7 +58,7 @@ pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Res
 ///
 /// # Errors
 /// `PartGone` outside the window.
-pub async fn part(live: &Live, rendition: usize, no: PartNo) -> Result<Response<Body>, Refusal> {
+pub async fn part(live: &Live, rendition: usize, no: PartNo) -> Result<Sound, Refusal> {
     let window = wait(live, |window| {
         if window.get(no).is_some() {
             return Some(Ok(()));
@@ -59,21 +68,21 @@ pub async fn part(live: &Live, rendition: usize, no: PartNo) -> Result<Response<
     })
     .await?;
     let part = window.get(no).ok_or(Refusal::PartGone)?;
-    Ok(answer(part.tracks[rendition].chunk.clone(), MP4, FIXED_CACHE))
+    Ok(sound(part.tracks[rendition].chunk.clone(), 1))
 }
 
 /// One segment: its parts, one after the other.
 ///
 /// # Errors
 /// `PartGone` when it is not whole in the window.
-pub fn segment(live: &Live, rendition: usize, segment: u64) -> Result<Response<Body>, Refusal> {
+pub fn segment(live: &Live, rendition: usize, segment: u64) -> Result<Sound, Refusal> {
     let window = live.window.borrow().clone();
     let parts = window.segment(segment).ok_or(Refusal::PartGone)?;
     let mut bytes = BytesMut::new();
     for part in parts {
         bytes.extend_from_slice(&part.tracks[rendition].chunk);
     }
-    Ok(answer(bytes.freeze(), MP4, FIXED_CACHE))
+    Ok(sound(bytes.freeze(), parts.len() as u64))
 }
 
 /// The header of one rendition's parts.
@@ -104,6 +113,11 @@ async fn wait(
         }
     });
     waited.await.map_err(|_| Refusal::GoingDown)?
+}
+
+fn sound(bytes: Bytes, parts: u64) -> Sound {
+    let handed = HandedOut { sound_ms: parts * PART_MS, bytes: bytes.len() as u64 };
+    Sound { answer: answer(bytes, MP4, FIXED_CACHE), handed }
 }
 
 fn answer(bytes: Bytes, content_type: &'static str, cache: &'static str) -> Response<Body> {

@@ -20,6 +20,7 @@ use tribune_core::reason::Refusal;
 use tribune_core::room::State as RoomState;
 
 use crate::answer::{self, Failure, Path};
+use crate::door::Audience;
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -76,7 +77,8 @@ async fn open_to_all_origins(request: axum::extract::Request, next: axum::middle
         say(header::ACCESS_CONTROL_ALLOW_HEADERS, "range, icy-metadata");
         say(header::ACCESS_CONTROL_MAX_AGE, "86400");
     } else {
-        let shown = "content-length, content-range, accept-ranges, etag, retry-after, icy-metaint, icy-name";
+        let shown =
+            "content-length, content-range, accept-ranges, etag, link, retry-after, icy-metaint, icy-name";
         say(header::ACCESS_CONTROL_EXPOSE_HEADERS, shown);
         say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     }
@@ -88,20 +90,37 @@ fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
 }
 
 /// The room's program, opened when nobody has asked for it before.
-async fn program(node: &Node, name: &str) -> Result<Program, Failure> {
-    let room = room(node, name)?;
+async fn program(node: &Node, room: &Handle) -> Result<Program, Failure> {
     match room.demand().await {
         Some(program) => Ok(program),
-        None => Err(why_closed(&room)),
+        None => Err(why_closed(node, room)),
     }
 }
 
-fn why_closed(room: &Handle) -> Failure {
+fn why_closed(node: &Node, room: &Handle) -> Failure {
     let view = room.view();
     match view.facts.state {
         RoomState::Ended => Failure::of(Refusal::RoomEnded).with_replay(&view.status.bytes),
-        RoomState::Scheduled | RoomState::Boarding | RoomState::Live => Refusal::NotOpenYet.into(),
+        RoomState::Scheduled | RoomState::Boarding | RoomState::Live => {
+            with_page(node, room, Refusal::NotOpenYet)
+        }
     }
+}
+
+/// For now: the room's page knows when to ask again, and says so to a person.
+fn with_page(node: &Node, room: &Handle, reason: Refusal) -> Failure {
+    Failure::of(reason).with_page(format!("{}/{}", node.config.public_base(), room.name()))
+}
+
+/// Who came to hear and is refused for want of a seat is counted, and told of the page.
+fn refused(node: &Node, room: &Handle, (reason, method): (Refusal, &Method)) -> Failure {
+    if reason != Refusal::FullForNow {
+        return reason.into();
+    }
+    if method == Method::GET {
+        room.count_turned_away();
+    }
+    with_page(node, room, reason)
 }
 
 async fn status(State(node): At, Path(name): Path<String>) -> Answer {
@@ -141,32 +160,43 @@ impl Asked {
 
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
-        let program = program(&node, &name).await?;
+        let room = room(&node, &name)?;
+        let program = program(&node, &room).await?;
         let title = program.titles().now();
         let (rendition, from_s) = (asked.parameter("rendition"), asked.parameter("from_s"));
         let ask = Ask { form, rendition, from_s, title: &title };
         let output = node.metrics.output(&name, form.word());
         let (method, headers) = (&asked.method, &asked.headers);
         let answer = live::answer(live::Listener { program: &program, method, headers, output }, &ask);
-        let came_to_hear = *method == Method::GET;
-        if let (Err(Refusal::FullForNow), true, Ok(room)) = (&answer, came_to_hear, room(&node, &name)) {
-            room.count_turned_away();
-        }
-        Answer::Ok(answer?)
+        answer.map_err(|reason| refused(&node, &room, (reason, method)))
     })
 }
 
-/// What players of HLS read, also for a while after the end.
-async fn hls_live(node: &Node, name: &str) -> Result<Live, Failure> {
+/// What players of HLS read, also for a while after the end, and who counts them until then.
+struct Heard {
+    live: Live,
+    audience: Option<Arc<Audience>>,
+}
+
+async fn heard(node: &Node, name: &str) -> Result<Heard, Failure> {
     let room = room(node, name)?;
-    match room.live().await {
-        Some(live) => Ok(live),
-        None => Err(why_closed(&room)),
+    if let Some(program) = room.demand().await {
+        return Ok(Heard { live: program.live().clone(), audience: Some(program.audience().clone()) });
+    }
+    match room.view().lingering.clone() {
+        Some(live) => Ok(Heard { live, audience: None }),
+        None => Err(why_closed(node, &room)),
     }
 }
 
-async fn multivariant(State(node): At, Path(name): Path<String>) -> Answer {
-    Ok(hls::multivariant(program(&node, &name).await?.live()))
+/// Here it is decided who may hear: what lies behind is the same for all, and cached (decision 0075).
+async fn multivariant(State(node): At, Path(name): Path<String>, asked: Asked) -> Answer {
+    let room = room(&node, &name)?;
+    let program = program(&node, &room).await?;
+    let audience = program.audience();
+    let admitted = if asked.method == Method::HEAD { audience.is_free() } else { audience.begin_hls() };
+    admitted.map_err(|reason| refused(&node, &room, (reason, &asked.method)))?;
+    Ok(hls::multivariant(program.live()))
 }
 
 /// `/{room}/hls/{rendition}.m3u8`.
@@ -175,7 +205,7 @@ async fn hls_playlist(
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let live = hls_live(&node, &name).await?;
+    let live = heard(&node, &name).await?.live;
     let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
     let query = Query::parse(query.as_deref().unwrap_or_default())
         .map_err(|wrong| Failure::malformed(wrong.to_string()))?;
@@ -183,17 +213,25 @@ async fn hls_playlist(
 }
 
 /// `/{room}/hls/{rendition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
-async fn hls_media(State(node): At, Path((name, rendition, file)): Path<(String, String, String)>) -> Answer {
-    let live = &hls_live(&node, &name).await?;
+async fn hls_media(
+    State(node): At,
+    Path((name, rendition, file)): Path<(String, String, String)>,
+    method: Method,
+) -> Answer {
+    let Heard { live, audience } = &heard(&node, &name).await?;
     let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
     let number = |suffix: &str| file.strip_suffix(suffix)?.parse::<u64>().ok();
     if file == "init.mp4" {
         return Ok(hls::init(live, rendition)?);
     }
-    if let Some(no) = number(".part.mp4") {
-        return Ok(hls::part(live, rendition, PartNo(no)).await?);
+    let sound = match number(".part.mp4") {
+        Some(no) => hls::part(live, rendition, PartNo(no)).await?,
+        None => hls::segment(live, rendition, number(".mp4").ok_or(Refusal::NoSuchPage)?)?,
+    };
+    if let (Some(audience), Method::GET) = (audience, method) {
+        audience.hand_out(sound.handed, &node.metrics.output(&name, "hls"));
     }
-    Ok(hls::segment(live, rendition, number(".mp4").ok_or(Refusal::NoSuchPage)?)?)
+    Ok(sound.answer)
 }
 
 fn recorded(form: recording::Form) -> MethodRouter<Arc<Node>> {

@@ -134,15 +134,6 @@ impl Handle {
         answered.await.ok().flatten()
     }
 
-    /// What the audience reads: of the running program, opened now when need be, or of one that has just
-    /// ended.
-    pub async fn live(&self) -> Option<Live> {
-        if let Some(program) = self.demand().await {
-            return Some(program.live().clone());
-        }
-        self.view().lingering.clone()
-    }
-
     /// The recording is gone for good.
     pub async fn recording_deleted(&self) {
         // A task that is gone needs no telling: its room is removed or the node shuts down.

@@ -30,7 +30,9 @@ use crate::webhook::Delivery;
 /// A status that changed only in its figures is made at most this often.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// The outputs that are counted by room.
-const OUTPUTS: [&str; 3] = ["opus", "aac", "mp4"];
+const OUTPUTS: [&str; 4] = ["opus", "aac", "mp4", HLS];
+/// The one whose listeners are estimated.
+const HLS: &str = "hls";
 /// How long players can still ask for the last parts of a program that has ended: twice what a player keeps
 /// unheard.
 const LINGER: Duration = Duration::from_secs(60);
@@ -373,6 +375,8 @@ impl Owner {
 
     fn count(&mut self, program: &Program) {
         self.counts = program.audience().counts();
+        let hls = self.node.setup.programs.metrics.output(self.room.facts().name.as_str(), HLS);
+        hls.listeners.set(self.counts.hls as i64);
         self.peak = self.peak.max(self.counts.peak);
         self.show(&program.sealed());
     }
@@ -397,6 +401,7 @@ impl Owner {
             node_cap: self.node.setup.config.seats_max,
             opens_at: self.room.opens_at(),
             seats_taken: self.counts.taken,
+            seats_hls: self.counts.hls,
             listening: self.counts.listening,
             peak: self.peak,
             replays: self.tally.replays.load(Ordering::Relaxed),
