@@ -49,6 +49,9 @@ pub mod program;
 /// 5. The sealed recording on disk.
 pub mod recording;
 
+/// Between 5. and 6.: parts cross from the stage to the audience.
+pub mod window;
+
 /// 6. Everything the audience is served.
 pub mod egress;
 

@@ -304,7 +304,8 @@ impl World {
                 }
                 Step::Skipped { .. } if self.planted == Planted::SkipUntold => {}
                 Step::Skipped { parts } => ear.heard.push(Heard::Skipped(parts)),
-                Step::Wait => return,
+                // No simulated node pauses: it dies, or the room ends.
+                Step::Wait | Step::Paused => return,
                 Step::Ended => {
                     ear.heard.push(Heard::Ended);
                     ear.cursor = None;

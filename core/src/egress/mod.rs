@@ -9,4 +9,4 @@ pub mod range;
 pub mod replay;
 
 pub use icy::{Icy, METAINT_BYTES};
-pub use window::{Cursor, Step, WINDOW_PARTS_MAX, Window};
+pub use window::{Cursor, Edge, Step, WINDOW_PARTS_MAX, Window};

@@ -163,6 +163,11 @@ impl Seat {
         self.output.skipped.inc_by(parts);
     }
 
+    /// The node stopped while this listener heard the program.
+    pub fn broken_off(&mut self) {
+        self.entry.will_leave_for(Departure::NodeStopped);
+    }
+
     /// The program ended while this listener heard it.
     pub fn heard_the_end(&mut self) {
         self.entry.will_leave_for(Departure::RoomEnded);

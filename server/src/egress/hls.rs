@@ -9,13 +9,13 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
-use tribune_core::egress::Window;
+use tribune_core::egress::{Edge, Window};
 use tribune_core::program::playlist::{self, Ask, MEDIA_TYPE, Query, Reload};
 use tribune_core::program::{PART_MS, PartNo};
 use tribune_core::reason::Refusal;
 
-use super::window::Live;
 use crate::door::HandedOut;
+use crate::window::Live;
 
 /// A reload or a hinted part is waited for this long: three target durations, as the draft allows, then the
 /// client asks again.
@@ -41,7 +41,8 @@ pub struct Sound {
 /// The media playlist of one rendition, when it holds what was asked for.
 ///
 /// # Errors
-/// `Malformed` when the part asked for is too far ahead; `GoingDown` when it did not come in time.
+/// `Malformed` when the part asked for is too far ahead; `GoingDown` when it did not come in time, or will
+/// not come before the node is back.
 pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Response<Body>, Refusal> {
     let window = wait(live, |window| match query.ask.answer(window.published()) {
         Reload::Ready => Some(Ok(())),
@@ -57,14 +58,14 @@ pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Res
 /// One part; the one after the newest is waited for, because the playlist hinted at it.
 ///
 /// # Errors
-/// `PartGone` outside the window.
+/// `PartGone` outside the window; `GoingDown` as for a playlist.
 pub async fn part(live: &Live, rendition: usize, no: PartNo) -> Result<Sound, Refusal> {
     let window = wait(live, |window| {
         if window.get(no).is_some() {
             return Some(Ok(()));
         }
         let hinted = window.last().is_none_or(|newest| no == newest.no.next());
-        if hinted && !window.is_ended() { None } else { Some(Err(Refusal::PartGone)) }
+        if hinted && window.edge() != Edge::Ended { None } else { Some(Err(Refusal::PartGone)) }
     })
     .await?;
     let part = window.get(no).ok_or(Refusal::PartGone)?;
@@ -108,6 +109,9 @@ async fn wait(
             let window = updates.borrow_and_update().clone();
             if let Some(verdict) = ready(&window) {
                 return verdict.map(|()| window);
+            }
+            if window.edge() == Edge::Paused {
+                return Err(Refusal::GoingDown);
             }
             updates.changed().await.map_err(|_| Refusal::RoomEnded)?;
         }

@@ -3,7 +3,6 @@
 //! A listener is a place in the window and nothing else: the bytes are the same `Bytes` for everybody.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -95,8 +94,14 @@ pub struct Listener<'a> {
     pub output: OutputMetrics,
 }
 
-/// Answers with the program from the live edge, or from where the listener was, until it ends or the listener
-/// leaves.
+/// The answer breaks off without its last chunk (RFC 9112, section 8): what was sent is not the whole of
+/// it, so that players and pages come back when the node does.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the node stops in the middle of the program")]
+struct BrokenOff;
+
+/// Answers with the program from the live edge, or from where the listener was, until it ends, the node
+/// stops or the listener leaves.
 ///
 /// # Errors
 /// `Malformed` for a rendition that this program or this form does not have, or a `from_s` that is no number
@@ -136,7 +141,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
         let bytes = listening.next().await?;
-        Some((Ok::<_, Infallible>(bytes), listening))
+        Some((bytes, listening))
     }));
     Ok(answer)
 }
@@ -214,10 +219,10 @@ struct Listening {
 }
 
 impl Listening {
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
-                return Some(bytes);
+                return Some(Ok(bytes));
             }
             if matches!(self.stage, Stage::After) {
                 return None;
@@ -227,6 +232,7 @@ impl Listening {
                 Step::Part(part) => self.take(&window, part),
                 Step::Skipped { parts } => self.seat.skipped(parts),
                 Step::Wait => self.window.changed().await.ok()?,
+                Step::Paused => return Some(Err(self.break_off().await)),
                 Step::Ended => self.finish(&window),
             }
         }
@@ -252,6 +258,15 @@ impl Listening {
             Some(titled) => self.ready.extend(titled.interleave(bytes)),
             None => self.ready.push_back(bytes),
         }
+    }
+
+    /// No end-of-stream page, no last chunk. What was handed to the connection before is sent first: an error
+    /// right behind it would take it along.
+    async fn break_off(&mut self) -> BrokenOff {
+        self.stage = Stage::After;
+        self.seat.broken_off();
+        tokio::task::yield_now().await;
+        BrokenOff
     }
 
     /// An Ogg stream says that it is over; the other forms just end.

@@ -4,7 +4,6 @@
 mod hls;
 mod live;
 mod page;
-pub mod window;
 
 use std::sync::Arc;
 
@@ -25,8 +24,8 @@ use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
 use crate::rooms::Handle;
+use crate::window::Live;
 use live::{Ask, Form};
-use window::Live;
 
 /// A status may be a little old and still be true enough for a page.
 const STATUS_CACHE: &str = "public, max-age=2, stale-while-revalidate=10, stale-if-error=60";
@@ -102,7 +101,8 @@ fn why_closed(node: &Node, room: &Handle) -> Failure {
     match view.facts.state {
         RoomState::Ended => Failure::of(Refusal::RoomEnded).with_replay(&view.status.bytes),
         RoomState::Scheduled | RoomState::Boarding | RoomState::Live => {
-            with_page(node, room, Refusal::NotOpenYet)
+            let reason = if node.shutdown.is_draining() { Refusal::GoingDown } else { Refusal::NotOpenYet };
+            with_page(node, room, reason)
         }
     }
 }

@@ -13,9 +13,10 @@ use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, Time};
 
 use super::inlet::Gauge;
-use super::{COMMANDS_MAX, Command, Crossing, Env, Spec};
+use super::{COMMANDS_MAX, Command, Env, Spec};
 use crate::ops::RoomMetrics;
 use crate::recording::Recorder;
+use crate::window::{Crossing, Halt};
 use crate::world::World;
 
 const FRAME: Duration = Duration::from_millis(FRAME_MS);
@@ -49,8 +50,8 @@ pub(super) struct Clock {
     crossing: mpsc::Sender<Crossing>,
     commands: Receiver<Command>,
     gauges: BTreeMap<InletId, Arc<Gauge>>,
-    /// Who waits for the part in flight to be finished, once somebody does.
-    stopping: Option<oneshot::Sender<()>>,
+    /// Why the thread stops with the part in flight, and who waits for it, once somebody does.
+    stopping: Option<(Halt, oneshot::Sender<()>)>,
 }
 
 impl Clock {
@@ -112,7 +113,7 @@ impl Clock {
                 Err(RecvTimeoutError::Timeout) => return,
                 // The handle is gone without a word: the node is being torn down, so finish as for a pause.
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.stopping.get_or_insert_with(|| oneshot::channel().0);
+                    self.stopping.get_or_insert_with(|| (Halt::Paused, oneshot::channel().0));
                     self.world.rest(wait);
                     return;
                 }
@@ -135,7 +136,7 @@ impl Clock {
             }
             Command::Sound { inlet, pcm } => self.mixer.handle_input(now, mix::Input::Sound { inlet, pcm }),
             Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
-            Command::Stop { reply } => self.stopping = Some(reply),
+            Command::Stop { halt, reply } => self.stopping = Some((halt, reply)),
         }
     }
 
@@ -251,10 +252,9 @@ impl Clock {
     }
 
     fn close(self) {
+        let Some((halt, waiting)) = self.stopping else { return };
         // When the audience's side is gone, nobody is left to be told.
-        let _ = self.crossing.try_send(Crossing::Ended);
-        if let Some(waiting) = self.stopping {
-            let _ = waiting.send(());
-        }
+        let _ = self.crossing.try_send(Crossing::Halt(halt));
+        let _ = waiting.send(());
     }
 }

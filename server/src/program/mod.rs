@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::mix::{self, InletId};
 use tribune_core::program::seal::Sealed;
-use tribune_core::program::{self, Codec, PART_MS, Part, PartNo, Renditions};
+use tribune_core::program::{self, Codec, PART_MS, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
@@ -35,9 +35,9 @@ pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
 use crate::door::Audience;
-use crate::egress::window::{self, Live};
 use crate::ops::{Metrics, RoomMetrics};
 use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder, Recovered};
+use crate::window::{self, Halt, Live};
 use crate::world::World;
 
 /// A recording that the disk does not let us close is tried again after this.
@@ -49,18 +49,6 @@ const RECORDER_FAILS: i64 = 3;
 const FIRST_OPENED_FILE: &str = "first_opened_at";
 /// Commands that may wait for the next frame; one source sends about fifty a second.
 const COMMANDS_MAX: usize = 4_096;
-/// Parts that may wait for the audience's side before a listener would miss one: about 20 s.
-pub const CROSSING_PARTS_MAX: usize = 64;
-
-/// What goes from the stage to the audience, one way.
-#[derive(Clone, Debug)]
-pub enum Crossing {
-    /// The next part.
-    Part(Arc<Part>),
-    /// There will be no more.
-    Ended,
-}
-
 /// What every program of a node shares.
 #[derive(Clone)]
 pub struct Env {
@@ -126,6 +114,7 @@ enum Command {
     },
     OnAir(OnAir),
     Stop {
+        halt: Halt,
         reply: oneshot::Sender<()>,
     },
 }
@@ -229,7 +218,7 @@ impl Program {
     /// Finishes the part in flight, closes the chain, and returns when the replay can be fetched. Closing is
     /// tried again until the disk takes it.
     pub async fn end(self) -> Ended {
-        self.stop().await;
+        self.stop(Halt::Ended).await;
         close(&self.recorder, self.world.wall()).await
     }
 
@@ -247,17 +236,17 @@ impl Program {
         Ok(close(&recorder, ended_at).await)
     }
 
-    /// Stops without ending: the part in flight is finished and on the disk when this returns, the chain
-    /// stays open for the next start of the node.
-    pub async fn pause(self) {
-        self.stop().await;
+    /// Stops without closing the chain: the part in flight is finished and on the disk when this returns. The
+    /// audience is told whether the program goes on at the next start of the node.
+    pub async fn halt(self, halt: Halt) {
+        self.stop(halt).await;
         self.recorder.settle().await;
     }
 
     /// Lets the clock finish the part in flight; everything it cut has then been handed to the recorder.
-    async fn stop(&self) {
+    async fn stop(&self, halt: Halt) {
         let (reply, done) = oneshot::channel();
-        if self.deliver(Command::Stop { reply }).await.is_ok() {
+        if self.deliver(Command::Stop { halt, reply }).await.is_ok() {
             // A clock that is gone has stopped as well.
             let _ = done.await;
         }

@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role, State};
 
-use crate::egress::window::Live;
 use crate::program::Program;
 use crate::store::{RoomKeys, Webhook};
+use crate::window::Live;
 
 /// Messages that may wait for a room's task.
 pub(super) const MESSAGES_MAX: usize = 64;

@@ -22,10 +22,10 @@ use tribune_core::time::Time;
 use super::Node;
 use super::handle::{Handle, MESSAGES_MAX, Message, STATUSES_KEPT, StatusBytes, Stop, Tally, View};
 use crate::door::Counts;
-use crate::egress::window::Live;
 use crate::program::{Ended, OnAir, Program, Spec};
 use crate::store::{Kept, Webhook};
 use crate::webhook::Delivery;
+use crate::window::{Halt, Live};
 
 /// A status that changed only in its figures is made at most this often.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -192,7 +192,11 @@ impl Owner {
         }
         self.save().await;
         if let Some(program) = self.program.program.take() {
-            program.pause().await;
+            let halt = match why {
+                Stop::Removed => Halt::Ended,
+                Stop::Restart => Halt::Paused,
+            };
+            program.halt(halt).await;
         }
         self.program = Running::default();
         self.view.send_modify(|view| Arc::make_mut(view).program = None);

@@ -320,7 +320,7 @@ fn the_books_balance_in_every_scrape_while_listeners_come_and_go() {
 }
 
 #[test]
-fn a_node_that_stops_ends_every_answer_at_a_part() {
+fn a_node_that_stops_breaks_the_program_off_at_a_part() {
     const LAST_PAGE: u8 = 4;
     let node = Node::start();
     node.live_room("stopping");
@@ -332,9 +332,12 @@ fn a_node_that_stops_ends_every_answer_at_a_part() {
     assert_without_gap(&granules(&mut listener, 6));
     node.signal("TERM");
     let rest = to_the_end(&listener);
-    assert!(rest.ends_with(b"\r\n0\r\n\r\n"), "the answer is whole");
-    let page = rest.windows(4).rposition(|four| four == b"OggS").expect("at least the last page");
-    assert_eq!(rest[page + 5] & LAST_PAGE, LAST_PAGE, "the stream says that it is over");
+    assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "the answer is not whole: players are to come back");
+    let page = rest.windows(4).rposition(|four| four == b"OggS").expect("at least the part in flight");
+    assert_eq!(rest[page + 5] & LAST_PAGE, 0, "the stream does not say that it is over");
+    let pieces = rest[..page].rsplit(|&byte| byte == b'\n').nth(1).expect("a chunk begins with its length");
+    let length = str::from_utf8(pieces).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+    assert_eq!(length, Some(rest.len() - page - 2), "the last part came whole");
     to_the_end(&idle);
     let _ = idle.shutdown(Shutdown::Both);
     assert!(node.wait().success(), "a polite end is no failure");

@@ -25,12 +25,23 @@ pub struct Window {
     inner: Arc<Inner>,
 }
 
+/// What follows the newest part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// The next one, when it is cut.
+    Live,
+    /// Nothing for now: the node stops in the middle of the program, and goes on with it when it is back.
+    Paused,
+    /// Nothing: the program is over.
+    Ended,
+}
+
 #[derive(Debug)]
 struct Inner {
     renditions: Arc<Renditions>,
     parts: Vec<Arc<Part>>,
     discontinuities: u64,
-    ended: bool,
+    edge: Edge,
     /// Full and delta, for each rendition; empty before the first part.
     playlists: Vec<[Bytes; 2]>,
 }
@@ -38,8 +49,8 @@ struct Inner {
 impl Window {
     /// A window before the first part.
     pub fn new(renditions: Arc<Renditions>) -> Self {
-        Inner { renditions, parts: Vec::new(), discontinuities: 0, ended: false, playlists: Vec::new() }
-            .publish()
+        let edge = Edge::Live;
+        Inner { renditions, parts: Vec::new(), discontinuities: 0, edge, playlists: Vec::new() }.publish()
     }
 
     /// The window with one more part at its end.
@@ -61,7 +72,7 @@ impl Window {
             renditions: Arc::clone(&self.inner.renditions),
             parts: Vec::with_capacity(WINDOW_PARTS_MAX + 1),
             discontinuities: part.no.segment(),
-            ended: false,
+            edge: Edge::Live,
             playlists: Vec::new(),
         };
         if follows {
@@ -81,10 +92,24 @@ impl Window {
             renditions: Arc::clone(&self.inner.renditions),
             parts: self.inner.parts.clone(),
             discontinuities: self.inner.discontinuities,
-            ended: true,
+            edge: Edge::Ended,
             playlists: Vec::new(),
         }
         .publish()
+    }
+
+    /// The same window and playlists, with the word that no part will follow from this node before it is
+    /// back: whoever listens is to come again, and not to think that it was the end.
+    #[must_use]
+    pub fn pause(&self) -> Self {
+        let inner = Inner {
+            renditions: Arc::clone(&self.inner.renditions),
+            parts: self.inner.parts.clone(),
+            discontinuities: self.inner.discontinuities,
+            edge: Edge::Paused,
+            playlists: self.inner.playlists.clone(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What the program is coded as.
@@ -114,7 +139,7 @@ impl Window {
         let start = usize::try_from(start).ok()?;
         let parts = self.inner.parts.get(start..)?;
         let parts = &parts[..parts.len().min(SEGMENT_PARTS as usize)];
-        let whole = parts.len() as u64 == SEGMENT_PARTS || (self.inner.ended && !parts.is_empty());
+        let whole = parts.len() as u64 == SEGMENT_PARTS || (self.is_ended() && !parts.is_empty());
         whole.then_some(parts)
     }
 
@@ -129,12 +154,16 @@ impl Window {
 
     /// What blocking reloads are answered from.
     pub fn published(&self) -> Published {
-        Published { last: self.last().map(|part| part.no), ended: self.inner.ended }
+        Published { last: self.last().map(|part| part.no), ended: self.is_ended() }
     }
 
-    /// No part will follow.
-    pub fn is_ended(&self) -> bool {
-        self.inner.ended
+    /// What follows the newest part.
+    pub fn edge(&self) -> Edge {
+        self.inner.edge
+    }
+
+    fn is_ended(&self) -> bool {
+        self.inner.edge == Edge::Ended
     }
 
     /// Parts that leave when one more comes: whole segments, so that the first one kept begins a segment.
@@ -159,7 +188,7 @@ impl Inner {
                 renditions: &self.renditions,
                 parts: &self.parts,
                 discontinuities: self.discontinuities,
-                ended: self.ended,
+                ended: self.edge == Edge::Ended,
             };
             let write = |index| [Form::Full, Form::Delta].map(|form| Bytes::from(live.render(index, form)));
             self.playlists = (0..self.renditions.iter().len()).map(write).collect();
@@ -187,6 +216,8 @@ pub enum Step<'w> {
         /// Parts of the program that this listener will not hear.
         parts: u64,
     },
+    /// The node stops: break off, so that the listener comes back.
+    Paused,
     /// The program is over.
     Ended,
 }
@@ -235,8 +266,11 @@ impl Cursor {
                 self.next = Some(next.next());
                 Step::Part(part)
             }
-            None if window.is_ended() => Step::Ended,
-            None => Step::Wait,
+            None => match window.edge() {
+                Edge::Live => Step::Wait,
+                Edge::Paused => Step::Paused,
+                Edge::Ended => Step::Ended,
+            },
         }
     }
 }

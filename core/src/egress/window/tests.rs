@@ -63,7 +63,7 @@ fn an_older_snapshot_stays_as_it_was() {
     assert_eq!((numbers(&before), numbers(&after)), ((0, 6), (0, 7)));
     assert!(Arc::ptr_eq(before.first().expect("not empty"), after.first().expect("not empty")));
     assert_ne!(before.playlist(0, Form::Full), after.playlist(0, Form::Full));
-    assert!(!before.end().append(part(7, Joint::Continues)).is_ended());
+    assert_eq!(before.end().append(part(7, Joint::Continues)).edge(), Edge::Live);
 }
 
 #[test]
@@ -102,6 +102,24 @@ fn a_playlist_is_there_from_the_first_part_on() {
     assert!(window.playlist(0, Form::Delta).is_some() && window.playlist(1, Form::Full).is_none());
     assert!(window.end().playlist(0, Form::Full).expect("written").ends_with(b"#EXT-X-ENDLIST\n"));
     assert_eq!(window.published(), Published { last: Some(PartNo(0)), ended: false });
+}
+
+#[test]
+fn a_pause_is_no_end() {
+    let window = filled(6..20);
+    let paused = window.pause();
+    assert_eq!((window.edge(), paused.edge()), (Edge::Live, Edge::Paused));
+    for form in [Form::Full, Form::Delta] {
+        assert_eq!(paused.playlist(0, form), window.playlist(0, form), "nobody is told of an end");
+    }
+    assert!(!paused.published().ended && paused.segment(3).is_none());
+    let mut cursor = Cursor::join(&window);
+    assert!(
+        matches!(cursor.step(&paused), Step::Part(part) if part.no == PartNo(19)),
+        "what is there is sent"
+    );
+    assert!(matches!(cursor.step(&paused), Step::Paused));
+    assert!(matches!(Cursor::join(&empty()).step(&empty().pause()), Step::Paused));
 }
 
 #[test]
@@ -144,7 +162,7 @@ proptest! {
                     }
                     Step::Skipped { parts } => expected += parts,
                     Step::Wait => break,
-                    Step::Ended => prop_assert!(false, "nobody ended it"),
+                    Step::Paused | Step::Ended => prop_assert!(false, "nobody ended it"),
                 }
             }
             prop_assert_eq!(expected, made);
