@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tribune_core::egress::{Edge, Window};
-use tribune_core::program::{Part, Renditions};
+use tribune_core::program::{Edition, Part, Renditions};
 
 /// Parts that may wait for the audience's side before a listener would miss one: about 20 s.
 const CROSSING_PARTS_MAX: usize = 64;
@@ -42,9 +42,13 @@ pub struct Live {
 }
 
 /// Makes both ends of a room's crossing and starts the task between them on `audience`.
-pub fn cross(audience: &Handle, renditions: Arc<Renditions>) -> (mpsc::Sender<Crossing>, Live) {
+pub fn cross(
+    audience: &Handle,
+    renditions: Arc<Renditions>,
+    edition: Edition,
+) -> (mpsc::Sender<Crossing>, Live) {
     let (stage_end, audience_end) = mpsc::channel(CROSSING_PARTS_MAX);
-    let (publish, window) = watch::channel(Arc::new(Window::new(renditions.clone())));
+    let (publish, window) = watch::channel(Arc::new(Window::new(renditions.clone(), edition)));
     audience.spawn(keep(audience_end, publish));
     (stage_end, Live { renditions, window })
 }
@@ -78,13 +82,14 @@ fn joins(window: &Window, part: &Part) -> bool {
 mod tests {
     use tribune_core::mix::Kind;
     use tribune_core::program::{DEFAULT, PartNo, synthetic};
+    use tribune_core::time::WallTime;
 
     use super::*;
 
     /// What the audience sees at last of a thread that hands over three parts and then `last`.
     async fn seen_after(last: Option<Halt>) -> Edge {
         let renditions = Arc::new(Renditions::new(&DEFAULT[..1]).expect("legal"));
-        let (stage, mut live) = cross(&Handle::current(), renditions);
+        let (stage, mut live) = cross(&Handle::current(), renditions, Edition(WallTime(0)));
         for no in 0..3 {
             let part = synthetic::part(PartNo(no), Kind::Conversation, 1);
             stage.send(Crossing::Part(Arc::new(part))).await.expect("it is taken");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tribune_core::egress::Window;
 use tribune_core::mix::{Frame, Input, Kind, Mixer, Output};
-use tribune_core::program::{self, Codec, Cutter, Part, PartNo, Renditions, Spec};
+use tribune_core::program::{self, Codec, Cutter, Edition, Part, PartNo, Renditions, Spec};
 use tribune_core::time::{Time, WallTime};
 
 use crate::history::{FrameSeen, Life, PartSeen};
@@ -34,7 +34,7 @@ impl Node {
         Self {
             mixer: Mixer::new(),
             cutter: Cutter::new(Arc::clone(renditions), first).expect("encoders open"),
-            window: Window::new(Arc::clone(renditions)),
+            window: Window::new(Arc::clone(renditions), Edition(WallTime(0))),
             conversation_frames: 0,
             life: Life { began: now, ended: now, frames: Vec::new(), parts: Vec::new() },
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tribune_core::codec::opus::{self, Prediction};
 use tribune_core::egress::Window;
 use tribune_core::mix::{Frame, Kind};
-use tribune_core::program::{Codec, Cutter, DEFAULT, Input, Part, PartNo, Renditions, mp4, ogg};
+use tribune_core::program::{Codec, Cutter, DEFAULT, Edition, Input, Part, PartNo, Renditions, mp4, ogg};
 use tribune_core::time::{FRAME_SAMPLES, WallTime};
 
 const SECONDS: usize = 60;
@@ -89,7 +89,7 @@ fn cut(cutter: &mut Cutter, frames: &[Frame]) -> anyhow::Result<Vec<Part>> {
 /// Microseconds to append one part to a full window, playlists included.
 fn append_us(renditions: &Arc<Renditions>, parts: &[Part]) -> anyhow::Result<f64> {
     const APPENDS: u64 = 1_000;
-    let mut window = Window::new(Arc::clone(renditions));
+    let mut window = Window::new(Arc::clone(renditions), Edition(WallTime(0)));
     let Some(model) = parts.get(1) else { return Ok(0.0) };
     let mut spent_ms = 0.0;
     for no in 0..192 + APPENDS {

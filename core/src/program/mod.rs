@@ -5,6 +5,7 @@
 //! only one.
 
 mod cutter;
+mod edition;
 mod part;
 mod renditions;
 
@@ -28,6 +29,7 @@ pub mod synthetic;
 pub mod verify;
 
 pub use cutter::{Cutter, FRAMES_PER_PART, Input};
+pub use edition::Edition;
 pub use part::{Codec, Joint, Media, Part, PartNo, Rendition, TrackPart, Units};
 pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS};
 pub use renditions::{DEFAULT, Error, RENDITIONS_MAX, Renditions, Spec};

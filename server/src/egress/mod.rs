@@ -49,7 +49,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/live.mp4", progressive(Form::Mp4))
         .route("/{room}/live.m3u8", get(multivariant))
         .route("/{room}/hls/{file}", get(hls_playlist))
-        .route("/{room}/hls/{rendition}/{file}", get(hls_media))
+        .route("/{room}/hls/{rendition}/{edition}/{file}", get(hls_media))
         .route("/{room}/replay.opus", recorded(recording::Form::Opus))
         .route("/{room}/replay.m4a", recorded(recording::Form::M4a))
         .route("/{room}/replay.mp4", recorded(recording::Form::Mp4))
@@ -212,14 +212,18 @@ async fn hls_playlist(
     Ok(hls::playlist(&live, rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
 }
 
-/// `/{room}/hls/{rendition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
+/// `/{room}/hls/{rendition}/{edition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
 async fn hls_media(
     State(node): At,
-    Path((name, rendition, file)): Path<(String, String, String)>,
+    Path((name, rendition, edition, file)): Path<(String, String, String, String)>,
     method: Method,
 ) -> Answer {
     let Heard { live, audience } = &heard(&node, &name).await?;
     let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
+    // What an address meant in another program of this name, it must not mean in this one.
+    if edition != live.window.borrow().edition().to_string() {
+        return Err(Refusal::PartGone.into());
+    }
     let number = |suffix: &str| file.strip_suffix(suffix)?.parse::<u64>().ok();
     if file == "init.mp4" {
         return Ok(hls::init(live, rendition)?);

@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::mix::{self, InletId};
 use tribune_core::program::seal::Sealed;
-use tribune_core::program::{self, Codec, PART_MS, PartNo, Renditions};
+use tribune_core::program::{self, Codec, Edition, PART_MS, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
@@ -131,8 +131,9 @@ impl Program {
         let wall = env.world.wall();
         let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real, wall)?;
         let recorder = Arc::new(recorder);
-        let first = first_part(wall, first_opened_at(&spec.dir, wall), &recovered);
-        let (crossing, live) = window::cross(&env.audience, renditions.clone());
+        let opened_at = first_opened_at(&spec.dir, wall);
+        let first = first_part(wall, opened_at, &recovered);
+        let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(opened_at));
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let begin = clock::Begin {
             renditions: &renditions,
@@ -281,9 +282,9 @@ async fn close(recorder: &Recorder, at: WallTime) -> Ended {
     }
 }
 
-/// When this room's program was opened for the first time: where its parts' numbers begin. The hold sound is
-/// not recorded, so that only this tells a restarted node how far the numbers had come. A disk that does not
-/// take it keeps nobody from being heard.
+/// When this room's program was opened for the first time: its edition, and where its parts' numbers begin.
+/// The hold sound is not recorded, so that only this tells a restarted node how far the numbers had come. A
+/// disk that does not take it keeps nobody from being heard.
 fn first_opened_at(dir: &Path, now: WallTime) -> WallTime {
     let path = dir.join(FIRST_OPENED_FILE);
     let kept = std::fs::read_to_string(&path).ok().and_then(|text| WallTime::parse(text.trim()));

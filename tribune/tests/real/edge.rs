@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use serde_json::Value;
 
+use crate::hls::part_of;
 use crate::node::{Node, PATIENCE, agent, until};
 
 /// Idle connections held at once.
@@ -171,7 +172,7 @@ fn every_public_address_has_a_head() {
         "/odd/status/1",
         "/odd/live.m3u8",
         "/odd/hls/aac64.m3u8",
-        "/odd/hls/opus64/init.mp4",
+        &format!("/odd/hls/{}", part_of(&node, "/odd/hls/opus64.m3u8")),
         "/odd/replay.opus",
         "/odd/seal",
         "/none",
@@ -193,6 +194,8 @@ fn every_odd_request_gets_a_refusal_of_ours() {
     let node = Node::start();
     let _room = node.live_room("odd");
     until("the program has begun", || node.get("/odd/hls/aac64.m3u8").0 == 200);
+    let part = part_of(&node, "/odd/hls/opus64.m3u8");
+    let folder = format!("/odd/hls/{}", part.rsplit_once('/').expect("a folder and a file").0);
     for (method, target, status, code) in [
         ("BREW", "/odd/status", 405, "method_wrong"),
         ("POST", "/odd", 405, "method_wrong"),
@@ -202,9 +205,11 @@ fn every_odd_request_gets_a_refusal_of_ours() {
         ("GET", "/odd%2fstatus/status", 404, "room_unknown"),
         ("GET", "/odd/status/first", 404, "no_such_page"),
         ("GET", "/odd/status/99999999999999999999", 404, "no_such_page"),
-        ("GET", "/odd/hls/opus64/%zz.mp4", 404, "no_such_page"),
-        ("GET", "/odd/hls/opus64/18446744073709551615.part.mp4", 404, "part_gone"),
-        ("GET", "/odd/hls/opus64/18446744073709551615.mp4", 404, "part_gone"),
+        ("GET", &format!("{folder}/%zz.mp4"), 404, "no_such_page"),
+        ("GET", &format!("{folder}/18446744073709551615.part.mp4"), 404, "part_gone"),
+        ("GET", &format!("{folder}/18446744073709551615.mp4"), 404, "part_gone"),
+        ("GET", "/odd/hls/opus64/0/init.mp4", 404, "part_gone"),
+        ("GET", "/odd/hls/opus64/init.mp4", 404, "no_such_page"),
         ("GET", "/odd/hls/opus64.m3u8?_HLS_msn=first", 400, "malformed"),
         ("GET", "/odd/nothing/here", 404, "no_such_page"),
         ("GET", "/assets/none.js", 404, "no_such_page"),

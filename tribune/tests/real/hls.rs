@@ -58,8 +58,8 @@ pub fn part_of(node: &Node, playlist: &str) -> String {
     line.split('"').nth(1).expect("it has an address").to_owned()
 }
 
-/// Follows a playlist by blocking reloads until there is no next one: the last that came, and how the next one
-/// was refused; `None` when a connection was not taken any more.
+/// Follows a playlist by blocking reloads until there is no next one: the last that came, and how the next
+/// one was refused; `None` when a connection was not taken any more.
 fn follow_to_the_end(url: &str, told: &std::sync::mpsc::Sender<()>) -> (String, Option<u16>) {
     let agent = agent();
     let mut last = String::new();
@@ -121,4 +121,26 @@ fn a_node_that_stops_ends_no_playlist_and_the_program_goes_on_after_it() {
     let (last, status) = player.join().expect("the player ends");
     assert!(last.ends_with("#EXT-X-ENDLIST\n") && status == Some(200), "{last}");
     listener.read_to_end(&mut Vec::new()).expect("the answer is whole");
+}
+
+#[test]
+fn a_room_made_again_has_addresses_of_its_own() {
+    let node = Node::start();
+    let addresses = |made: u64| {
+        let room = node.live_room("again");
+        until("the program has begun", || node.get("/again/hls/opus64.m3u8").0 == 200);
+        let part = part_of(&node, "/again/hls/opus64.m3u8");
+        assert_eq!(node.get(&format!("/again/hls/{part}")).0, 200, "made {made} times");
+        node.end(&room);
+        assert_eq!(node.try_api("DELETE", "/api/v1/rooms/again", "").0, 204);
+        part
+    };
+    let parts: Vec<String> = (1..=3).map(addresses).collect();
+    let folder = |part: &String| part.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    assert!(folder(&parts[0]) != folder(&parts[1]) && folder(&parts[1]) != folder(&parts[2]), "{parts:?}");
+    let _again = node.live_room("again");
+    until("the program has begun", || node.get("/again/hls/opus64.m3u8").0 == 200);
+    for part in parts {
+        assert_eq!(node.get(&format!("/again/hls/{part}")).0, 404, "an old address has no new bytes");
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::program::playlist::{Form, Live, Published};
-use crate::program::{Joint, PART_SAMPLES, Part, PartNo, Renditions, SEGMENT_PARTS};
+use crate::program::{Edition, Joint, PART_SAMPLES, Part, PartNo, Renditions, SEGMENT_PARTS};
 use crate::time::MediaTime;
 
 /// Parts kept at most: 32 segments, 61.44 s.
@@ -39,6 +39,7 @@ pub enum Edge {
 #[derive(Debug)]
 struct Inner {
     renditions: Arc<Renditions>,
+    edition: Edition,
     parts: Vec<Arc<Part>>,
     discontinuities: u64,
     edge: Edge,
@@ -48,9 +49,10 @@ struct Inner {
 
 impl Window {
     /// A window before the first part.
-    pub fn new(renditions: Arc<Renditions>) -> Self {
+    pub fn new(renditions: Arc<Renditions>, edition: Edition) -> Self {
         let edge = Edge::Live;
-        Inner { renditions, parts: Vec::new(), discontinuities: 0, edge, playlists: Vec::new() }.publish()
+        let parts = Vec::new();
+        Inner { renditions, edition, parts, discontinuities: 0, edge, playlists: Vec::new() }.publish()
     }
 
     /// The window with one more part at its end.
@@ -70,6 +72,7 @@ impl Window {
         });
         let mut next = Inner {
             renditions: Arc::clone(&self.inner.renditions),
+            edition: self.inner.edition,
             parts: Vec::with_capacity(WINDOW_PARTS_MAX + 1),
             discontinuities: part.no.segment(),
             edge: Edge::Live,
@@ -90,6 +93,7 @@ impl Window {
     pub fn end(&self) -> Self {
         Inner {
             renditions: Arc::clone(&self.inner.renditions),
+            edition: self.inner.edition,
             parts: self.inner.parts.clone(),
             discontinuities: self.inner.discontinuities,
             edge: Edge::Ended,
@@ -104,6 +108,7 @@ impl Window {
     pub fn pause(&self) -> Self {
         let inner = Inner {
             renditions: Arc::clone(&self.inner.renditions),
+            edition: self.inner.edition,
             parts: self.inner.parts.clone(),
             discontinuities: self.inner.discontinuities,
             edge: Edge::Paused,
@@ -115,6 +120,11 @@ impl Window {
     /// What the program is coded as.
     pub fn renditions(&self) -> &Arc<Renditions> {
         &self.inner.renditions
+    }
+
+    /// Which program of its name it is.
+    pub fn edition(&self) -> Edition {
+        self.inner.edition
     }
 
     /// The oldest part.
@@ -186,6 +196,7 @@ impl Inner {
         if !self.parts.is_empty() {
             let live = Live {
                 renditions: &self.renditions,
+                edition: self.edition,
                 parts: &self.parts,
                 discontinuities: self.discontinuities,
                 ended: self.edge == Edge::Ended,

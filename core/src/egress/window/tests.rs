@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mix::Kind;
-use crate::program::{DEFAULT, TrackPart, Units};
+use crate::program::{DEFAULT, Edition, TrackPart, Units};
 use crate::time::WallTime;
 
 fn part(no: u64, joint: Joint) -> Arc<Part> {
@@ -12,7 +12,7 @@ fn part(no: u64, joint: Joint) -> Arc<Part> {
 }
 
 fn empty() -> Window {
-    Window::new(Arc::new(Renditions::new(&DEFAULT[..1]).expect("legal")))
+    Window::new(Arc::new(Renditions::new(&DEFAULT[..1]).expect("legal")), Edition(WallTime(0)))
 }
 
 fn filled(numbers: std::ops::Range<u64>) -> Window {

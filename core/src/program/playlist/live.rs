@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{TARGET_DURATION_S, first_heard, seconds};
 use crate::program::part::{Joint, PartNo, Rendition, SEGMENT_PARTS};
-use crate::program::{Part, Renditions};
+use crate::program::{Edition, Part, Renditions};
 
 /// How far from the end a player without low latency begins, in seconds: three target durations (4.4.3.8).
 const HOLD_BACK_S: u64 = 3 * TARGET_DURATION_S;
@@ -30,6 +30,8 @@ pub enum Form {
 pub struct Live<'w> {
     /// The program's coded forms.
     pub renditions: &'w Renditions,
+    /// Which program of this name it is.
+    pub edition: Edition,
     /// In order; the first begins a segment, and numbers have no gap.
     pub parts: &'w [Arc<Part>],
     /// The discontinuity sequence number of the first segment.
@@ -42,7 +44,7 @@ impl Live<'_> {
     /// The media playlist of rendition number `index`; empty when there is no such rendition.
     pub fn render(&self, index: usize, form: Form) -> String {
         let Some(rendition) = self.renditions.get(index) else { return String::new() };
-        let name = rendition.name();
+        let folder = self.folder(rendition);
         let first = self.parts.first().map_or(PartNo(0), |part| part.no);
         let mut out = head(first.segment(), self.discontinuities);
         let segments: Vec<&[Arc<Part>]> = self.parts.chunks(SEGMENT_PARTS as usize).collect();
@@ -54,13 +56,18 @@ impl Live<'_> {
         if skipped > 0 {
             out += &format!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n");
         } else {
-            out += &format!("#EXT-X-MAP:URI=\"{name}/init.mp4\"\n");
+            out += &format!("#EXT-X-MAP:URI=\"{folder}/init.mp4\"\n");
         }
         for (at, parts) in segments.iter().enumerate().skip(skipped) {
             self.put_segment(&mut out, rendition, parts, at + SEGMENTS_IN_PARTS >= whole);
         }
-        self.put_edge(&mut out, index, &name);
+        self.put_edge(&mut out, index, &folder);
         out
+    }
+
+    /// Where its parts lie, beside the playlist.
+    fn folder(&self, rendition: &Rendition) -> String {
+        format!("{}/{}", rendition.name(), self.edition)
     }
 
     /// A segment is listed when all its parts are there, or no more will come.
@@ -75,29 +82,30 @@ impl Live<'_> {
             *out += "#EXT-X-DISCONTINUITY\n";
         }
         *out += &format!("#EXT-X-PROGRAM-DATE-TIME:{}\n", first_heard(first.began_at, rendition));
-        let name = rendition.name();
+        let folder = self.folder(rendition);
         if in_parts {
             for part in parts {
                 *out += &format!(
-                    "#EXT-X-PART:DURATION={},URI=\"{name}/{}.part.mp4\",INDEPENDENT=YES\n",
+                    "#EXT-X-PART:DURATION={},URI=\"{folder}/{}.part.mp4\",INDEPENDENT=YES\n",
                     seconds(1),
                     part.no.0
                 );
             }
         }
         if self.is_listed(parts) {
-            *out += &format!("#EXTINF:{},\n{name}/{}.mp4\n", seconds(parts.len() as u64), first.no.segment());
+            *out +=
+                &format!("#EXTINF:{},\n{folder}/{}.mp4\n", seconds(parts.len() as u64), first.no.segment());
         }
     }
 
     /// What comes next, and how far the others are.
-    fn put_edge(&self, out: &mut String, index: usize, name: &str) {
+    fn put_edge(&self, out: &mut String, index: usize, folder: &str) {
         if self.ended {
             *out += "#EXT-X-ENDLIST\n";
             return;
         }
         let Some(last) = self.parts.last() else { return };
-        *out += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}/{}.part.mp4\"\n", last.no.next().0);
+        *out += &format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{folder}/{}.part.mp4\"\n", last.no.next().0);
         for (_, other) in self.renditions.iter().enumerate().filter(|&(at, _)| at != index) {
             *out += &format!(
                 "#EXT-X-RENDITION-REPORT:URI=\"{}.m3u8\",LAST-MSN={},LAST-PART={}\n",

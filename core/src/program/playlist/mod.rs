@@ -2,9 +2,9 @@
 //! `egress::replay`.
 //!
 //! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`,
-//! and that one names `{rendition}/init.mp4`, `{rendition}/{segment}.mp4` and `{rendition}/{part}.part.mp4`
-//! beside it. A segment is the concatenation of its parts' chunks, and its number is its media sequence
-//! number.
+//! and that one names `{rendition}/{edition}/init.mp4`, `{rendition}/{edition}/{segment}.mp4` and
+//! `{rendition}/{edition}/{part}.part.mp4` beside it. A segment is the concatenation of its parts' chunks,
+//! and its number is its media sequence number.
 
 mod live;
 mod query;

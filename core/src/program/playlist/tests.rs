@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::mix::Kind;
-use crate::program::{DEFAULT, Joint, Part, PartNo};
+use crate::program::{DEFAULT, Edition, Joint, Part, PartNo};
 
 /// Parts without contents, which playlists never look at; `gaps` are numbers of parts that begin a run.
 fn parts(numbers: std::ops::Range<u64>, gaps: &[u64]) -> Vec<Arc<Part>> {
@@ -21,7 +21,8 @@ fn renditions() -> Renditions {
 }
 
 fn live<'w>(renditions: &'w Renditions, parts: &'w [Arc<Part>]) -> Live<'w> {
-    Live { renditions, parts, discontinuities: 0, ended: false }
+    let edition = Edition(WallTime(0x0191_488b_2000));
+    Live { renditions, edition, parts, discontinuities: 0, ended: false }
 }
 
 #[test]
@@ -52,20 +53,20 @@ fn a_live_playlist_lists_segments_and_the_newest_parts() {
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-MEDIA-SEQUENCE:2
 #EXT-X-DISCONTINUITY-SEQUENCE:0
-#EXT-X-MAP:URI="aac64/init.mp4"
+#EXT-X-MAP:URI="aac64/191488b2000/init.mp4"
 #EXT-X-PROGRAM-DATE-TIME:2024-08-13T00:00:03.807Z
-#EXT-X-PART:DURATION=0.32000,URI="aac64/12.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/13.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/14.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/15.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/16.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/17.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/12.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/13.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/14.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/15.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/16.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/17.part.mp4",INDEPENDENT=YES
 #EXTINF:1.92000,
-aac64/2.mp4
+aac64/191488b2000/2.mp4
 #EXT-X-PROGRAM-DATE-TIME:2024-08-13T00:00:05.727Z
-#EXT-X-PART:DURATION=0.32000,URI="aac64/18.part.mp4",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.32000,URI="aac64/19.part.mp4",INDEPENDENT=YES
-#EXT-X-PRELOAD-HINT:TYPE=PART,URI="aac64/20.part.mp4"
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/18.part.mp4",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.32000,URI="aac64/191488b2000/19.part.mp4",INDEPENDENT=YES
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="aac64/191488b2000/20.part.mp4"
 #EXT-X-RENDITION-REPORT:URI="opus64.m3u8",LAST-MSN=3,LAST-PART=1
 "#
     );
@@ -75,7 +76,7 @@ aac64/2.mp4
 fn an_ended_playlist_lists_its_last_short_segment_and_ends() {
     let (renditions, parts) = (renditions(), parts(0..8, &[]));
     let text = Live { ended: true, ..live(&renditions, &parts) }.render(0, Form::Full);
-    assert!(text.ends_with("#EXTINF:0.64000,\nopus64/1.mp4\n#EXT-X-ENDLIST\n"), "{text}");
+    assert!(text.ends_with("#EXTINF:0.64000,\nopus64/191488b2000/1.mp4\n#EXT-X-ENDLIST\n"), "{text}");
     assert!(!text.contains("PRELOAD-HINT") && !text.contains("RENDITION-REPORT"));
 }
 
@@ -85,7 +86,10 @@ fn a_gap_is_a_discontinuity_except_at_the_beginning() {
     let text = Live { discontinuities: 7, ..live(&renditions, &parts) }.render(0, Form::Full);
     assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:7\n"));
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
-    assert!(text.contains("opus64/1.mp4\n#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:"), "{text}");
+    assert!(
+        text.contains("opus64/191488b2000/1.mp4\n#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:"),
+        "{text}"
+    );
 }
 
 /// Goal: a full playlist and the delta update of the same moment tell a player the same.
