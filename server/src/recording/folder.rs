@@ -19,6 +19,8 @@ pub enum Stored {
     Pages,
     /// The CMAF chunks, one a part, numbered from 0.
     Chunks,
+    /// Where the units lie in the chunks, for the M4A's index; made from them.
+    Runs,
     /// The seal as it grew.
     Log,
     /// What goes before the pages in `replay.opus`.
@@ -41,10 +43,11 @@ pub enum Stored {
 
 impl Stored {
     /// All but the tombstone.
-    pub const CONTENT: [Self; 11] = [
+    pub const CONTENT: [Self; 12] = [
         Self::Genesis,
         Self::Pages,
         Self::Chunks,
+        Self::Runs,
         Self::Log,
         Self::OpusHead,
         Self::OpusTail,
@@ -61,6 +64,7 @@ impl Stored {
             Self::Genesis => "recording.json",
             Self::Pages => "pages.ogg",
             Self::Chunks => "chunks.cmaf",
+            Self::Runs => "chunks.runs",
             Self::Log => "seal.log",
             Self::OpusHead => "opus.head",
             Self::OpusTail => "opus.tail",

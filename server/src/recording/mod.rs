@@ -13,6 +13,7 @@ mod recorder;
 mod recover;
 mod redaction;
 mod replay;
+mod runs;
 mod shelf;
 mod survey;
 mod tape;

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tribune_core::program::Codec;
-use tribune_core::program::mp4;
 use tribune_core::program::seal::{Chain, Entry, Genesis, PartEntry, RECORD_BYTES, Record, scan, units_hash};
 use tribune_core::program::verify::read_stretch;
 
 use super::disk::{Disk, DiskFile, sync_folder};
 use super::folder::{Identity, Opening, Stored};
+use super::runs::Compared;
 use super::tape::{Growing, Parts, Tape};
 use super::{OpenError, Recovered};
 
@@ -28,11 +28,12 @@ pub fn open(folder: &Path, opening: &Opening, disk: Disk) -> Result<(Tape, Recov
     let (pages, chunks, log) = (file(Stored::Pages)?, file(Stored::Chunks)?, file(Stored::Log)?);
     let found = Found::read(folder, &genesis, (&pages, &chunks))?;
     let cut_bytes = found.cut(folder, (&pages, &chunks, &log))?;
-    let mut index = mp4::Index::new(vec![opening.aac.track.clone()]);
+    let runs_wrong = |error| OpenError::io(&Stored::Runs.path(folder), error);
+    let mut compared = Compared::begin(folder, &disk).map_err(runs_wrong)?;
     let page_hash = hash_all(folder, Stored::Pages, (&pages, &found.records), |_, _| Ok(()))?;
-    let chunk_hash = hash_all(folder, Stored::Chunks, (&chunks, &found.records), |at, chunk| {
-        push_chunk(&mut index, at, chunk)
-    })?;
+    let chunk_hash =
+        hash_all(folder, Stored::Chunks, (&chunks, &found.records), |at, chunk| compared.chunk(at, chunk))?;
+    let (runs, runs_len) = compared.end().map_err(runs_wrong)?;
     let ends = found.ends();
     let mut chain = Chain::begin(&genesis);
     let mut sealed = chain.at();
@@ -44,6 +45,8 @@ pub fn open(folder: &Path, opening: &Opening, disk: Disk) -> Result<(Tape, Recov
     }
     let last = chain.last().map(|last| (last.no, last.began_at));
     let parts = chain.at().parts;
+    let is_end = |record: &Record| matches!(record, Record::Entry { entry: Entry::End { .. }, .. });
+    let ended = found.records.iter().any(is_end);
     let tape = Tape::new(Parts {
         folder: folder.to_owned(),
         disk,
@@ -51,13 +54,13 @@ pub fn open(folder: &Path, opening: &Opening, disk: Disk) -> Result<(Tape, Recov
         opening,
         pages: Growing { file: pages, len: ends.pages, hash: page_hash },
         chunks: Growing { file: chunks, len: ends.chunks, hash: chunk_hash },
+        runs: Growing { file: runs, len: runs_len, hash: Sha256::new() },
         log: Growing { file: log, len: ends.log, hash: Sha256::new() },
         chain,
-        records: found.records,
-        index,
         sealed,
+        ended,
     });
-    let recovered = Recovered { last, parts, cut_bytes, ended: tape.ended };
+    let recovered = Recovered { last, parts, cut_bytes, ended };
     Ok((tape, recovered))
 }
 
@@ -237,14 +240,4 @@ fn hash_all(
         at += u64::from(len);
     }
     Ok(hash)
-}
-
-/// Adds a stored chunk to the index. A promised chunk that does not read anymore is indexed as far as it
-/// does: `verify` says where it is damaged, and the rest of the evening can still be recorded.
-pub fn push_chunk(index: &mut mp4::Index, at: u64, chunk: &[u8]) -> io::Result<()> {
-    let Ok(coded) = read_stretch(Codec::AacLc, chunk) else { return Ok(()) };
-    let sizes: Vec<u32> = coded.units.iter().map(|unit| unit.len() as u32).collect();
-    let units_bytes: u64 = sizes.iter().map(|&size| u64::from(size)).sum();
-    index.push(0, at + chunk.len() as u64 - units_bytes, &sizes);
-    Ok(())
 }

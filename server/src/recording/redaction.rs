@@ -107,7 +107,7 @@ fn open_closed(folder: &Path, key: &SigningKey) -> Result<Tape, RedactError> {
 /// Writes silence over the marked parts, unit by unit of the same length.
 fn silence(tape: &Tape, marks: &[Redaction]) -> io::Result<()> {
     let (mut page_at, mut chunk_at, mut place) = (0, 0, 0);
-    for record in &tape.records {
+    for record in &tape.records()? {
         let Record::Entry { entry: Entry::Part(_), page_bytes, chunk_bytes } = record else { continue };
         if marks.iter().any(|mark| mark.covers(place)) {
             let page = tape.pages.file.read_at(page_at, *page_bytes as usize)?;

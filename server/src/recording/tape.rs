@@ -22,7 +22,7 @@ use tribune_core::time::WallTime;
 
 use super::disk::{Disk, DiskFile};
 use super::folder::{Opening, Stored};
-use super::{OpenError, Recovered, closing, recover};
+use super::{OpenError, Recovered, closing, recover, runs};
 
 /// Whether the recording keeps up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ impl Growing {
 enum To {
     Pages,
     Chunks,
+    Runs,
     Log,
 }
 
@@ -82,8 +83,7 @@ pub struct Tape {
     pub(super) chunks: Growing,
     pub(super) log: Growing,
     pub(super) chain: Chain,
-    pub(super) records: Vec<Record>,
-    pub(super) index: mp4::Index,
+    pub(super) runs: Growing,
     pub(super) sealed: Sealed,
     pub(super) health: Health,
     unpromised: Vec<Write>,
@@ -107,10 +107,7 @@ impl Tape {
     }
 
     pub(super) fn new(parts: Parts<'_>) -> Self {
-        let Parts { folder, disk, genesis, opening, pages, chunks, log, chain, records, index, sealed } =
-            parts;
-        let ended =
-            records.iter().any(|record| matches!(record, Record::Entry { entry: Entry::End { .. }, .. }));
+        let Parts { folder, disk, genesis, opening, pages, chunks, runs, log, chain, sealed, ended } = parts;
         Self {
             folder,
             disk,
@@ -122,8 +119,7 @@ impl Tape {
             chunks,
             log,
             chain,
-            records,
-            index,
+            runs,
             sealed,
             health: Health::Healthy,
             unpromised: Vec::new(),
@@ -191,7 +187,7 @@ impl Tape {
         self.repair()?;
         if !self.ended {
             let entries = self.chain.entries_for_end(at);
-            self.commit(&entries, (Bytes::new(), Bytes::new()))?;
+            self.commit(&entries, Sound::default())?;
             self.ended = true;
         }
         self.seal()?;
@@ -214,7 +210,6 @@ impl Tape {
         self.log.file.write_at(&bytes, self.log.len)?;
         self.log.file.sync()?;
         self.log.commit(&bytes);
-        self.records.push(record);
         self.unpromised.clear();
         self.sealed = self.chain.at();
         Ok(())
@@ -230,6 +225,7 @@ impl Tape {
             let growing = match write.to {
                 To::Pages => &self.pages,
                 To::Chunks => &self.chunks,
+                To::Runs => &self.runs,
                 To::Log => &self.log,
             };
             growing.file.write_at(&write.bytes, write.at)?;
@@ -258,40 +254,40 @@ impl Tape {
         let place = PartNo(self.chain.at().parts);
         let page = renumbered_page(&opus.stream, place);
         let chunk = renumbered_chunk(&aac.chunk, place, &self.aac);
-        let chunk_at = self.chunks.len;
-        self.commit(&entries, (page, chunk))?;
-        (self.missing, self.is_fresh) = (None, false);
         let head_bytes = aac.chunk.len() - aac.units.bytes().len();
-        self.index.push(0, chunk_at + head_bytes as u64, aac.units.sizes());
+        let run = runs::run(self.chunks.len + head_bytes as u64, aac.units.sizes()).into();
+        self.commit(&entries, Sound { page, chunk, run })?;
+        (self.missing, self.is_fresh) = (None, false);
         Ok(())
     }
 
-    /// Writes page, chunk and records; only when all are written does any of them count.
-    fn commit(&mut self, entries: &[Entry], (page, chunk): (Bytes, Bytes)) -> io::Result<()> {
+    /// Writes sound and records; only when all are written does any of them count.
+    fn commit(&mut self, entries: &[Entry], sound: Sound) -> io::Result<()> {
+        let Sound { page, chunk, run } = sound;
         let mut chain = self.chain.clone();
-        let mut records = Vec::with_capacity(entries.len());
+        let mut log = Vec::with_capacity(entries.len() * RECORD_BYTES);
         for entry in entries {
             chain.append(entry);
             let is_part = matches!(entry, Entry::Part(_));
-            records.push(Record::Entry {
+            let record = Record::Entry {
                 entry: *entry,
                 page_bytes: if is_part { page.len() as u32 } else { 0 },
                 chunk_bytes: if is_part { chunk.len() as u32 } else { 0 },
-            });
+            };
+            log.extend(record.to_bytes());
         }
-        let log: Bytes = records.iter().flat_map(Record::to_bytes).collect::<Vec<_>>().into();
-        debug_assert_eq!(log.len(), records.len() * RECORD_BYTES);
+        let log = Bytes::from(log);
         self.pages.file.write_at(&page, self.pages.len)?;
         self.chunks.file.write_at(&chunk, self.chunks.len)?;
+        self.runs.file.write_at(&run, self.runs.len)?;
         self.log.file.write_at(&log, self.log.len)?;
-        for (to, bytes) in [(To::Pages, page), (To::Chunks, chunk), (To::Log, log)] {
+        for (to, bytes) in [(To::Pages, page), (To::Chunks, chunk), (To::Runs, run), (To::Log, log)] {
             let growing = self.growing(to);
             let at = growing.len;
             growing.commit(&bytes);
             self.unpromised.push(Write { to, at, bytes });
         }
         self.chain = chain;
-        self.records.extend(records);
         Ok(())
     }
 
@@ -299,8 +295,17 @@ impl Tape {
         match to {
             To::Pages => &mut self.pages,
             To::Chunks => &mut self.chunks,
+            To::Runs => &mut self.runs,
             To::Log => &mut self.log,
         }
+    }
+
+    /// Everything that was logged, read from the disk: in memory it would grow for as long as the room is
+    /// open.
+    pub(super) fn records(&self) -> io::Result<Vec<Record>> {
+        let log = self.log.file.read_at(0, usize::try_from(self.log.len).map_err(io::Error::other)?)?;
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the seal log is damaged");
+        log.as_chunks().0.iter().map(|slot| Record::from_bytes(slot).ok_or_else(damaged)).collect()
     }
 
     /// A part could not be written.
@@ -330,10 +335,18 @@ pub(super) struct Parts<'o> {
     pub(super) pages: Growing,
     pub(super) chunks: Growing,
     pub(super) log: Growing,
+    pub(super) runs: Growing,
     pub(super) chain: Chain,
-    pub(super) records: Vec<Record>,
-    pub(super) index: mp4::Index,
     pub(super) sealed: Sealed,
+    pub(super) ended: bool,
+}
+
+/// What is written of one part.
+#[derive(Default)]
+struct Sound {
+    page: Bytes,
+    chunk: Bytes,
+    run: Bytes,
 }
 
 fn renumbered_page(page: &[u8], place: PartNo) -> Bytes {

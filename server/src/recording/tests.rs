@@ -158,6 +158,32 @@ fn a_file_cut_at_any_byte_is_never_overwritten_or_reopens_with_what_is_whole() {
     }
 }
 
+#[test]
+fn the_index_is_made_again_from_the_chunks_when_its_file_is_not_as_written() {
+    let damages: [fn(&mut Vec<u8>); 3] =
+        [|runs| runs.clear(), |runs| runs.fill(0xff), |runs| runs.extend([7; 90])];
+    for damage in damages {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut first, _) = tape(dir.path());
+        for no in 0..26 {
+            first.append(&part(no));
+        }
+        drop(first);
+        let path = Stored::Runs.path(dir.path());
+        let runs = fs::read(&path).expect("a file");
+        assert_eq!(runs.len(), 23 * 72, "a run for each part");
+        let mut damaged = runs.clone();
+        damage(&mut damaged);
+        fs::write(&path, damaged).expect("damages");
+        let (mut second, _) = tape(dir.path());
+        assert_eq!(fs::read(&path).expect("a file"), runs);
+        second.append(&part(30));
+        second.end(ENDED_AT).expect("ends");
+        let report = checked(dir.path(), Form::M4a);
+        assert_eq!(report.answer(), Answer::Yes, "{report:?}");
+    }
+}
+
 /// Goal: killed at any byte, what is found again verifies, lacks at most the part in flight, and names the
 /// gap. Method: the disk stops at a byte drawn for each round; the next process goes on in the same folder.
 #[test]
