@@ -1,7 +1,8 @@
 //! The limiter: no true peak above −1 dBTP reaches a listener, whatever is summed, and nothing is touched
 //! that stays below the aim.
 //!
-//! Coding changes the waveform, so a coded peak lies above the one that went in. The aim leaves room for that.
+//! Coding changes the waveform, so a coded peak lies above the one that went in. The aim leaves room for
+//! that.
 //!
 //! The true peak (ITU-R BS.1770-4 annex 2) is the largest value at four times the sampling rate. The gain
 //! each sample needs is known 5 ms before the sample leaves; the least gain of that time, smoothed by two
@@ -20,8 +21,8 @@ pub const LIMITER_DELAY_SAMPLES: usize = AHEAD - 1 + TAPS / 2;
 
 /// What a meter with another filter may read more.
 const METER_DB: f64 = 0.2;
-/// What coding adds to the largest peak of limited speech: 1.1 dB in Opus at 64 kbit/s, 0.9 at 32, 1.6 in AAC at
-/// 64. Opus at 16 kbit/s adds 2.5, which would cost everybody loudness (docs/decisions/0021).
+/// What coding adds to the largest peak of limited speech: 1.1 dB in Opus at 64 kbit/s, 0.9 at 32, 1.6 in
+/// AAC at 64. Opus at 16 kbit/s adds 2.5, which would cost everybody loudness (docs/decisions/0021).
 const CODING_DB: f64 = 1.6;
 /// The gain aims lower than the promise by both.
 const AIM_DBTP: f64 = FRAME_PEAK_DBTP_MAX - METER_DB;

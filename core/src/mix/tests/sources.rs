@@ -217,7 +217,8 @@ fn after_a_long_stall_the_excess_is_skipped_and_counted() {
 
 #[test]
 fn a_file_is_played_at_its_own_speed() {
-    // At 30 times real time its first three seconds take some ticks to come, as they do when a busy node decodes them.
+    // At 30 times real time its first three seconds take some ticks to come, as they do when a busy node
+    // decodes them.
     for (speed, page_ms) in
         [(1.2, 100), (3.0, 100), (30.0, 100), (30.0, 1_000), (1_000.0, 100), (1_000.0, 1_000)]
     {
