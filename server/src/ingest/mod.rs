@@ -28,7 +28,7 @@ use crate::answer::{self, Failure, Path};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
-use crate::program::{Inlet, Named, Program, Replaced};
+use crate::program::{Inlet, Program, Replaced};
 use crate::world::World;
 pub use feed::{Feed, Over};
 
@@ -130,7 +130,6 @@ where
 /// A sender whose key is good and whose input of the mix is open.
 struct Admitted {
     program: Program,
-    named: Named,
     replaced: Replaced,
     inlet: Inlet,
     hint: Hint,
@@ -150,13 +149,11 @@ async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
     }
     let spec = spec_of(offer)?;
     let program = room.demand().await.ok_or(Refusal::RoomEnded)?;
-    let (named, replaced) = program.sources().take(&spec.name);
-    let inlet = program.inlet(spec).await?;
+    let (inlet, replaced) = program.inlet(spec).await?;
     let span = tracing::info_span!("source", room = %room.name(), name = offer.name);
     Ok(Admitted {
         metrics: node.metrics.room(offer.room),
         program,
-        named,
         replaced,
         inlet,
         hint: hello.hint,
@@ -196,7 +193,7 @@ impl Admitted {
     where
         S: Stream<Item = io::Result<Bytes>> + Unpin,
     {
-        let Self { program, named, replaced, inlet, hint, world, metrics, span } = self;
+        let Self { program, replaced, inlet, hint, world, metrics, span } = self;
         let feed = Feed { world, metrics, program: &program, inlet, hint };
         let heard = async {
             tracing::info!("source_began");
@@ -208,7 +205,6 @@ impl Admitted {
             over
         };
         let over = heard.instrument(span).await;
-        drop(named);
         if program.sources().names().is_empty() {
             program.titles().set(String::new());
         }

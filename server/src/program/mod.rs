@@ -10,11 +10,12 @@ mod inlet;
 mod sources;
 #[cfg(test)]
 pub mod spoken;
+#[cfg(test)]
+mod tests;
 mod titles;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -97,7 +98,6 @@ pub struct Spec {
 pub struct Program {
     world: World,
     commands: SyncSender<Command>,
-    inlets: Arc<AtomicU32>,
     live: Live,
     audience: Arc<Audience>,
     recorder: Arc<Recorder>,
@@ -157,7 +157,6 @@ impl Program {
         Ok(Self {
             world: env.world,
             commands,
-            inlets: Arc::default(),
             live,
             audience: Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max),
             recorder,
@@ -207,17 +206,20 @@ impl Program {
         metrics.recorder_lost.inc_by(self.recorder.take_lost());
     }
 
-    /// Opens an input of the mix.
+    /// Opens an input of the mix under the source's name. Whoever has the name is told to go, and its place is
+    /// taken over.
     ///
     /// # Errors
-    /// All inputs are in use, or the program is over.
-    pub async fn inlet(&self, spec: mix::Spec) -> Result<Inlet, Refusal> {
-        let inlet = InletId(self.inlets.fetch_add(1, Ordering::Relaxed));
+    /// All inputs are in use by sources of other names, another sender has taken the name meanwhile, or the
+    /// program is over.
+    pub async fn inlet(&self, spec: mix::Spec) -> Result<(Inlet, Replaced), Refusal> {
+        let (named, replaced) = self.sources.take(&spec.name);
         let gauge = Arc::new(inlet::Gauge::default());
         let (reply, answer) = oneshot::channel();
-        self.deliver(Command::Open { inlet, spec, gauge: gauge.clone(), reply }).await?;
+        let open = Command::Open { inlet: named.inlet(), spec, gauge: gauge.clone(), reply };
+        self.deliver(open).await?;
         answer.await.map_err(|_| Refusal::RoomEnded)??;
-        Ok(Inlet { id: inlet, commands: self.commands.clone(), gauge })
+        Ok((Inlet { named, commands: self.commands.clone(), gauge }, replaced))
     }
 
     /// Whether the audience hears the hold sound or the room, from the next frame on.
