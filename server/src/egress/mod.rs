@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tribune_core::program::PartNo;
-use tribune_core::program::playlist::Query;
+use tribune_core::program::playlist::{MEDIA_TYPE, Query};
 use tribune_core::reason::Refusal;
-use tribune_core::room::State as RoomState;
+use tribune_core::room::{Demand, Hearing, State as RoomState};
 
 use crate::answer::{self, Failure, Path};
 use crate::node::Node;
@@ -87,13 +87,22 @@ fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
     node.rooms.get(name).ok_or(Refusal::RoomUnknown)
 }
 
-/// The room's program, opened when nobody has asked for it before.
-async fn program(node: &Node, name: &str) -> Result<Program, Failure> {
+/// The room's program, opened when nobody has asked for it before; `HEAD` opens nothing.
+async fn program(node: &Node, name: &str, method: &Method) -> Result<Program, Failure> {
     let room = room(node, name)?;
-    match room.demand().await {
-        Some(program) => Ok(program),
-        None => Err(why_closed(&room)),
-    }
+    let found = match *method {
+        Method::HEAD => room.running(),
+        _ => room.demand(Demand::Hear).await,
+    };
+    found.ok_or_else(|| why_closed(&room))
+}
+
+/// What `HEAD` is told of a program that `GET` would open.
+fn would_open(node: &Node, name: &str, content_type: &'static str) -> Option<Response> {
+    let view = room(node, name).ok()?.view();
+    let closed = view.program.is_none() && view.hearing == Hearing::Open;
+    let head = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
+    closed.then(|| head.into_response())
 }
 
 fn why_closed(room: &Handle) -> Failure {
@@ -109,7 +118,7 @@ async fn status(State(node): At, Path(name): Path<String>) -> Answer {
 }
 
 async fn status_at(State(node): At, Path((name, seq)): Path<(String, u64)>) -> Answer {
-    let bytes = room(&node, &name)?.status_at(seq).ok_or(Refusal::NoSuchPage)?;
+    let bytes = node.rooms.status(&*room(&node, &name)?, seq).await?;
     Ok(json(bytes, FIXED_CACHE))
 }
 
@@ -141,7 +150,12 @@ impl Asked {
 
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
-        let program = program(&node, &name).await?;
+        if asked.method == Method::HEAD
+            && let Some(head) = would_open(&node, &name, form.content_type())
+        {
+            return Ok(head);
+        }
+        let program = program(&node, &name, &asked.method).await?;
         let title = program.titles().now();
         let (rendition, from_s) = (asked.parameter("rendition"), asked.parameter("from_s"));
         let ask = Ask { form, rendition, from_s, title: &title };
@@ -157,25 +171,32 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
 }
 
 /// What players of HLS read, also for a while after the end.
-async fn hls_live(node: &Node, name: &str) -> Result<Live, Failure> {
+async fn hls_live(node: &Node, name: &str, method: &Method) -> Result<Live, Failure> {
     let room = room(node, name)?;
-    match room.live().await {
-        Some(live) => Ok(live),
-        None => Err(why_closed(&room)),
-    }
+    let found = match *method {
+        Method::HEAD => room.running_live(),
+        _ => room.live().await,
+    };
+    found.ok_or_else(|| why_closed(&room))
 }
 
-async fn multivariant(State(node): At, Path(name): Path<String>) -> Answer {
-    Ok(hls::multivariant(program(&node, &name).await?.live()))
+async fn multivariant(State(node): At, Path(name): Path<String>, method: Method) -> Answer {
+    if method == Method::HEAD
+        && let Some(head) = would_open(&node, &name, MEDIA_TYPE)
+    {
+        return Ok(head);
+    }
+    Ok(hls::multivariant(program(&node, &name, &method).await?.live()))
 }
 
 /// `/{room}/hls/{rendition}.m3u8`.
 async fn hls_playlist(
     State(node): At,
     Path((name, file)): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let live = hls_live(&node, &name).await?;
+    let live = hls_live(&node, &name, &method).await?;
     let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
     let query = Query::parse(query.as_deref().unwrap_or_default())
         .map_err(|wrong| Failure::malformed(wrong.to_string()))?;
@@ -183,8 +204,12 @@ async fn hls_playlist(
 }
 
 /// `/{room}/hls/{rendition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.
-async fn hls_media(State(node): At, Path((name, rendition, file)): Path<(String, String, String)>) -> Answer {
-    let live = &hls_live(&node, &name).await?;
+async fn hls_media(
+    State(node): At,
+    Path((name, rendition, file)): Path<(String, String, String)>,
+    method: Method,
+) -> Answer {
+    let live = &hls_live(&node, &name, &method).await?;
     let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
     let number = |suffix: &str| file.strip_suffix(suffix)?.parse::<u64>().ok();
     if file == "init.mp4" {

@@ -1,8 +1,8 @@
 //! The named sources of one room that are sending now. A name belongs to the one who came last.
 //!
 //! A sender whose network died comes back on a new connection while the old one still looks alive; so the
-//! newer takes the name, and the older is told to go. The number of each is drawn under the same lock, so that
-//! the mix, which hears of them through a channel, knows the newer of two by its number.
+//! newer takes the name, and the older is told to go. The number of each is drawn under the same lock, so
+//! that the mix, which hears of them through a channel, knows the newer of two by its number.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,13 +1,15 @@
 //! What everybody but its task holds of a room: a bounded queue to it, and what it last said.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role, State};
+use tribune_core::room::{
+    Answer, Caller, Command, Demand, Facts, Hearing, Key, Name, Refused, Replay, Role, State,
+};
 
 use crate::egress::window::Live;
 use crate::program::Program;
@@ -15,7 +17,7 @@ use crate::store::{RoomKeys, Webhook};
 
 /// Messages that may wait for a room's task.
 pub(super) const MESSAGES_MAX: usize = 64;
-/// Statuses that can still be had by number.
+/// Statuses in memory; older ones are in the store.
 pub(super) const STATUSES_KEPT: usize = 128;
 
 /// A room, for everybody but its task.
@@ -39,6 +41,8 @@ pub struct View {
     pub earlier: Arc<[StatusBytes]>,
     /// The program, while it runs.
     pub program: Option<Program>,
+    /// Whether it opens for somebody who wants to hear it.
+    pub hearing: Hearing,
     /// What the audience read of a program that has just ended: players still ask for its last parts and
     /// for the word that it is over.
     pub lingering: Option<Live>,
@@ -53,9 +57,12 @@ pub struct StatusBytes {
     pub bytes: Bytes,
 }
 
-/// Counts that outlive a program.
+/// Counts that outlive a program, and a sign of life.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// Somebody asked for the program since the room's task looked last. Players of HLS hold no connection:
+    /// this is all that is seen of them.
+    pub asked: AtomicBool,
     /// Replays begun.
     pub replays: AtomicU64,
     /// Connections refused because every seat was taken.
@@ -65,7 +72,7 @@ pub struct Tally {
 /// To a room's task.
 pub(super) enum Message {
     Command { by: Caller, command: Command, answer: oneshot::Sender<Result<Answer, Refused>> },
-    Demand { answer: oneshot::Sender<Option<Program>> },
+    Demand { demand: Demand, answer: oneshot::Sender<Option<Program>> },
     RecordingDeleted,
     Stop { answer: oneshot::Sender<bool>, why: Stop },
 }
@@ -95,7 +102,7 @@ impl Handle {
         self.view.clone()
     }
 
-    /// The status of this number, while it is kept.
+    /// The status of this number, while it is in memory.
     pub fn status_at(&self, seq: u64) -> Option<Bytes> {
         let view = self.view();
         let found = view.earlier.iter().chain([&view.status]).find(|status| status.seq == seq);
@@ -122,25 +129,39 @@ impl Handle {
         }
     }
 
-    /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room
-    /// is over, or when too many rooms play the hold sound.
-    pub async fn demand(&self) -> Option<Program> {
+    /// Somebody wants to hear or to send: the running program, opened now when need be and when it is time.
+    /// `None` when it is too early to hear anything, when the room is over, or when too many rooms play the
+    /// hold sound.
+    pub async fn demand(&self, demand: Demand) -> Option<Program> {
+        self.tally.asked.store(true, Ordering::Relaxed);
         let view = self.view();
-        if view.program.is_some() || view.facts.state == State::Ended {
+        let too_early = demand == Demand::Hear && view.hearing == Hearing::Closed;
+        if view.program.is_some() || view.facts.state == State::Ended || too_early {
             return view.program.clone();
         }
         let (answer, answered) = oneshot::channel();
-        self.messages.send(Message::Demand { answer }).await.ok()?;
+        self.messages.send(Message::Demand { demand, answer }).await.ok()?;
         answered.await.ok().flatten()
+    }
+
+    /// The program if it runs; asking opens nothing.
+    pub fn running(&self) -> Option<Program> {
+        self.view().program.clone()
     }
 
     /// What the audience reads: of the running program, opened now when need be, or of one that has just
     /// ended.
     pub async fn live(&self) -> Option<Live> {
-        if let Some(program) = self.demand().await {
+        if let Some(program) = self.demand(Demand::Hear).await {
             return Some(program.live().clone());
         }
         self.view().lingering.clone()
+    }
+
+    /// The same without opening anything.
+    pub fn running_live(&self) -> Option<Live> {
+        let view = self.view();
+        view.program.as_ref().map(|program| program.live().clone()).or_else(|| view.lingering.clone())
     }
 
     /// The recording is gone for good.
