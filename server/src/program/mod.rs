@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::mix::{self, InletId};
 use tribune_core::program::seal::Sealed;
-use tribune_core::program::{self, Codec, PART_MS, Part, PartNo, Renditions};
+use tribune_core::program::{self, Codec, Part, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
@@ -38,7 +38,7 @@ pub use tribune_core::mix::OnAir;
 use crate::door::Audience;
 use crate::egress::window::{self, Live};
 use crate::ops::{Metrics, RoomMetrics};
-use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder, Recovered};
+use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder};
 use crate::world::World;
 
 /// A recording that the disk does not let us close is tried again after this.
@@ -142,7 +142,8 @@ impl Program {
         let wall = env.world.wall();
         let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real, wall)?;
         let recorder = Arc::new(recorder);
-        let first = first_part(wall, first_opened_at(&spec.dir, wall), &recovered);
+        let first_opened_at = first_opened_at(&spec.dir, wall);
+        let first = program::first_part(wall, first_opened_at, recovered.resume_at(wall));
         let (crossing, live) = window::cross(&env.audience, renditions.clone());
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let begin = clock::Begin {
@@ -154,11 +155,13 @@ impl Program {
         };
         let clock = clock::Clock::new(env, &spec, begin)?;
         std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
+        let audience = Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max);
+        audience.look_after(&env.audience);
         Ok(Self {
             world: env.world,
             commands,
             live,
-            audience: Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max),
+            audience,
             recorder,
             sources: Sources::new(),
             titles: Titles::new(spec.title),
@@ -306,13 +309,6 @@ fn first_opened_at(dir: &Path, now: WallTime) -> WallTime {
         }
         now
     })
-}
-
-/// Numbers go on where the recording says, or where time says when all that was cut so far was the hold
-/// sound: never back.
-fn first_part(now: WallTime, opened_at: WallTime, recovered: &Recovered) -> PartNo {
-    let passed_ms = u64::try_from(now.millis_since(opened_at)).unwrap_or(0);
-    recovered.resume_at(now).max(PartNo(passed_ms.div_ceil(PART_MS))).segment_start_from()
 }
 
 fn opening(env: &Env, spec: &Spec, renditions: &Renditions) -> anyhow::Result<Opening> {

@@ -65,7 +65,10 @@ async fn statuses_that_wait_together_are_written_together() {
                       BEGIN SELECT RAISE(ABORT, 'no'); END";
     store.run(move |connection| Ok(connection.execute_batch(refuse_one)?)).await.unwrap();
     let (go, held) = std::sync::mpsc::channel::<()>();
-    let holding = store.run(move |_| Ok(held.recv().unwrap_or_default()));
+    let holding = store.run(move |_| {
+        let _ = held.recv();
+        Ok(())
+    });
     let put = |seq| store.put_statuses(statuses("a", seq..seq + 1));
     let between = store.put_used(Name::parse("a").unwrap(), 7);
     let release = async { drop(go) };
