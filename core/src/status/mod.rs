@@ -35,7 +35,7 @@ pub struct Figures {
     pub peak: u64,
     /// Replays begun.
     pub replays: u64,
-    /// Connections refused because every seat was taken.
+    /// Requests refused because every seat was taken: until there are tickets, who asks again counts again.
     pub turned_away: u64,
     /// What has been sealed.
     pub program: Sealed,

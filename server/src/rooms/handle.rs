@@ -65,7 +65,7 @@ pub struct Tally {
     pub asked: AtomicBool,
     /// Replays begun.
     pub replays: AtomicU64,
-    /// Connections refused because every seat was taken.
+    /// Requests refused because every seat was taken; who asks again counts again.
     pub turned_away: AtomicU64,
 }
 
@@ -204,7 +204,7 @@ impl Handle {
         self.tally.replays.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection was refused because every seat was taken.
+    /// A request was refused because every seat was taken.
     pub fn count_turned_away(&self) {
         self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
     }
