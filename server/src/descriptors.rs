@@ -1,4 +1,4 @@
-//! How many descriptors the process may have: what is listened on is made to fit, and what is measured says it.
+//! How many descriptors the process may have: the listeners are made to fit, and a scrape says it.
 
 use std::io;
 

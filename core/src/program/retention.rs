@@ -1,8 +1,9 @@
 //! Which recordings have to go: kept too long, or too many bytes in all. One that goes on is never among
 //! them.
 //!
-//! Age is told by the wall clock, and a wall clock can be wrong by years. So a clock that jumped is not believed
-//! until it has gone steadily for a day, in which somebody may set it right; meanwhile nothing is too old.
+//! Age is told by the wall clock, and a wall clock can be wrong by years. So a clock that jumped is not
+//! believed until it has gone steadily for a day, in which somebody may set it right; meanwhile nothing is too
+//! old.
 
 use std::time::Duration;
 

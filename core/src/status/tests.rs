@@ -149,8 +149,8 @@ fn the_chain_goes_on_after_a_restart() {
 }
 
 /// Goal: whatever the disk takes and forgets, no number is ever shown with two documents.
-/// Method: a disk that takes a status or not, in every pattern of ten; a crash after each step, from what such
-/// a disk surely knows. What it said it did not take may be there all the same.
+/// Method: a disk that takes a status or not, in every pattern of ten; a crash after each step, from what
+/// such a disk surely knows. What it said it did not take may be there all the same.
 #[test]
 fn no_number_is_shown_twice() {
     for pattern in 0..1_u32 << 10 {

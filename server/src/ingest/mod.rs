@@ -164,8 +164,8 @@ async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
     })
 }
 
-/// An input of the room's program, which is opened when need be. A program that closed because nobody was there
-/// may do so just as somebody comes; then it is opened again.
+/// An input of the room's program, which is opened when need be. A program that closed because nobody was
+/// there may do so just as somebody comes; then it is opened again.
 async fn open_inlet(room: &Handle, spec: mix::Spec) -> Result<(Program, Inlet, Replaced), Refusal> {
     for _ in 0..OPENINGS_MAX {
         let program = room.demand(Demand::Send).await.ok_or(Refusal::RoomEnded)?;

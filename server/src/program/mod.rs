@@ -209,8 +209,8 @@ impl Program {
         metrics.recorder_lost.inc_by(self.recorder.take_lost());
     }
 
-    /// Opens an input of the mix under the source's name. Whoever has the name is told to go, and its place is
-    /// taken over.
+    /// Opens an input of the mix under the source's name. Whoever has the name is told to go, and its place
+    /// is taken over.
     ///
     /// # Errors
     /// All inputs are in use by sources of other names, another sender has taken the name meanwhile, or the

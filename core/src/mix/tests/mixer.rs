@@ -207,7 +207,8 @@ fn sixteen_are_open_and_the_seventeenth_is_refused() {
 }
 
 /// Goal: a sender who comes back under its name is heard, also when all inputs are taken.
-/// Method: sixteen tones, one of which is taken over; then a request for the name that is older than its holder.
+/// Method: sixteen tones, one of which is taken over; then a request that is older than the
+/// name's holder.
 #[test]
 fn who_takes_over_a_name_takes_over_its_place() {
     let mut stage = Stage::new(OnAir::Program);
