@@ -40,7 +40,7 @@ impl TypedMetric for Lateness {
 impl EncodeMetric for Lateness {
     fn encode(&self, mut encoder: MetricEncoder) -> fmt::Result {
         let seconds = |us: u64| us as f64 / 1e6;
-        let bounds = BOUNDS_US.iter().map(|us| seconds(*us)).chain([f64::MAX]);
+        let bounds = BOUNDS_US.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
         let counts = self.0.buckets.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

@@ -119,13 +119,19 @@ async fn hearing_opens_no_room_of_next_year_and_looking_opens_none() {
 async fn a_program_that_nobody_hears_is_closed_and_opens_again() {
     let data = tempfile::tempdir().unwrap();
     let rooms = rooms(data.path()).await;
+    let last = Bytes::from_static(b"{\"seq\":41}");
     let kept = Kept {
         facts: facts_of(Name::parse("debate").unwrap(), &new("debate")),
         keys: RoomKeys::default(),
-        chain: tribune_core::status::Kept::default(),
+        chain: tribune_core::status::Kept { last: Some(last.clone()), used: Some(41) },
         webhooks: Vec::new(),
     };
     let (handle, mut owner) = owner::make(&rooms.0.node, kept);
+    assert_eq!(
+        (handle.view().status.seq, &handle.view().status.bytes),
+        (41, &last),
+        "until there is a new one"
+    );
     let (answer, answered) = tokio::sync::oneshot::channel();
     owner.message(handle::Message::Demand { demand: Demand::Hear, answer }).await;
     let program = answered.await.unwrap().unwrap();

@@ -90,6 +90,9 @@ impl Store {
 
 /// Writes what waits as one transaction and tells everybody what came of it.
 pub(super) fn write(connection: &mut Connection, waiting: Vec<Write>) {
+    if waiting.is_empty() {
+        return;
+    }
     let done = write_all(connection, &waiting).map_err(|error| error.to_string());
     for Write { answer, .. } in waiting {
         // Whoever asked may have gone; the work is done all the same.

@@ -97,7 +97,7 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let first = View {
         facts: kept.facts.clone(),
-        status: StatusBytes { seq: 0, bytes: Bytes::new() },
+        status: last_shown(kept.chain.last.as_ref()),
         earlier: Arc::new([]),
         program: None,
         hearing: Hearing::Closed,
@@ -134,6 +134,13 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
     };
     owner.remember(kept.chain.last.as_ref());
     (handle, owner)
+}
+
+/// Until the disk takes a new status, the last that it kept is shown.
+fn last_shown(last: Option<&Bytes>) -> StatusBytes {
+    let bytes = last.cloned().unwrap_or_default();
+    let said: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    StatusBytes { seq: said["seq"].as_u64().unwrap_or_default(), bytes }
 }
 
 impl Owner {
