@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Age is told by the wall clock, and a wall clock can be wrong by years. So a clock that jumped is not
-//! believed until it has gone steadily for a day, in which somebody may set it right; meanwhile nothing is too
-//! old.
+//! believed until it has gone steadily for a day, in which somebody may set it right; meanwhile nothing is
+//! too old.
 
 use std::time::Duration;
 
