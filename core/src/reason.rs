@@ -71,6 +71,8 @@ pub enum Refusal {
     TooLarge,
     /// The part asked for is no longer in the window, or too far ahead.
     PartGone,
+    /// A status so old that it is no longer kept.
+    StatusGone,
     /// The node is shutting down.
     GoingDown,
     /// As many rooms as the node keeps.
@@ -83,7 +85,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -102,6 +104,7 @@ impl Refusal {
         Self::MethodWrong,
         Self::TooLarge,
         Self::PartGone,
+        Self::StatusGone,
         Self::GoingDown,
         Self::RoomsFull,
         Self::KeysGuessed,
@@ -194,6 +197,9 @@ impl Refusal {
             }
             Self::PartGone => {
                 row("part_gone", 404, Nobody, 1, "This part of the program is not in the live window.")
+            }
+            Self::StatusGone => {
+                row("status_gone", 410, Nobody, 0, "This status is no longer kept. Later ones are.")
             }
             Self::GoingDown => {
                 row("going_down", 503, Ours, 5, "This server is restarting. Please come back in a moment.")

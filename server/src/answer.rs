@@ -133,12 +133,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 
 /// The address leads nowhere.
 pub async fn no_such_page() -> Failure {
-    std::future::ready(Failure::of(Refusal::NoSuchPage)).await
+    Failure::of(Refusal::NoSuchPage)
 }
 
 /// The page is there, but not for this method.
 pub async fn method_wrong() -> Failure {
-    std::future::ready(Failure::of(Refusal::MethodWrong)).await
+    Failure::of(Refusal::MethodWrong)
 }
 
 /// Gives every request a number, and refusals their body with it.

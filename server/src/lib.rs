@@ -4,6 +4,9 @@
 /// The only clock and the only entropy of the process.
 pub mod world;
 
+/// How many descriptors the process may have.
+pub mod descriptors;
+
 /// Ending well.
 pub mod shutdown;
 

@@ -16,7 +16,9 @@ use axum::middleware::from_fn_with_state;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tribune_core::ingest::wav;
-use tribune_core::program::retention;
+use tribune_core::program::retention::{self, Belief, Calendar};
+use tribune_core::room::Moment;
+use tribune_core::time::WallTime;
 
 use crate::api::{self, Api};
 use crate::config::{Config, LogFormat};
@@ -34,7 +36,7 @@ use crate::shutdown::{self, Shutdown, Trigger};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
-use crate::{answer, egress, ingest, keys};
+use crate::{answer, descriptors, egress, ingest, keys};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const STAGE_THREADS: usize = 2;
 /// How often retention and quota are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// In the data folder: what the wall clock said at the last sweep; one line, RFC 3339.
+const LAST_SWEEP_FILE: &str = "last_sweep_at";
 /// Held for as long as a node uses the data folder.
 const LOCK_FILE: &str = "lock";
 
@@ -70,13 +74,18 @@ pub fn logs(config: &Config) -> anyhow::Result<()> {
     Ok(logs::begin(&config.log_filter, format)?)
 }
 
+/// Before the process ends: waits a moment until what was logged is written.
+pub fn flush_logs() {
+    logs::flush();
+}
+
 /// Runs a node until SIGTERM or SIGINT. `ready` is called once, when every listener takes connections.
 ///
 /// # Errors
 /// Something a node needs cannot be had; the sentence says what, and what to do.
 pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()> {
     let world = World::begin();
-    let descriptors = net::raise_descriptors().context("cannot read the limit of open files")?;
+    let descriptors = descriptors::raise().context("cannot read the limit of open files")?;
     recording::outlive_size_limits();
     let _lock = claim(&config.data)?;
     let runtimes = Runtimes::start()?;
@@ -313,12 +322,24 @@ async fn sweep(node: Arc<Node>) {
         retention_days: node.config.retention_days,
         quota_bytes: u64::from(node.config.recordings_gb_max) * 1_000_000_000,
     };
+    let last_sweep = node.config.data.join(LAST_SWEEP_FILE);
+    let seen = fs::read_to_string(&last_sweep).ok().and_then(|text| WallTime::parse(text.trim()));
+    let mut calendar = Calendar::new(seen);
     let mut minute = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! { _ = minute.tick() => {}, () = node.shutdown.draining() => return }
         let sweeping = node.clone();
         let wall = node.world.wall();
-        let swept = tokio::task::spawn_blocking(move || sweeping.shelf.sweep(wall, limits)).await;
+        let belief = calendar.look(Moment { time: node.world.now(), wall });
+        let (limits, last_sweep) = (believed(belief, wall, limits), last_sweep.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            if belief == Belief::Believed {
+                // Without it the next start believes the clock it finds.
+                let _ = fs::write(&last_sweep, wall.rfc3339());
+            }
+            sweeping.shelf.sweep(wall, limits)
+        });
+        let swept = swept.await;
         let Ok(Ok(swept)) = swept else { continue };
         for failure in &swept.failed {
             tracing::warn!(failure, "recording_not_swept");
@@ -328,6 +349,20 @@ async fn sweep(node: Arc<Node>) {
                 room.recording_deleted().await;
             }
             tracing::info!("recording_swept");
+        }
+    }
+}
+
+/// The limits that hold by a wall clock that may have jumped.
+fn believed(belief: Belief, wall: WallTime, limits: retention::Limits) -> retention::Limits {
+    match belief {
+        Belief::Believed => limits,
+        Belief::Doubted => limits.without_age(),
+        Belief::Jumped(jumped_ms) => {
+            if limits.retention_days > 0 {
+                tracing::warn!(jumped_ms, wall = wall.rfc3339(), "wall_clock_jumped_nothing_is_too_old");
+            }
+            limits.without_age()
         }
     }
 }

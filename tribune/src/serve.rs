@@ -77,7 +77,10 @@ pub fn run(args: Args) -> ExitCode {
     for flag in early {
         tracing::warn!(flag, "flag_not_used_yet");
     }
-    match tribune_server::run::run(config, say_where) {
+    let ran = tribune_server::run::run(config, say_where);
+    // The sentence about what went wrong comes after the lines that led to it.
+    tribune_server::run::flush_logs();
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 2),
     }

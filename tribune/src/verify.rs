@@ -137,6 +137,7 @@ fn sentences(report: &Report) -> Vec<String> {
         let why = match gap.why {
             tribune_core::program::seal::Why::Restart => "the server restarted",
             tribune_core::program::seal::Why::Disk => "the disk failed or was full",
+            tribune_core::program::seal::Why::Stalled => "the server stood still, and there was no program",
         };
         format!("At second {}: {} s were not recorded: {why}.", gap.at_s, gap.seconds)
     }));

@@ -57,9 +57,10 @@ pub enum OnAir {
 /// What the mixer is told.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A source is there.
+    /// A source is there. Its name belongs to the one that asked last: the open input that has it closes and
+    /// gives up its place, so that a sender who comes back is heard also when all places are taken.
     Open {
-        /// A number that has not been used before.
+        /// A number that has not been used before; who asked for a name later has the higher one.
         inlet: InletId,
         /// What it is.
         spec: Spec,
@@ -221,6 +222,14 @@ impl Mixer {
     }
 
     fn open(&mut self, now: Time, inlet: InletId, spec: Spec) {
+        let named = self.voices.iter().find(|voice| !voice.closed && voice.name == spec.name);
+        match named.map(|voice| voice.id) {
+            Some(newer) if newer > inlet => {
+                return self.report(Event::Refused { inlet, refusal: Refusal::SourceReplaced });
+            }
+            Some(older) => self.close(older),
+            None => {}
+        }
         let open = self.voices.iter().filter(|voice| !voice.closed).count();
         if open >= OPEN_INLETS_MAX {
             self.report(Event::Refused { inlet, refusal: Refusal::InputsFull });

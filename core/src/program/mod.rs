@@ -31,5 +31,5 @@ pub mod verify;
 pub use cutter::{Cutter, FRAMES_PER_PART, Input};
 pub use edition::Edition;
 pub use part::{Codec, Joint, Media, Part, PartNo, Rendition, TrackPart, Units};
-pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS};
+pub use part::{PART_MS, PART_SAMPLES, SEGMENT_PARTS, first_part};
 pub use renditions::{DEFAULT, Error, RENDITIONS_MAX, Renditions, Spec};

@@ -56,6 +56,14 @@ impl PartNo {
     }
 }
 
+/// The number of the first part after the program opens at `now`: where the recording goes on, or where time
+/// says when all that was cut since the room's program first opened was the hold sound, which no recording
+/// counts. It begins a segment and never goes back while the wall clock does not.
+pub fn first_part(now: WallTime, first_opened_at: WallTime, resume_at: PartNo) -> PartNo {
+    let passed_ms = u64::try_from(now.millis_since(first_opened_at)).unwrap_or(0);
+    resume_at.max(PartNo(passed_ms.div_ceil(PART_MS))).segment_start_from()
+}
+
 /// How a part joins the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -239,5 +247,16 @@ mod tests {
         assert_eq!(units.iter().collect::<Vec<_>>(), [b"ab".as_slice(), b"", b"cde"]);
         assert_eq!(units.sizes(), [2, 0, 3]);
         assert_eq!(&units.bytes()[..], b"abcde");
+    }
+
+    #[test]
+    fn numbers_go_on_where_the_recording_or_time_says() {
+        for (passed_ms, resume_at, first) in
+            [(0, 0, 0), (1, 0, 6), (1_920, 0, 6), (1_921, 0, 12), (1_920, 13, 18), (-5_000, 7, 12)]
+        {
+            let now = WallTime(1_000_000 + passed_ms);
+            let number = first_part(now, WallTime(1_000_000), PartNo(resume_at));
+            assert_eq!(number, PartNo(first), "{passed_ms} ms");
+        }
     }
 }

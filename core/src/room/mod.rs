@@ -10,9 +10,9 @@ mod role;
 
 pub use key::{Key, KeyError, KeyHash};
 pub use life::{
-    Answer, Change, Command, Event, Facts, Input, Moment, Notice, Output, Refused, Replay, Room, State, Why,
-    is_title,
+    Answer, Change, Command, Demand, Event, Facts, Hearing, Input, Moment, Notice, Output, Refused, Replay,
+    Room, State, Why, is_title,
 };
-pub use life::{BOARDING_BEFORE_S, CAP_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, TITLE_CHARS_MAX};
+pub use life::{BOARDING_BEFORE_S, CAP_MAX, IDLE_S_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, TITLE_CHARS_MAX};
 pub use name::{NAME_CHARS_MAX, Name, NameError, RESERVED};
 pub use role::{Act, Caller, Role, may};

@@ -37,7 +37,7 @@ pub struct Figures {
     pub peak: u64,
     /// Replays begun.
     pub replays: u64,
-    /// Connections refused because every seat was taken.
+    /// Requests refused because every seat was taken: until there are tickets, who asks again counts again.
     pub turned_away: u64,
     /// What has been sealed.
     pub program: Sealed,
@@ -76,38 +76,65 @@ pub struct Status {
     pub bytes: Bytes,
 }
 
-/// A kept status that cannot be continued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the last status that was kept is damaged; the chain of statuses cannot be continued from it")]
-pub struct Damaged;
+/// Numbers set aside on the disk at a time, before one of them is used. While the disk takes no status, those
+/// that are set aside can still be given out: after a restart none of them is used again. At one status a
+/// second they last eighteen hours.
+pub const SET_ASIDE: u64 = 65_536;
+
+/// What the disk knows of a room's chain of statuses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The last status it took, as it was to be served.
+    pub last: Option<Bytes>,
+    /// Every number up to this one may have been given out; `None` before the first.
+    pub used: Option<u64>,
+}
+
+/// A status that is not shown yet: first it goes to the disk.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The status.
+    pub status: Status,
+    /// The numbers up to this one are set aside with it.
+    pub set_aside: u64,
+    said: Map<String, Value>,
+}
+
+/// Whether the disk took something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is durable.
+    Yes,
+    /// It may or may not be there.
+    No,
+}
 
 /// The end of a room's chain of statuses.
+///
+/// One number never stands for two documents. A draft is written down before it is shown; when the disk does
+/// not take it, it is shown all the same if its number was set aside before, because a restart begins after
+/// the numbers set aside. Else it is not shown, and nobody has seen its number.
 #[derive(Debug, Default)]
 pub struct Chain {
     next: u64,
+    set_aside: Option<u64>,
     prev: Option<String>,
     said: Option<Map<String, Value>>,
 }
 
 impl Chain {
-    /// Goes on after `last`, a status as it was served.
-    ///
-    /// # Errors
-    /// When `last` is no status.
-    pub fn after(last: &[u8]) -> Result<Self, Damaged> {
-        let document: Value = serde_json::from_slice(last).map_err(|_| Damaged)?;
-        let seq = document.get("seq").and_then(Value::as_u64).ok_or(Damaged)?;
-        Ok(Self { next: seq.checked_add(1).ok_or(Damaged)?, prev: Some(digest(last)), said: None })
+    /// Goes on after what the disk knows.
+    pub fn after(kept: &Kept) -> Self {
+        Self {
+            next: kept.used.map_or(0, |used| used.saturating_add(1)),
+            set_aside: kept.used,
+            prev: kept.last.as_deref().map(digest),
+            said: None,
+        }
     }
 
-    /// The next status, or `None` when nothing has changed since the last but the time.
-    pub fn next(
-        &mut self,
-        now: WallTime,
-        facts: &Facts,
-        figures: &Figures,
-        key: &SigningKey,
-    ) -> Option<Status> {
+    /// The next status, to be written down; `None` when nothing has changed since the last but the time.
+    pub fn draft(&self, now: WallTime, facts: &Facts, figures: &Figures, key: &SigningKey) -> Option<Draft> {
         let said = say(facts, figures);
         if self.said.as_ref() == Some(&said) {
             return None;
@@ -119,12 +146,34 @@ impl Chain {
         document.insert("key".into(), json!(URL_SAFE_NO_PAD.encode(key.verifying_key())));
         let signature = key.sign(&canonical(&document));
         document.insert("sig".into(), json!(URL_SAFE_NO_PAD.encode(signature.to_bytes())));
-        let bytes = canonical(&document);
-        let status = Status { seq: self.next, bytes: bytes.into() };
-        self.prev = Some(digest(&status.bytes));
-        self.next += 1;
-        self.said = Some(said);
-        Some(status)
+        let status = Status { seq: self.next, bytes: canonical(&document).into() };
+        Some(Draft { status, set_aside: self.to_set_aside(), said })
+    }
+
+    /// The status to show, if it may be shown.
+    pub fn show(&mut self, draft: Draft, taken: Taken) -> Option<Status> {
+        match taken {
+            Taken::Yes => self.set_aside = Some(draft.set_aside),
+            Taken::No if self.set_aside.is_some_and(|last| draft.status.seq <= last) => {}
+            Taken::No => return None,
+        }
+        self.next = draft.status.seq + 1;
+        self.prev = Some(digest(&draft.status.bytes));
+        self.said = Some(draft.said);
+        Some(draft.status)
+    }
+
+    /// The last number given out, for a node that stops: the next start goes on right after it.
+    pub fn last_used(&self) -> Option<u64> {
+        self.next.checked_sub(1)
+    }
+
+    /// Half a block is always left.
+    fn to_set_aside(&self) -> u64 {
+        match self.set_aside {
+            Some(last) if last >= self.next + SET_ASIDE / 2 => last,
+            Some(_) | None => self.next + SET_ASIDE,
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn events(
     let listening = Listening { view, state: None, _place: place };
     let events = stream::unfold(listening, next).flat_map(stream::iter);
     let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S));
-    Ok(std::future::ready(Sse::new(events).keep_alive(alive)).await)
+    Ok(Sse::new(events).keep_alive(alive))
 }
 
 async fn next(mut listening: Listening) -> Option<(Vec<Result<Event, Infallible>>, Listening)> {

@@ -30,7 +30,7 @@ pub async fn whoami(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     let caller = api.caller(&shown, Some(&room))?;
-    Ok(std::future::ready(json_of(StatusCode::OK, &json!({"role": caller.word()}))).await)
+    Ok(json_of(StatusCode::OK, &json!({"role": caller.word()})))
 }
 
 pub async fn rotate(

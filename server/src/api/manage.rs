@@ -67,7 +67,7 @@ pub async fn list(State(api): State<Api>, shown: Shown) -> Result<Response, Fail
         })
     });
     let rooms: Vec<Value> = rooms.collect();
-    Ok(std::future::ready(json_of(StatusCode::OK, &json!({"rooms": rooms}))).await)
+    Ok(json_of(StatusCode::OK, &json!({"rooms": rooms})))
 }
 
 /// The status, the same bytes as for everybody.
@@ -78,7 +78,7 @@ pub async fn show(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     api.allowed(&shown, Some(&room), Act::Listen)?;
-    Ok(std::future::ready(status_of(&room)).await)
+    Ok(status_of(&room))
 }
 
 pub async fn links(
@@ -89,7 +89,7 @@ pub async fn links(
     let room = api.room(&name)?;
     api.allowed(&shown, Some(&room), Act::Listen)?;
     let links = Links::of(room.name(), &api.rooms.setup().config);
-    Ok(std::future::ready(json_of(StatusCode::OK, &links)).await)
+    Ok(json_of(StatusCode::OK, &links))
 }
 
 pub async fn remove(

@@ -111,5 +111,5 @@ pub fn router(api: Api) -> Router {
 }
 
 async fn openapi() -> axum::response::Response {
-    std::future::ready(answer::json_bytes(http::StatusCode::OK, OPENAPI.as_bytes().into())).await
+    answer::json_bytes(http::StatusCode::OK, OPENAPI.as_bytes().into())
 }

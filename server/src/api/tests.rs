@@ -59,7 +59,7 @@ impl Node {
     }
 
     async fn speak(&self, room: &str) {
-        let program = self.rooms.get(room).unwrap().demand().await.unwrap();
+        let program = self.rooms.get(room).unwrap().demand(tribune_core::room::Demand::Send).await.unwrap();
         spoken::something(&program).await;
     }
 

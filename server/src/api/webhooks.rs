@@ -36,7 +36,7 @@ pub async fn list(
     api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
     let webhooks = room.webhooks();
     let shown: Vec<_> = webhooks.iter().map(|hook| json!({"id": hook.id, "url": hook.url})).collect();
-    Ok(std::future::ready(json_of(StatusCode::OK, &json!({"webhooks": shown}))).await)
+    Ok(json_of(StatusCode::OK, &json!({"webhooks": shown})))
 }
 
 pub async fn add(

@@ -11,7 +11,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tribune_core::door::Players;
 use tribune_core::reason::{Departure, Refusal};
 use tribune_core::time::Time;
@@ -22,12 +24,20 @@ use crate::world::World;
 /// Bytes within this many milliseconds make a connection a listener.
 const LISTENING_MS_MAX: u64 = 5_000;
 
-/// One room's seats and counts. Shared by its connections; nothing on the stage's side touches it.
+/// How often the seats are looked through for who really listens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// One room's seats and counts. The lock is the audience's own: the stage's side reads the counts that were
+/// last written, and waits for nobody.
 pub struct Audience {
     world: World,
     node: Ledger,
     seats: Mutex<Seats>,
     seats_max: AtomicU64,
+    taken: AtomicU64,
+    listening: AtomicU64,
+    peak: AtomicU64,
+    hls: AtomicU64,
 }
 
 /// The seats that are taken: when each was last sent something, in nanoseconds; 0 before the first bytes.
@@ -35,11 +45,10 @@ pub struct Audience {
 struct Seats {
     next: u64,
     taken: BTreeMap<u64, Arc<AtomicU64>>,
-    peak: u64,
     players: Players,
 }
 
-/// The counts of one moment; they agree with each other.
+/// The counts as they were last written: seats at once, listening once a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Seats that are taken.
@@ -64,7 +73,31 @@ pub struct HandedOut {
 impl Audience {
     /// Nobody yet. `node` are the books of the whole node.
     pub fn new(world: World, node: Ledger, seats_max: u64) -> Arc<Self> {
-        Arc::new(Self { world, node, seats: Mutex::default(), seats_max: AtomicU64::new(seats_max) })
+        Arc::new(Self {
+            world,
+            node,
+            seats: Mutex::default(),
+            seats_max: AtomicU64::new(seats_max),
+            taken: AtomicU64::new(0),
+            listening: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            hls: AtomicU64::new(0),
+        })
+    }
+
+    /// Looks through the seats once a second, on the audience's runtime, for as long as anybody holds it.
+    pub fn look_after(self: &Arc<Self>, runtime: &Handle) {
+        let audience = Arc::downgrade(self);
+        runtime.spawn(async move {
+            let mut second = tokio::time::interval(LOOK_EVERY);
+            loop {
+                second.tick().await;
+                match audience.upgrade() {
+                    Some(audience) => audience.look(),
+                    None => return,
+                }
+            }
+        });
     }
 
     /// The most who may sit; nobody inside is sent out when it falls.
@@ -83,7 +116,7 @@ impl Audience {
         seats.next += 1;
         let sent_at = Arc::new(AtomicU64::new(0));
         seats.taken.insert(number, sent_at.clone());
-        seats.peak = seats.peak.max(seats.taken.len() as u64);
+        self.write(&seats);
         output.listeners.inc();
         Ok(Seat { entry: self.node.arrive_seated(), audience: self.clone(), number, sent_at, output })
     }
@@ -96,6 +129,7 @@ impl Audience {
         let mut seats = self.lock();
         self.admit(&mut seats)?;
         seats.players.begin(self.world.now());
+        self.hls.store(seats.players.count(self.world.now()), Ordering::Relaxed);
         Ok(())
     }
 
@@ -123,13 +157,29 @@ impl Audience {
         if taken < self.seats_max.load(Ordering::Relaxed) { Ok(()) } else { Err(Refusal::FullForNow) }
     }
 
-    /// All counts, taken together.
+    /// All counts, without waiting for anybody.
     pub fn counts(&self) -> Counts {
-        let mut seats = self.lock();
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            taken: read(&self.taken),
+            listening: read(&self.listening),
+            peak: read(&self.peak),
+            hls: read(&self.hls),
+        }
+    }
+
+    fn look(&self) {
         let now = self.world.now();
-        let hls = seats.players.count(now);
+        let mut seats = self.lock();
         let listening = seats.taken.values().filter(|sent_at| listens(now, sent_at)).count();
-        Counts { taken: seats.taken.len() as u64, listening: listening as u64, peak: seats.peak, hls }
+        self.listening.store(listening as u64, Ordering::Relaxed);
+        self.hls.store(seats.players.count(now), Ordering::Relaxed);
+    }
+
+    fn write(&self, seats: &Seats) {
+        let taken = seats.taken.len() as u64;
+        self.taken.store(taken, Ordering::Relaxed);
+        self.peak.fetch_max(taken, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
@@ -177,7 +227,9 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.output.listeners.dec();
-        self.audience.lock().taken.remove(&self.number);
+        let mut seats = self.audience.lock();
+        seats.taken.remove(&self.number);
+        self.audience.write(&seats);
     }
 }
 
@@ -224,12 +276,28 @@ mod tests {
         assert!(audience.take_seat(metrics.output("room", "opus")).is_err(), "they are counted together");
         drop(seat);
         assert_eq!(audience.begin_hls(), Ok(()));
+        audience.look();
         let counts = audience.counts();
         assert_eq!((counts.taken, counts.hls, counts.peak), (0, 3, 1), "a player of HLS has no seat");
         let books = metrics.ledger.snapshot();
         assert_eq!((books.arrived(), books.refused(Refusal::FullForNow)), (3, 2));
         audience.hand_out(HandedOut { sound_ms: 320, bytes: 2_720 }, &metrics.output("room", "hls"));
         assert_eq!(metrics.output("room", "hls").sent_bytes.get(), 2_720);
+    }
+
+    #[test]
+    fn the_counts_are_read_while_somebody_holds_the_seats() {
+        let metrics = Metrics::new(Path::new("."));
+        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 2);
+        let seat = audience.take_seat(metrics.output("room", "opus")).expect("a seat is free");
+        seat.sent(10);
+        audience.look();
+        let held = audience.lock();
+        assert_eq!(audience.counts(), Counts { taken: 1, listening: 1, peak: 1, hls: 0 });
+        drop(held);
+        drop(seat);
+        audience.look();
+        assert_eq!(audience.counts(), Counts { taken: 0, listening: 0, peak: 1, hls: 0 });
     }
 
     #[test]

@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tribune_core::program::PartNo;
-use tribune_core::program::playlist::Query;
+use tribune_core::program::playlist::{MEDIA_TYPE, Query};
 use tribune_core::reason::Refusal;
-use tribune_core::room::State as RoomState;
+use tribune_core::room::{Demand, Hearing, State as RoomState};
 
 use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
@@ -88,12 +88,21 @@ fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
     node.rooms.get(name).ok_or(Refusal::RoomUnknown)
 }
 
-/// The room's program, opened when nobody has asked for it before.
-async fn program(node: &Node, room: &Handle) -> Result<Program, Failure> {
-    match room.demand().await {
-        Some(program) => Ok(program),
-        None => Err(why_closed(node, room)),
-    }
+/// The room's program, opened when nobody has asked for it before; `HEAD` opens nothing.
+async fn program(node: &Node, room: &Handle, method: &Method) -> Result<Program, Failure> {
+    let found = match *method {
+        Method::HEAD => room.running(),
+        _ => room.demand(Demand::Hear).await,
+    };
+    found.ok_or_else(|| why_closed(node, room))
+}
+
+/// What `HEAD` is told of a program that `GET` would open.
+fn would_open(room: &Handle, method: &Method, content_type: &'static str) -> Option<Response> {
+    let view = room.view();
+    let closed = *method == Method::HEAD && view.program.is_none() && view.hearing == Hearing::Open;
+    let head = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
+    closed.then(|| head.into_response())
 }
 
 fn why_closed(node: &Node, room: &Handle) -> Failure {
@@ -128,7 +137,7 @@ async fn status(State(node): At, Path(name): Path<String>) -> Answer {
 }
 
 async fn status_at(State(node): At, Path((name, seq)): Path<(String, u64)>) -> Answer {
-    let bytes = room(&node, &name)?.status_at(seq).ok_or(Refusal::NoSuchPage)?;
+    let bytes = node.rooms.status(&*room(&node, &name)?, seq).await?;
     Ok(json(bytes, FIXED_CACHE))
 }
 
@@ -161,7 +170,10 @@ impl Asked {
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
         let room = room(&node, &name)?;
-        let program = program(&node, &room).await?;
+        if let Some(head) = would_open(&room, &asked.method, form.content_type()) {
+            return Ok(head);
+        }
+        let program = program(&node, &room, &asked.method).await?;
         let title = program.titles().now();
         let (rendition, from_s) = (asked.parameter("rendition"), asked.parameter("from_s"));
         let ask = Ask { form, rendition, from_s, title: &title };
@@ -178,9 +190,13 @@ struct Heard {
     audience: Option<Arc<Audience>>,
 }
 
-async fn heard(node: &Node, name: &str) -> Result<Heard, Failure> {
+async fn heard(node: &Node, name: &str, method: &Method) -> Result<Heard, Failure> {
     let room = room(node, name)?;
-    if let Some(program) = room.demand().await {
+    let running = match *method {
+        Method::HEAD => room.running(),
+        _ => room.demand(Demand::Hear).await,
+    };
+    if let Some(program) = running {
         return Ok(Heard { live: program.live().clone(), audience: Some(program.audience().clone()) });
     }
     match room.view().lingering.clone() {
@@ -192,7 +208,10 @@ async fn heard(node: &Node, name: &str) -> Result<Heard, Failure> {
 /// Here it is decided who may hear: what lies behind is the same for all, and cached (decision 0075).
 async fn multivariant(State(node): At, Path(name): Path<String>, asked: Asked) -> Answer {
     let room = room(&node, &name)?;
-    let program = program(&node, &room).await?;
+    if let Some(head) = would_open(&room, &asked.method, MEDIA_TYPE) {
+        return Ok(head);
+    }
+    let program = program(&node, &room, &asked.method).await?;
     let audience = program.audience();
     let admitted = if asked.method == Method::HEAD { audience.is_free() } else { audience.begin_hls() };
     admitted.map_err(|reason| refused(&node, &room, (reason, &asked.method)))?;
@@ -203,9 +222,10 @@ async fn multivariant(State(node): At, Path(name): Path<String>, asked: Asked) -
 async fn hls_playlist(
     State(node): At,
     Path((name, file)): Path<(String, String)>,
+    method: Method,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let live = heard(&node, &name).await?.live;
+    let live = heard(&node, &name, &method).await?.live;
     let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
     let query = Query::parse(query.as_deref().unwrap_or_default())
         .map_err(|wrong| Failure::malformed(wrong.to_string()))?;
@@ -218,7 +238,7 @@ async fn hls_media(
     Path((name, rendition, edition, file)): Path<(String, String, String, String)>,
     method: Method,
 ) -> Answer {
-    let Heard { live, audience } = &heard(&node, &name).await?;
+    let Heard { live, audience } = &heard(&node, &name, &method).await?;
     let rendition = live.renditions.position(&rendition).ok_or(Refusal::NoSuchPage)?;
     // What an address meant in another program of this name, it must not mean in this one.
     if edition != live.window.borrow().edition().to_string() {

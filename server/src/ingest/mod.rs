@@ -22,13 +22,14 @@ use tribune_core::ingest::head::Method;
 use tribune_core::ingest::{Hint, icecast, metadata};
 use tribune_core::mix::{self, Levelling};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Caller, Key, may};
+use tribune_core::room::{Act, Caller, Demand, Key, may};
 
 use crate::answer::{self, Failure, Path};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
-use crate::program::{Inlet, Named, Program, Replaced};
+use crate::program::{Inlet, Program, Replaced};
+use crate::rooms::Handle;
 use crate::world::World;
 pub use feed::{Feed, Over};
 
@@ -37,6 +38,8 @@ const SOURCE_NAME_CHARS_MAX: usize = 64;
 /// A refused sender is read on for so long, and so far, that it hears why.
 const READ_ON: Duration = Duration::from_secs(1);
 const READ_ON_BYTES_MAX: usize = 1 << 20;
+/// A program that closes just as a source comes is opened again; once is enough, because it was just wanted.
+const OPENINGS_MAX: usize = 2;
 /// The name of the source at `/{room}/source`.
 const MAIN: &str = "main";
 
@@ -130,7 +133,6 @@ where
 /// A sender whose key is good and whose input of the mix is open.
 struct Admitted {
     program: Program,
-    named: Named,
     replaced: Replaced,
     inlet: Inlet,
     hint: Hint,
@@ -149,20 +151,30 @@ async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
         return Err(Refusal::RoleTooLow.into());
     }
     let spec = spec_of(offer)?;
-    let program = room.demand().await.ok_or(Refusal::RoomEnded)?;
-    let (named, replaced) = program.sources().take(&spec.name);
-    let inlet = program.inlet(spec).await?;
+    let (program, inlet, replaced) = open_inlet(&room, spec).await?;
     let span = tracing::info_span!("source", room = %room.name(), name = offer.name);
     Ok(Admitted {
         metrics: node.metrics.room(offer.room),
         program,
-        named,
         replaced,
         inlet,
         hint: hello.hint,
         world: node.world,
         span,
     })
+}
+
+/// An input of the room's program, which is opened when need be. A program that closed because nobody was
+/// there may do so just as somebody comes; then it is opened again.
+async fn open_inlet(room: &Handle, spec: mix::Spec) -> Result<(Program, Inlet, Replaced), Refusal> {
+    for _ in 0..OPENINGS_MAX {
+        let program = room.demand(Demand::Send).await.ok_or(Refusal::RoomEnded)?;
+        match program.inlet(spec.clone()).await {
+            Err(Refusal::RoomEnded) => {}
+            answer => return answer.map(|(inlet, replaced)| (program, inlet, replaced)),
+        }
+    }
+    Err(Refusal::RoomEnded)
 }
 
 /// `?mix=finished` leaves the levels alone; `?backup-for=NAME` waits until that source dies.
@@ -196,7 +208,7 @@ impl Admitted {
     where
         S: Stream<Item = io::Result<Bytes>> + Unpin,
     {
-        let Self { program, named, replaced, inlet, hint, world, metrics, span } = self;
+        let Self { program, replaced, inlet, hint, world, metrics, span } = self;
         let feed = Feed { world, metrics, program: &program, inlet, hint };
         let heard = async {
             tracing::info!("source_began");
@@ -208,7 +220,6 @@ impl Admitted {
             over
         };
         let over = heard.instrument(span).await;
-        drop(named);
         if program.sources().names().is_empty() {
             program.titles().set(String::new());
         }

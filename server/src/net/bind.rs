@@ -1,4 +1,4 @@
-//! Sockets that listen, and how many descriptors the process may have.
+//! Sockets that listen.
 
 use std::io;
 use std::net::SocketAddr;
@@ -95,40 +95,6 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
-/// Raises the number of descriptors the process may have to what the system lets it, and says how many that
-/// is.
-///
-/// # Errors
-/// The system does not say, or refuses.
-pub fn raise_descriptors() -> io::Result<u64> {
-    let mut limit = descriptor_limit()?;
-    if limit.rlim_cur < limit.rlim_max {
-        limit.rlim_cur = limit.rlim_max;
-        // SAFETY: the call reads the structure it is given, which lives through it.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(limit.rlim_cur)
-}
-
-/// Descriptors the process may have now.
-///
-/// # Errors
-/// The system does not say.
-pub fn descriptors_max() -> io::Result<u64> {
-    descriptor_limit().map(|limit| limit.rlim_cur)
-}
-
-fn descriptor_limit() -> io::Result<libc::rlimit> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call fills the structure it is given, which lives through it.
-    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
-        0 => Ok(limit),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpStream;
@@ -168,12 +134,5 @@ mod tests {
         let wrong = Bound::open(&[addr("203.0.113.1:0")]).expect_err("not ours").to_string();
         assert!(wrong.contains("no such address"), "{wrong}");
         assert!(matches!(Bound::open(&[]), Err(BindError::Nowhere)));
-    }
-
-    #[test]
-    fn descriptors_are_raised_to_the_hard_limit() {
-        let raised = raise_descriptors().expect("allowed");
-        assert_eq!(descriptors_max().expect("told"), raised);
-        assert_eq!(raised, descriptor_limit().expect("told").rlim_max);
     }
 }

@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use tribune_core::door::address::canonical;
 use tribune_core::reason::Shed;
 
-pub use bind::{BindError, Bound, descriptors_max, raise_descriptors};
+pub use bind::{BindError, Bound};
 pub use limits::Limits;
 pub use requests::{ClientAddr, Reached};
 pub use source::{SourceRequest, TakeSource};

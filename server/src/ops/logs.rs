@@ -3,9 +3,10 @@
 //!
 //! An event's name is constant and is its message; what varies is in fields. No address, name or ticket above
 //! DEBUG. What may happen a thousand times a second passes through [`Repeats`] and becomes one line a second
-//! with a count.
+//! with a count; what differs from line to line, through a [`Budget`].
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tribune_core::time::Time;
 
+use super::lines::Lines;
+
+/// Where this process' lines go, once logging has begun.
+static LINES: OnceLock<Lines> = OnceLock::new();
 /// One line of this kind a second.
 const LINE_NS: u64 = 1_000_000_000;
 
@@ -41,6 +46,9 @@ pub enum LogsError {
         /// What is wrong with it.
         why: String,
     },
+    /// The thread that writes cannot be started.
+    #[error("cannot start the thread that writes the log: {0}")]
+    Thread(#[from] std::io::Error),
     /// It has begun already.
     #[error("logging has been set up already in this process")]
     Twice,
@@ -56,7 +64,8 @@ pub fn begin(level: &str, format: Format) -> Result<(), LogsError> {
         .map_err(|wrong| LogsError::Level { level: level.to_owned(), why: wrong.to_string() })?;
     let registry = tracing_subscriber::registry().with(filter);
     // A log that cannot be written, on the disk that is full, is nothing to panic about.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let to = Lines::to(std::io::stderr())?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(to.clone()).log_internal_errors(false);
     let json = match format {
         Format::Auto => !std::io::stderr().is_terminal(),
         Format::Text => false,
@@ -66,7 +75,20 @@ pub fn begin(level: &str, format: Format) -> Result<(), LogsError> {
         true => registry.with(lines.json().flatten_event(true)).try_init(),
         false => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init(),
     };
-    begun.map_err(|_| LogsError::Twice)
+    begun.map_err(|_| LogsError::Twice)?;
+    LINES.set(to).map_err(|_| LogsError::Twice)
+}
+
+/// Lines of this process' log that nobody will read: dropped because the reader was too slow, or not taken.
+pub fn dropped() -> u64 {
+    LINES.get().map_or(0, Lines::dropped)
+}
+
+/// Before the process ends: waits a moment for the last lines.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
 }
 
 /// Lets one event of a kind through a second and counts the others.
@@ -114,9 +136,65 @@ impl Default for Repeats {
     }
 }
 
+/// Lines of many kinds from one place: `BUDGET_LINES` at once, then one a second; the others are counted. One
+/// owner, no lock.
+#[derive(Debug)]
+pub struct Budget {
+    left: u32,
+    refilled_at: Time,
+    held: u64,
+}
+
+/// Lines that may be written at once.
+pub const BUDGET_LINES: u32 = 20;
+
+impl Budget {
+    /// A full budget.
+    pub const fn new(now: Time) -> Self {
+        Self { left: BUDGET_LINES, refilled_at: now, held: 0 }
+    }
+
+    /// `Some(how many were held back since the last line)` when a line may be written now.
+    pub fn pass(&mut self, now: Time) -> Option<u64> {
+        let passed_s = now.since(self.refilled_at).as_secs();
+        if passed_s > 0 {
+            self.left =
+                BUDGET_LINES.min(self.left.saturating_add(u32::try_from(passed_s).unwrap_or(u32::MAX)));
+            self.refilled_at = self.refilled_at + std::time::Duration::from_secs(passed_s);
+        }
+        if self.left == 0 {
+            self.held += 1;
+            return None;
+        }
+        self.left -= 1;
+        Some(std::mem::take(&mut self.held))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_budget_is_spent_at_once_and_comes_back_a_line_a_second() {
+        let mut budget = Budget::new(Time::ZERO);
+        for _ in 0..BUDGET_LINES {
+            assert_eq!(budget.pass(Time::from_millis(5)), Some(0));
+        }
+        for (ms, passes) in [
+            (999, None),
+            (1_000, Some(1)),
+            (1_999, None),
+            (2_000, Some(1)),
+            (9_000, Some(0)),
+            (9_001, Some(0)),
+        ] {
+            assert_eq!(budget.pass(Time::from_millis(ms)), passes, "at {ms} ms");
+        }
+        let late = Time::from_millis(3_600_000);
+        let at_once = std::iter::from_fn(|| budget.pass(late)).take(1_000).count();
+        assert_eq!(at_once as u32, BUDGET_LINES, "an hour saves no more than that");
+    }
 
     #[test]
     fn one_line_a_second_with_a_count() {

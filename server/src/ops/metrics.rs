@@ -13,15 +13,11 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Ledger;
+use super::lateness::Lateness;
 use super::observed::{BooksCollector, HostCollector};
-
-/// Upper bounds of the program clock's lateness, in seconds: a frame is 20 ms, so from 20 ms on a frame is
-/// late.
-const LATENESS_S: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
 
 /// A counter of whole things.
 pub type Count = Counter<u64, AtomicU64>;
@@ -59,8 +55,8 @@ pub struct ListenerMetrics {
 /// The metrics of one room's stage half.
 #[derive(Clone, Debug)]
 pub struct RoomMetrics {
-    /// How late each frame of the program began, in seconds.
-    pub lateness_seconds: Histogram,
+    /// How late each frame of the program began.
+    pub lateness: Lateness,
     /// Parts cut.
     pub parts: Count,
     /// Frames that began more than a frame late.
@@ -134,7 +130,7 @@ struct Families {
     handshakes: Family<Handshake, Count>,
     certificate_expires: Gauge,
     requests: Family<Request, Count>,
-    lateness: Family<Room, Histogram, fn() -> Histogram>,
+    lateness: Family<Room, Lateness>,
     parts: Family<Room, Count>,
     frames_late: Family<Room, Count>,
     inlets_open: Family<Room, Gauge>,
@@ -195,7 +191,7 @@ impl Metrics {
     pub fn room(&self, name: &str) -> RoomMetrics {
         let (families, key) = (&self.families, Room { room: name.to_owned() });
         RoomMetrics {
-            lateness_seconds: families.lateness.get_or_create_owned(&key),
+            lateness: families.lateness.get_or_create_owned(&key),
             parts: families.parts.get_or_create_owned(&key),
             frames_late: families.frames_late.get_or_create_owned(&key),
             inlets_open: families.inlets_open.get_or_create_owned(&key),
@@ -266,7 +262,7 @@ impl Families {
             handshakes: Family::default(),
             certificate_expires: Gauge::default(),
             requests: Family::default(),
-            lateness: Family::new_with_constructor(|| Histogram::new(LATENESS_S)),
+            lateness: Family::default(),
             parts: Family::default(),
             frames_late: Family::default(),
             inlets_open: Family::default(),

@@ -2,7 +2,9 @@
 
 /// Named conditions for `/readyz`.
 pub mod health;
+mod lateness;
 mod ledger;
+mod lines;
 /// What is written to the log, and how.
 pub mod logs;
 /// Every metric there is, in one place.

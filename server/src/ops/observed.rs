@@ -11,7 +11,7 @@ use prometheus_client::registry::Unit;
 use tribune_core::books::{Books, Column};
 use tribune_core::reason::{Departure, Refusal, Shed};
 
-use super::Ledger;
+use super::{Ledger, logs};
 
 const NO_EXEMPLAR: Option<&Exemplar<Vec<(String, String)>, u64>> = None;
 
@@ -90,6 +90,14 @@ pub(super) struct HostCollector {
 
 impl Collector for HostCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        encoder
+            .encode_descriptor(
+                "tribune_log_lines_dropped",
+                "Lines of the log that were dropped because nobody took them in time",
+                None,
+                MetricType::Counter,
+            )?
+            .encode_counter(&logs::dropped(), NO_EXEMPLAR)?;
         if let Some(free) = disk_free_bytes(&self.data) {
             let help = "Bytes that may still be written where the data folder is";
             encoder
@@ -160,7 +168,7 @@ fn open_descriptors() -> Option<u64> {
 }
 
 fn max_descriptors() -> u64 {
-    crate::net::descriptors_max().unwrap_or_default()
+    crate::descriptors::most().unwrap_or_default()
 }
 
 fn sysconf(name: libc::c_int) -> Option<u64> {

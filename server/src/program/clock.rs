@@ -15,6 +15,7 @@ use tribune_core::time::{FRAME_MS, Time};
 use super::inlet::Gauge;
 use super::{COMMANDS_MAX, Command, Env, Spec};
 use crate::ops::RoomMetrics;
+use crate::ops::logs::{Budget, Repeats};
 use crate::recording::Recorder;
 use crate::window::{Crossing, Halt};
 use crate::world::World;
@@ -23,6 +24,8 @@ const FRAME: Duration = Duration::from_millis(FRAME_MS);
 /// A stall up to this long is caught up frame by frame; after a longer one (a machine that slept) the program
 /// goes on with a gap.
 const CATCH_UP_MS_MAX: u64 = 2_000;
+
+static ENCODER_FAILED: Repeats = Repeats::new();
 
 /// What the clock starts with.
 pub(super) struct Begin<'a> {
@@ -50,6 +53,8 @@ pub(super) struct Clock {
     crossing: mpsc::Sender<Crossing>,
     commands: Receiver<Command>,
     gauges: BTreeMap<InletId, Arc<Gauge>>,
+    /// Sources that come and go all the time fill no log.
+    events: Budget,
     /// Why the thread stops with the part in flight, and who waits for it, once somebody does.
     stopping: Option<(Halt, oneshot::Sender<()>)>,
 }
@@ -73,6 +78,7 @@ impl Clock {
             crossing: begin.crossing,
             commands: begin.commands,
             gauges: BTreeMap::new(),
+            events: Budget::new(now),
             stopping: None,
         })
     }
@@ -181,7 +187,9 @@ impl Clock {
         if let Err(error) = self.cutter.handle_input(program::Input::Frame { frame, wall }) {
             // An encoder that fails on our own frames is our bug; with fresh ones the program goes on after a
             // gap.
-            tracing::error!(%error, "encoder_failed");
+            if let Some(repeated) = ENCODER_FAILED.pass(self.world.now()) {
+                tracing::error!(%error, repeated, "encoder_failed");
+            }
             self.restart_cutter(self.next.next());
             return false;
         }
@@ -197,7 +205,7 @@ impl Clock {
         self.next = self.cutter.next_part();
     }
 
-    fn note(&self, event: Event) {
+    fn note(&mut self, event: Event) {
         match event {
             Event::Underrun { .. } => {
                 self.metrics.underruns.inc();
@@ -211,12 +219,16 @@ impl Clock {
             | Event::Over { .. }
             | Event::TookOver { .. }
             | Event::GaveBack { .. }
-            | Event::ClockLate { .. } => tracing::info!(?event, "mix_event"),
+            | Event::ClockLate { .. } => {
+                if let Some(held_back) = self.events.pass(self.world.now()) {
+                    tracing::info!(?event, held_back, "mix_event");
+                }
+            }
         }
     }
 
     fn count_lateness(&self, late: Duration) {
-        self.metrics.lateness_seconds.observe(late.as_secs_f64());
+        self.metrics.lateness.observe(late);
         if late > FRAME {
             self.metrics.frames_late.inc();
         }

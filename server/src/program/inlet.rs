@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tribune_core::ingest::Pcm;
-use tribune_core::mix::{BACKLOG_MS_MAX, InletId};
+use tribune_core::mix::BACKLOG_MS_MAX;
 
-use super::Command;
+use super::{Command, Named};
 
 /// How long to wait when the program has too many commands to obey: one frame.
 const BUSY_WAIT: Duration = Duration::from_millis(20);
@@ -38,9 +38,9 @@ impl Gauge {
     }
 }
 
-/// One open input of a room's mix; dropping it closes the input.
+/// One open input of a room's mix; dropping it closes the input and gives its name back.
 pub struct Inlet {
-    pub(super) id: InletId,
+    pub(super) named: Named,
     pub(super) commands: SyncSender<Command>,
     pub(super) gauge: Arc<Gauge>,
 }
@@ -56,7 +56,7 @@ impl Inlet {
     /// The program is over.
     pub async fn sound(&self, pcm: Pcm) -> Result<(), ProgramEnded> {
         let sent_ms = pcm.millis() as u64;
-        let mut command = Command::Sound { inlet: self.id, pcm };
+        let mut command = Command::Sound { inlet: self.named.inlet(), pcm };
         // The clock says once a frame what waits; a sender that is faster than that must count for itself.
         self.gauge.backlog_ms.fetch_add(sent_ms, Ordering::Relaxed);
         loop {
@@ -88,13 +88,15 @@ impl Drop for Inlet {
 mod tests {
     use std::sync::mpsc::sync_channel;
 
+    use super::super::Sources;
     use super::*;
 
     #[tokio::test]
     async fn a_sender_that_is_faster_than_the_clock_waits_for_it() {
         let (commands, _clock) = sync_channel(1_024);
         let gauge = Arc::new(Gauge::default());
-        let inlet = Inlet { id: InletId(1), commands, gauge: gauge.clone() };
+        let (named, _) = Sources::new().take("main");
+        let inlet = Inlet { named, commands, gauge: gauge.clone() };
         let frame = || Pcm { rate_hz: 48_000, samples: vec![0.0; 960] };
         for _ in 1..BACKLOG_MS_MAX / 20 {
             inlet.sound(frame()).await.expect("the program goes on");

@@ -10,11 +10,12 @@ mod inlet;
 mod sources;
 #[cfg(test)]
 pub mod spoken;
+#[cfg(test)]
+mod tests;
 mod titles;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::mix::{self, InletId};
 use tribune_core::program::seal::Sealed;
-use tribune_core::program::{self, Codec, Edition, PART_MS, PartNo, Renditions};
+use tribune_core::program::{self, Codec, Edition, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
@@ -36,7 +37,7 @@ pub use tribune_core::mix::OnAir;
 
 use crate::door::Audience;
 use crate::ops::{Metrics, RoomMetrics};
-use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder, Recovered};
+use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder};
 use crate::window::{self, Halt, Live};
 use crate::world::World;
 
@@ -85,7 +86,6 @@ pub struct Spec {
 pub struct Program {
     world: World,
     commands: SyncSender<Command>,
-    inlets: Arc<AtomicU32>,
     live: Live,
     audience: Arc<Audience>,
     recorder: Arc<Recorder>,
@@ -131,9 +131,9 @@ impl Program {
         let wall = env.world.wall();
         let (recorder, recovered) = Recorder::open(&spec.dir, &opening, Disk::Real, wall)?;
         let recorder = Arc::new(recorder);
-        let opened_at = first_opened_at(&spec.dir, wall);
-        let first = first_part(wall, opened_at, &recovered);
-        let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(opened_at));
+        let first_opened_at = first_opened_at(&spec.dir, wall);
+        let first = program::first_part(wall, first_opened_at, recovered.resume_at(wall));
+        let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(first_opened_at));
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let begin = clock::Begin {
             renditions: &renditions,
@@ -144,12 +144,13 @@ impl Program {
         };
         let clock = clock::Clock::new(env, &spec, begin)?;
         std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
+        let audience = Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max);
+        audience.look_after(&env.audience);
         Ok(Self {
             world: env.world,
             commands,
-            inlets: Arc::default(),
             live,
-            audience: Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max),
+            audience,
             recorder,
             sources: Sources::new(),
             titles: Titles::new(spec.title),
@@ -197,17 +198,20 @@ impl Program {
         metrics.recorder_lost.inc_by(self.recorder.take_lost());
     }
 
-    /// Opens an input of the mix.
+    /// Opens an input of the mix under the source's name. Whoever has the name is told to go, and its place
+    /// is taken over.
     ///
     /// # Errors
-    /// All inputs are in use, or the program is over.
-    pub async fn inlet(&self, spec: mix::Spec) -> Result<Inlet, Refusal> {
-        let inlet = InletId(self.inlets.fetch_add(1, Ordering::Relaxed));
+    /// All inputs are in use by sources of other names, another sender has taken the name meanwhile, or the
+    /// program is over.
+    pub async fn inlet(&self, spec: mix::Spec) -> Result<(Inlet, Replaced), Refusal> {
+        let (named, replaced) = self.sources.take(&spec.name);
         let gauge = Arc::new(inlet::Gauge::default());
         let (reply, answer) = oneshot::channel();
-        self.deliver(Command::Open { inlet, spec, gauge: gauge.clone(), reply }).await?;
+        let open = Command::Open { inlet: named.inlet(), spec, gauge: gauge.clone(), reply };
+        self.deliver(open).await?;
         answer.await.map_err(|_| Refusal::RoomEnded)??;
-        Ok(Inlet { id: inlet, commands: self.commands.clone(), gauge })
+        Ok((Inlet { named, commands: self.commands.clone(), gauge }, replaced))
     }
 
     /// Whether the audience hears the hold sound or the room, from the next frame on.
@@ -294,13 +298,6 @@ fn first_opened_at(dir: &Path, now: WallTime) -> WallTime {
         }
         now
     })
-}
-
-/// Numbers go on where the recording says, or where time says when all that was cut so far was the hold
-/// sound: never back.
-fn first_part(now: WallTime, opened_at: WallTime, recovered: &Recovered) -> PartNo {
-    let passed_ms = u64::try_from(now.millis_since(opened_at)).unwrap_or(0);
-    recovered.resume_at(now).max(PartNo(passed_ms.div_ceil(PART_MS))).segment_start_from()
 }
 
 fn opening(env: &Env, spec: &Spec, renditions: &Renditions) -> anyhow::Result<Opening> {

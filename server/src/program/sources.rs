@@ -1,21 +1,23 @@
 //! The named sources of one room that are sending now. A name belongs to the one who came last.
 //!
 //! A sender whose network died comes back on a new connection while the old one still looks alive; so the
-//! newer takes the name, and the older is told to go.
+//! newer takes the name, and the older is told to go. The number of each is drawn under the same lock, so
+//! that the mix, which hears of them through a channel, knows the newer of two by its number.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
+use tribune_core::mix::InletId;
 
 /// Sources by name; each with the word that sends it away.
 #[derive(Default)]
 pub struct Sources {
-    sending: Mutex<(u64, BTreeMap<String, Sending>)>,
+    sending: Mutex<(u32, BTreeMap<String, Sending>)>,
 }
 
 struct Sending {
-    visit: u64,
+    inlet: InletId,
     go: oneshot::Sender<()>,
 }
 
@@ -26,7 +28,14 @@ pub type Replaced = oneshot::Receiver<()>;
 pub struct Named {
     sources: Arc<Sources>,
     name: String,
-    visit: u64,
+    inlet: InletId,
+}
+
+impl Named {
+    /// The number of the input for this visit; who took the name later has a higher one.
+    pub fn inlet(&self) -> InletId {
+        self.inlet
+    }
 }
 
 impl Sources {
@@ -40,12 +49,12 @@ impl Sources {
         let (go, replaced) = oneshot::channel();
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.0 += 1;
-        let visit = sending.0;
-        if let Some(older) = sending.1.insert(name.to_owned(), Sending { visit, go }) {
+        let inlet = InletId(sending.0);
+        if let Some(older) = sending.1.insert(name.to_owned(), Sending { inlet, go }) {
             // It may have left already.
             let _ = older.go.send(());
         }
-        (Named { sources: self.clone(), name: name.to_owned(), visit }, replaced)
+        (Named { sources: self.clone(), name: name.to_owned(), inlet }, replaced)
     }
 
     /// The names in use.
@@ -57,7 +66,7 @@ impl Sources {
 impl Drop for Named {
     fn drop(&mut self) {
         let mut sending = self.sources.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        if sending.1.get(&self.name).is_some_and(|holder| holder.visit == self.visit) {
+        if sending.1.get(&self.name).is_some_and(|holder| holder.inlet == self.inlet) {
             sending.1.remove(&self.name);
         }
     }
@@ -74,6 +83,7 @@ mod tests {
         assert!(first_replaced.try_recv().is_err());
         let (second, mut second_replaced) = sources.take("main");
         assert_eq!(first_replaced.try_recv(), Ok(()));
+        assert!(first.inlet() < second.inlet());
         drop(first);
         assert_eq!(sources.names(), ["main"]);
         assert!(second_replaced.try_recv().is_err());

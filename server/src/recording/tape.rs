@@ -17,7 +17,7 @@ use tribune_core::program::ogg::{self, PageHead};
 use tribune_core::program::seal::{
     Chain, Entry, Genesis, Missing, PartEntry, RECORD_BYTES, Record, Sealed, Why, units_hash,
 };
-use tribune_core::program::{Part, PartNo, SEGMENT_PARTS, TrackPart};
+use tribune_core::program::{Joint, Part, PartNo, SEGMENT_PARTS, TrackPart};
 use tribune_core::time::WallTime;
 
 use super::disk::{Disk, DiskFile};
@@ -154,7 +154,7 @@ impl Tape {
             self.lose(&entry, &io::Error::other("the program's numbers are behind those recorded"));
             return;
         }
-        if let Err(error) = self.repair().and_then(|()| self.store(entry, opus, aac)) {
+        if let Err(error) = self.repair().and_then(|()| self.store((entry, part.joint), opus, aac)) {
             self.lose(&entry, &error);
             return;
         }
@@ -234,16 +234,17 @@ impl Tape {
     }
 
     /// A part of hold before the first word is counted; any other is written.
-    fn store(&mut self, entry: PartEntry, opus: &TrackPart, aac: &TrackPart) -> io::Result<()> {
-        let restarted = Missing { why: Why::Restart, first: entry.no, began_at: entry.began_at };
-        let is_first_again = self.is_fresh && self.chain.last().is_some();
-        let jumps = self.chain.last().is_some_and(|last| last.no.next() != entry.no);
-        let stalled = Missing { why: Why::Disk, ..restarted };
-        let missing = self.missing.or(match (is_first_again, jumps) {
-            (true, _) => Some(restarted),
-            (false, true) => Some(stalled),
-            (false, false) => None,
-        });
+    fn store(
+        &mut self,
+        (entry, joint): (PartEntry, Joint),
+        opus: &TrackPart,
+        aac: &TrackPart,
+    ) -> io::Result<()> {
+        let missing = self.missing.or(self.why_missing(&entry, joint).map(|why| Missing {
+            why,
+            first: entry.no,
+            began_at: entry.began_at,
+        }));
         let entries = self.chain.entries_for(entry, missing);
         if entries.is_empty() {
             if self.chain.last().is_none() && self.missing.is_none() {
@@ -259,6 +260,17 @@ impl Tape {
         self.commit(&entries, Sound { page, chunk, run })?;
         (self.missing, self.is_fresh) = (None, false);
         Ok(())
+    }
+
+    /// Why parts are missing before this one, when nothing was said to be lost.
+    fn why_missing(&self, entry: &PartEntry, joint: Joint) -> Option<Why> {
+        let last = self.chain.last()?;
+        match (last.no.next() == entry.no, joint) {
+            _ if self.is_fresh => Some(Why::Restart),
+            (true, _) => None,
+            (false, Joint::AfterGap) => Some(Why::Stalled),
+            (false, Joint::Continues) => Some(Why::Disk),
+        }
     }
 
     /// Writes sound and records; only when all are written does any of them count.

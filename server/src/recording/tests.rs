@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use tribune_core::mix::Kind;
 use tribune_core::program::seal::{Seal, Why, to_text};
 use tribune_core::program::verify::{Answer, Report, verify};
-use tribune_core::program::{PartNo, retention::Limits, synthetic};
+use tribune_core::program::{Joint, Part, PartNo, retention::Limits, synthetic};
 use tribune_core::time::WallTime;
 
 use super::*;
@@ -214,6 +214,22 @@ fn killed_a_hundred_times_the_recording_lacks_at_most_a_part_each_time() {
     assert_eq!(report.answer(), Answer::Yes, "{report:?}");
     assert!(report.gaps.len() as u64 >= gaps - 1 && gaps > 50, "{gaps} runs, {:?}", report.gaps);
     assert!(report.gaps.iter().all(|gap| gap.why == Why::Restart));
+}
+
+/// A part after a gap is the clock's doing; one that just does not follow was lost on the way to the disk.
+#[test]
+fn a_gap_says_whether_the_program_stood_still_or_the_disk_did() {
+    for (joint, why) in [(Joint::AfterGap, Why::Stalled), (Joint::Continues, Why::Disk)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut tape, _) = tape(dir.path());
+        (0..6).for_each(|no| tape.append(&part(no)));
+        tape.append(&Part { joint, ..part(18) });
+        tape.append(&part(19));
+        tape.end(ENDED_AT).expect("ends");
+        let report = checked(dir.path(), Form::Opus);
+        assert_eq!(report.answer(), Answer::Yes, "{report:?}");
+        assert_eq!(report.gaps.iter().map(|gap| gap.why).collect::<Vec<_>>(), [why]);
+    }
 }
 
 #[test]

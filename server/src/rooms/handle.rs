@@ -1,13 +1,15 @@
 //! What everybody but its task holds of a room: a bounded queue to it, and what it last said.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Answer, Caller, Command, Facts, Key, Name, Refused, Replay, Role, State};
+use tribune_core::room::{
+    Answer, Caller, Command, Demand, Facts, Hearing, Key, Name, Refused, Replay, Role, State,
+};
 
 use crate::program::Program;
 use crate::store::{RoomKeys, Webhook};
@@ -15,7 +17,7 @@ use crate::window::Live;
 
 /// Messages that may wait for a room's task.
 pub(super) const MESSAGES_MAX: usize = 64;
-/// Statuses that can still be had by number.
+/// Statuses in memory; older ones are in the store.
 pub(super) const STATUSES_KEPT: usize = 128;
 
 /// A room, for everybody but its task.
@@ -39,6 +41,8 @@ pub struct View {
     pub earlier: Arc<[StatusBytes]>,
     /// The program, while it runs.
     pub program: Option<Program>,
+    /// Whether it opens for somebody who wants to hear it.
+    pub hearing: Hearing,
     /// What the audience read of a program that has just ended: players still ask for its last parts and
     /// for the word that it is over.
     pub lingering: Option<Live>,
@@ -53,19 +57,22 @@ pub struct StatusBytes {
     pub bytes: Bytes,
 }
 
-/// Counts that outlive a program.
+/// Counts that outlive a program, and a sign of life.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// Somebody asked for the program since the room's task looked last. Players of HLS hold no connection:
+    /// this is all that is seen of them.
+    pub asked: AtomicBool,
     /// Replays begun.
     pub replays: AtomicU64,
-    /// Connections refused because every seat was taken.
+    /// Requests refused because every seat was taken; who asks again counts again.
     pub turned_away: AtomicU64,
 }
 
 /// To a room's task.
 pub(super) enum Message {
     Command { by: Caller, command: Command, answer: oneshot::Sender<Result<Answer, Refused>> },
-    Demand { answer: oneshot::Sender<Option<Program>> },
+    Demand { demand: Demand, answer: oneshot::Sender<Option<Program>> },
     RecordingDeleted,
     Stop { answer: oneshot::Sender<bool>, why: Stop },
 }
@@ -95,7 +102,7 @@ impl Handle {
         self.view.clone()
     }
 
-    /// The status of this number, while it is kept.
+    /// The status of this number, while it is in memory.
     pub fn status_at(&self, seq: u64) -> Option<Bytes> {
         let view = self.view();
         let found = view.earlier.iter().chain([&view.status]).find(|status| status.seq == seq);
@@ -122,16 +129,24 @@ impl Handle {
         }
     }
 
-    /// Somebody wants to hear or to send: the running program, opened now when need be. `None` when the room
-    /// is over, or when too many rooms play the hold sound.
-    pub async fn demand(&self) -> Option<Program> {
+    /// Somebody wants to hear or to send: the running program, opened now when need be and when it is time.
+    /// `None` when it is too early to hear anything, when the room is over, or when too many rooms play the
+    /// hold sound.
+    pub async fn demand(&self, demand: Demand) -> Option<Program> {
+        self.tally.asked.store(true, Ordering::Relaxed);
         let view = self.view();
-        if view.program.is_some() || view.facts.state == State::Ended {
+        let too_early = demand == Demand::Hear && view.hearing == Hearing::Closed;
+        if view.program.is_some() || view.facts.state == State::Ended || too_early {
             return view.program.clone();
         }
         let (answer, answered) = oneshot::channel();
-        self.messages.send(Message::Demand { answer }).await.ok()?;
+        self.messages.send(Message::Demand { demand, answer }).await.ok()?;
         answered.await.ok().flatten()
+    }
+
+    /// The program if it runs; asking opens nothing.
+    pub fn running(&self) -> Option<Program> {
+        self.view().program.clone()
     }
 
     /// The recording is gone for good.
@@ -174,7 +189,7 @@ impl Handle {
         self.tally.replays.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection was refused because every seat was taken.
+    /// A request was refused because every seat was taken.
     pub fn count_turned_away(&self) {
         self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
     }

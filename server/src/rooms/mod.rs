@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use tokio::sync::Semaphore;
 use tribune_core::reason::Refusal;
@@ -18,7 +19,7 @@ use tribune_core::time::WallTime;
 use crate::config::Config;
 use crate::program::Env;
 use crate::recording::Health;
-use crate::store::{Kept, RoomKeys, Store, StoreError};
+use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
 use crate::webhook::Webhooks;
 use crate::world::World;
 
@@ -165,6 +166,27 @@ impl Rooms {
         Ok(())
     }
 
+    /// A room's status of this number, from memory or from the disk.
+    ///
+    /// # Errors
+    /// `StatusGone` for one that is no longer kept, `NoSuchPage` for one that never was, `GoingDown` when too
+    /// many ask at once.
+    pub async fn status(&self, room: &Handle, seq: u64) -> Result<Bytes, Refusal> {
+        let newest = room.view().status.seq;
+        match room.status_at(seq) {
+            Some(bytes) => return Ok(bytes),
+            None if seq > newest => return Err(Refusal::NoSuchPage),
+            None => {}
+        }
+        match self.0.node.setup.store.status(room.name().clone(), seq).await {
+            Ok(Found::Status(bytes)) => Ok(bytes),
+            Ok(Found::TooOld) => Err(Refusal::StatusGone),
+            Ok(Found::Nothing) => Err(Refusal::NoSuchPage),
+            Err(StoreError::Busy) => Err(Refusal::GoingDown),
+            Err(error) => Err(refusal_of(&error).reason),
+        }
+    }
+
     /// Lets every room's task finish what it is doing; their programs stop and go on after the restart.
     pub async fn shut_down(&self) {
         let rooms = self.list();
@@ -193,8 +215,8 @@ impl Rooms {
         let node = &self.0.node;
         let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
         let rooms_max = node.setup.config.rooms_max;
-        node.setup.store.create(facts.clone(), hashes.clone(), rooms_max).await?;
-        let kept = Kept { facts, keys: hashes, status: None, webhooks: Vec::new() };
+        let chain = node.setup.store.create(facts.clone(), hashes.clone(), rooms_max).await?;
+        let kept = Kept { facts, keys: hashes, chain, webhooks: Vec::new() };
         let room = owner::start(node, kept).await;
         self.0.by_name.rcu(|rooms| {
             let mut rooms = BTreeMap::clone(rooms);
@@ -230,7 +252,12 @@ pub fn refusal_of(error: &StoreError) -> Refused {
             Refused { reason: Refusal::RoomsFull, detail: "delete rooms that are over, or raise rooms_max" }
         }
         StoreError::Closed => Refused { reason: Refusal::GoingDown, detail: "the node is shutting down" },
-        StoreError::Sqlite(_) | StoreError::Damaged(_) | StoreError::TooNew { .. } => {
+        StoreError::Busy => Refused { reason: Refusal::GoingDown, detail: "too many ask at once" },
+        StoreError::Sqlite(_)
+        | StoreError::Damaged(_)
+        | StoreError::Refused(_)
+        | StoreError::Late
+        | StoreError::TooNew { .. } => {
             tracing::error!(%error, "store_failed");
             Refused { reason: Refusal::OurFault, detail: "the store could not keep this; see the log" }
         }

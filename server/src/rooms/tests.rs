@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use tribune_core::mix::{self, Levelling};
-use tribune_core::room::{Answer, Caller, Command, Replay};
+use tribune_core::room::{Answer, Caller, Command, Demand, Hearing, IDLE_S_MAX, Replay};
 
 use super::*;
 use crate::keys;
@@ -69,8 +71,85 @@ async fn statuses_are_a_chain_that_can_be_had_by_number() {
     let last = room.view();
     assert_eq!(last.earlier.len(), handle::STATUSES_KEPT);
     assert_eq!(room.status_at(last.status.seq), Some(last.status.bytes.clone()));
-    assert!(room.status_at(last.status.seq - 128).is_some());
-    assert!(room.status_at(last.status.seq - 129).is_none() && room.status_at(last.status.seq + 1).is_none());
+    for (seq, kept) in [(0, true), (last.status.seq - 129, true), (last.status.seq + 1, false)] {
+        assert_eq!(rooms.status(&room, seq).await.is_ok(), kept, "{seq}");
+    }
+    let first = rooms.status(&room, 0).await.unwrap();
+    let (name, seq) = (room.name().clone(), last.status.seq);
+    rooms.shut_down().await;
+    drop((room, rooms));
+
+    let rooms = self::rooms(data.path()).await;
+    let room = rooms.get(name.as_str()).unwrap();
+    assert_eq!(rooms.status(&room, 0).await, Ok(first), "a restart forgets none");
+    assert_eq!(rooms.status(&room, seq).await, Ok(last.status.bytes.clone()));
+    assert_eq!(room.view().status.seq, seq + 1, "and leaves no number out");
+}
+
+#[tokio::test]
+async fn a_room_of_a_name_that_was_taken_before_repeats_no_number() {
+    let data = tempfile::tempdir().unwrap();
+    let rooms = rooms(data.path()).await;
+    let first = rooms.create(new("debate")).await.unwrap().room;
+    first.command(Caller::Operator, Command::Notice("soon".into())).await.unwrap();
+    let seq = first.view().status.seq;
+    rooms.remove(&first).await.unwrap();
+    let second = rooms.create(new("debate")).await.unwrap().room;
+    assert_eq!(second.view().status.seq, seq + 1);
+    assert_eq!(rooms.status(&second, seq).await, Err(Refusal::StatusGone));
+}
+
+#[tokio::test]
+async fn hearing_opens_no_room_of_next_year_and_looking_opens_none() {
+    let data = tempfile::tempdir().unwrap();
+    let rooms = rooms(data.path()).await;
+    let later = New { starts_at: WallTime::parse("2999-01-01T20:00:00.000Z"), ..new("later") };
+    let later = rooms.create(later).await.unwrap().room;
+    assert_eq!(later.view().hearing, Hearing::Closed);
+    assert!(later.demand(Demand::Hear).await.is_none() && later.running().is_none());
+    let now = rooms.create(new("now")).await.unwrap().room;
+    assert_eq!(now.view().hearing, Hearing::Open);
+    assert!(now.running().is_none(), "looking opens nothing");
+    assert!(now.view().program.is_none());
+    assert!(later.demand(Demand::Send).await.is_some(), "a source with its key always may");
+    assert!(later.demand(Demand::Hear).await.is_some(), "and then it is heard");
+}
+
+#[tokio::test]
+async fn a_program_that_nobody_hears_is_closed_and_opens_again() {
+    let data = tempfile::tempdir().unwrap();
+    let rooms = rooms(data.path()).await;
+    let last = Bytes::from_static(b"{\"seq\":41}");
+    let kept = Kept {
+        facts: facts_of(Name::parse("debate").unwrap(), &new("debate")),
+        keys: RoomKeys::default(),
+        chain: tribune_core::status::Kept { last: Some(last.clone()), used: Some(41) },
+        webhooks: Vec::new(),
+    };
+    let (handle, mut owner) = owner::make(&rooms.0.node, kept);
+    assert_eq!(
+        (handle.view().status.seq, &handle.view().status.bytes),
+        (41, &last),
+        "until there is a new one"
+    );
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    owner.message(handle::Message::Demand { demand: Demand::Hear, answer }).await;
+    let program = answered.await.unwrap().unwrap();
+    let seat = program.audience().take_seat(Metrics::new(data.path()).output("debate", "opus"));
+    assert!(owner.is_attended(), "somebody sits there");
+    drop(seat);
+    assert!(!owner.is_attended());
+    handle.demand(Demand::Hear).await;
+    assert!(owner.is_attended() && !owner.is_attended(), "somebody has asked since");
+    let later = Moment { time: owner.node.now().time + Duration::from_secs(IDLE_S_MAX), ..owner.node.now() };
+    owner.room.handle_input(later, tribune_core::room::Input::Timeout);
+    owner.drain().await;
+    assert!(handle.running().is_none());
+    let spec = mix::Spec { name: "main".into(), levelling: Levelling::On, backup_for: None };
+    assert_eq!(program.inlet(spec).await.map(|_| ()), Err(Refusal::RoomEnded), "its clock has stopped");
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    owner.message(handle::Message::Demand { demand: Demand::Hear, answer }).await;
+    assert!(answered.await.unwrap().is_some(), "it opens again");
 }
 
 #[tokio::test]
@@ -79,12 +158,12 @@ async fn going_live_never_waits_for_rooms_on_hold() {
     let rooms = rooms(data.path()).await;
     let one = rooms.create(new("one")).await.unwrap().room;
     let two = rooms.create(new("two")).await.unwrap().room;
-    assert!(one.demand().await.is_some());
-    assert!(two.demand().await.is_none(), "only one room may play the hold sound here");
+    assert!(one.demand(Demand::Hear).await.is_some());
+    assert!(two.demand(Demand::Hear).await.is_none(), "only one room may play the hold sound here");
     two.command(Caller::Operator, Command::GoLive).await.unwrap();
     assert!(two.view().program.is_some());
     one.command(Caller::Operator, Command::End).await.unwrap();
-    assert!(one.demand().await.is_none());
+    assert!(one.demand(Demand::Hear).await.is_none());
 }
 
 #[tokio::test]
@@ -92,7 +171,7 @@ async fn ending_a_room_in_which_nothing_was_said_is_answered() {
     let data = tempfile::tempdir().unwrap();
     let rooms = rooms(data.path()).await;
     let room = rooms.create(new("debate")).await.unwrap().room;
-    assert!(room.demand().await.is_some());
+    assert!(room.demand(Demand::Hear).await.is_some());
     room.command(Caller::Operator, Command::End).await.unwrap();
     assert_eq!(room.settled().await, Replay::Absent);
 }
@@ -102,7 +181,7 @@ async fn a_node_that_stops_waits_for_the_part_in_flight() {
     let data = tempfile::tempdir().unwrap();
     let rooms = rooms(data.path()).await;
     let room = rooms.create(new("debate")).await.unwrap().room;
-    let program = room.demand().await.unwrap();
+    let program = room.demand(Demand::Hear).await.unwrap();
     rooms.shut_down().await;
     let spec = mix::Spec { name: "main".into(), levelling: Levelling::On, backup_for: None };
     assert_eq!(program.inlet(spec).await.map(|_| ()), Err(Refusal::RoomEnded), "its clock has stopped");

@@ -1,4 +1,4 @@
-//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last status
+//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last statuses
 //! of each room.
 //!
 //! One thread owns the connection; everybody else sends it a job and awaits the answer. A commit is on the
@@ -6,6 +6,7 @@
 
 mod rows;
 mod schema;
+mod statuses;
 
 use std::path::Path;
 use std::thread;
@@ -14,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 pub use rows::{Audit, Kept, RoomKeys, Webhook};
+pub use statuses::{Found, STATUSES_KEPT_MAX, Statuses};
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +29,14 @@ pub const FILE: &str = "rooms.sqlite";
 #[derive(Clone)]
 pub struct Store {
     jobs: mpsc::Sender<Job>,
+    readers: mpsc::Sender<statuses::Read>,
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+/// What the store's thread does, in the order in which it comes.
+enum Job {
+    Work(Box<dyn FnOnce(&mut Connection) + Send>),
+    Statuses(statuses::Write),
+}
 
 /// Why something was not kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +61,15 @@ pub enum StoreError {
     /// As many rooms as may be kept.
     #[error("as many rooms as may be kept exist")]
     RoomsFull,
+    /// A transaction that others shared did not happen.
+    #[error("{0}")]
+    Refused(String),
+    /// The disk has not answered in time; it may do it yet.
+    #[error("the disk does not answer")]
+    Late,
+    /// As many ask as may wait.
+    #[error("too many ask for statuses at once")]
+    Busy,
     /// The thread is gone: the node is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -72,11 +88,11 @@ impl Store {
             .name("store".into())
             .spawn(move || {
                 while let Some(job) = waiting.blocking_recv() {
-                    job(&mut connection);
+                    obey(&mut connection, job, &mut waiting);
                 }
             })
             .map_err(|error| StoreError::Damaged(format!("no thread for the store: {error}")))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, readers: statuses::reader(data)? })
     }
 
     /// Does `work` on the store's thread.
@@ -86,11 +102,28 @@ impl Store {
         F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let work = Box::new(move |connection: &mut Connection| {
             // Whoever asked may have gone; the work is done all the same.
             let _ = answer.send(work(connection));
         });
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Job::Work(work)).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// Does one job; statuses that wait right behind others are written together with them.
+fn obey(connection: &mut Connection, job: Job, waiting: &mut mpsc::Receiver<Job>) {
+    let mut together = Vec::new();
+    let mut next = Some(job);
+    while let Some(job) = next {
+        match job {
+            Job::Statuses(write) => together.push(write),
+            Job::Work(work) => {
+                statuses::write(connection, std::mem::take(&mut together));
+                return work(connection);
+            }
+        }
+        next = if together.len() < statuses::BATCH_MAX { waiting.try_recv().ok() } else { None };
+    }
+    statuses::write(connection, together);
 }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use tribune_core::room::{Caller, Facts, KeyHash, Name, Notice, Replay, Role};
+use tribune_core::status;
 use tribune_core::time::WallTime;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, statuses};
 
 /// Lines of the audit kept for one room; the oldest go.
 const AUDIT_LINES_MAX: i64 = 10_000;
@@ -19,8 +19,8 @@ pub struct Kept {
     pub facts: Facts,
     /// Its keys.
     pub keys: RoomKeys,
-    /// The last status that was served.
-    pub status: Option<Bytes>,
+    /// Its chain of statuses.
+    pub chain: status::Kept,
     /// Who is told of events.
     pub webhooks: Vec<Webhook>,
 }
@@ -71,11 +71,17 @@ impl Store {
         .await
     }
 
-    /// Keeps a new room, unless its name is taken or `rooms_max` exist.
+    /// Keeps a new room, unless its name is taken or `rooms_max` exist. What is known of the statuses of an
+    /// earlier room of that name comes back: their numbers are used.
     ///
     /// # Errors
     /// `NameTaken`, `RoomsFull`, or SQLite's.
-    pub async fn create(&self, facts: Facts, keys: RoomKeys, rooms_max: u32) -> Result<(), StoreError> {
+    pub async fn create(
+        &self,
+        facts: Facts,
+        keys: RoomKeys,
+        rooms_max: u32,
+    ) -> Result<status::Kept, StoreError> {
         self.run(move |connection| {
             let work = connection.transaction()?;
             let name = facts.name.as_str();
@@ -90,7 +96,9 @@ impl Store {
             }
             write_facts(&work, &facts)?;
             write_keys(&work, name, &keys)?;
-            Ok(work.commit()?)
+            let chain = statuses::kept(&work, name)?;
+            work.commit()?;
+            Ok(chain)
         })
         .await
     }
@@ -117,19 +125,6 @@ impl Store {
             let work = connection.transaction()?;
             write_keys(&work, room.as_str(), &keys)?;
             Ok(work.commit()?)
-        })
-        .await
-    }
-
-    /// Keeps the status that is about to be served.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub async fn put_status(&self, room: Name, document: Bytes) -> Result<(), StoreError> {
-        self.run(move |connection| {
-            let text = "INSERT INTO status VALUES (?1, ?2) ON CONFLICT (room) DO UPDATE SET document = ?2";
-            connection.prepare_cached(text)?.execute(params![room.as_str(), &document[..]])?;
-            Ok(())
         })
         .await
     }
@@ -247,11 +242,8 @@ fn read_rest(connection: &Connection, mut facts: Facts) -> Result<Kept, StoreErr
     let mut query = connection.prepare("SELECT role, sha256 FROM room_key WHERE room = ?1")?;
     let keys = query.query_map([&name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let keys = keys.map(|row| read_key(&row?)).collect::<Result<_, _>>()?;
-    let status = connection
-        .query_row("SELECT document FROM status WHERE room = ?1", [&name], |row| row.get::<_, Vec<u8>>(0))
-        .optional()?
-        .map(Bytes::from);
-    Ok(Kept { facts, keys: RoomKeys(keys), status, webhooks })
+    let chain = statuses::kept(connection, &name)?;
+    Ok(Kept { facts, keys: RoomKeys(keys), chain, webhooks })
 }
 
 fn read_key((role, hash): &(String, Vec<u8>)) -> Result<(Role, KeyHash), StoreError> {

@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One script for each version; a script is never changed once released.
-const VERSIONS: [&str; 1] = ["
+pub(super) const VERSIONS: [&str; 2] = [
+    "
     CREATE TABLE room (
         name TEXT PRIMARY KEY,
         title TEXT NOT NULL,
@@ -48,7 +49,26 @@ const VERSIONS: [&str; 1] = ["
         outcome TEXT NOT NULL
     ) STRICT;
     CREATE INDEX audit_by_room ON audit (room, id);
-"];
+",
+    "
+    CREATE TABLE status_kept (
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        seq INTEGER NOT NULL,
+        document BLOB NOT NULL,
+        PRIMARY KEY (room, seq)
+    ) STRICT;
+    INSERT INTO status_kept
+        SELECT room, json_extract(CAST(document AS TEXT), '$.seq'), document FROM status
+        WHERE json_valid(CAST(document AS TEXT));
+    -- Outlives its room: a room of the same name never repeats a number.
+    CREATE TABLE status_used (
+        room TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO status_used SELECT room, seq FROM status_kept;
+    DROP TABLE status;
+",
+];
 
 /// Sets the connection up and runs the scripts that the file has not seen.
 pub fn prepare(connection: &mut Connection) -> Result<(), StoreError> {

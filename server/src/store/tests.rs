@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
-use bytes::Bytes;
 use tribune_core::room::{Caller, Facts, Key, Name, Notice, Replay, Role, State};
+use tribune_core::status::{self, Status};
 use tribune_core::time::WallTime;
 
 use super::*;
@@ -12,6 +12,89 @@ fn facts(name: &str) -> Facts {
 
 fn keys() -> RoomKeys {
     RoomKeys(Role::KEYED.map(|role| (role, Key::generate([role as u8; 24]).hash())).to_vec())
+}
+
+fn statuses(room: &str, seqs: std::ops::Range<u64>) -> Statuses {
+    let fresh = seqs.map(|seq| Status { seq, bytes: format!("status {seq}").into() }).collect();
+    Statuses { room: Name::parse(room).unwrap(), fresh, used: 1_000 }
+}
+
+async fn found(store: &Store, room: &str, seq: u64) -> Found {
+    store.status(Name::parse(room).unwrap(), seq).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_newest_statuses_are_kept_and_the_numbers_outlive_the_room() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).unwrap();
+    let nothing = status::Kept::default();
+    assert_eq!(store.create(facts("a"), keys(), 2).await.unwrap(), nothing);
+    store.create(facts("b"), keys(), 2).await.unwrap();
+    store.put_statuses(statuses("b", 0..3)).await.unwrap();
+    store.put_statuses(statuses("a", 0..5)).await.unwrap();
+    store.put_statuses(statuses("a", 5..STATUSES_KEPT_MAX + 2)).await.unwrap();
+    for (room, seq, expected) in [
+        ("a", 1, Found::TooOld),
+        ("a", 2, Found::Status("status 2".into())),
+        ("a", STATUSES_KEPT_MAX + 1, Found::Status(format!("status {}", STATUSES_KEPT_MAX + 1).into())),
+        ("a", STATUSES_KEPT_MAX + 2, Found::Nothing),
+        ("b", 0, Found::Status("status 0".into())),
+        ("b", u64::MAX, Found::Nothing),
+    ] {
+        assert_eq!(found(&store, room, seq).await, expected, "{room} {seq}");
+    }
+    let again = Statuses { fresh: vec![Status { seq: 2, bytes: "other".into() }], ..statuses("b", 0..0) };
+    store.put_statuses(again).await.unwrap();
+    assert_eq!(found(&store, "b", 2).await, Found::Status("other".into()));
+    store.put_used(Name::parse("b").unwrap(), 2).await.unwrap();
+    store.remove(Name::parse("b").unwrap()).await.unwrap();
+    assert_eq!(found(&store, "b", 0).await, Found::Nothing);
+    let namesake = store.create(facts("b"), keys(), 2).await.unwrap();
+    assert_eq!(namesake, status::Kept { last: None, used: Some(2) });
+}
+
+/// Goal: statuses that wait together are one transaction, and work that waits between them keeps its place.
+/// Method: the store's thread is held up while jobs queue; SQLite refuses one status, and with it goes its
+/// neighbour and nothing else.
+#[tokio::test]
+async fn statuses_that_wait_together_are_written_together() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).unwrap();
+    store.create(facts("a"), keys(), 2).await.unwrap();
+    let refuse_one = "CREATE TEMP TRIGGER no BEFORE INSERT ON status_kept WHEN NEW.seq = 1
+                      BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.run(move |connection| Ok(connection.execute_batch(refuse_one)?)).await.unwrap();
+    let (go, held) = std::sync::mpsc::channel::<()>();
+    let holding = store.run(move |_| {
+        let _ = held.recv();
+        Ok(())
+    });
+    let put = |seq| store.put_statuses(statuses("a", seq..seq + 1));
+    let between = store.put_used(Name::parse("a").unwrap(), 7);
+    let release = async { drop(go) };
+    let (_, first, second, between, third, ()) =
+        tokio::join!(holding, put(0), put(1), between, put(2), release);
+    assert!(first.is_err() && second.is_err() && between.is_ok() && third.is_ok());
+    let kept = store.run(|connection| statuses::kept(connection, "a")).await.unwrap();
+    assert_eq!(kept, status::Kept { last: Some("status 2".into()), used: Some(1_000) });
+    assert_eq!(found(&store, "a", 0).await, Found::TooOld);
+}
+
+#[tokio::test]
+async fn the_last_status_of_an_older_file_is_found() {
+    let data = tempfile::tempdir().unwrap();
+    let connection = Connection::open(data.path().join(FILE)).unwrap();
+    connection.execute_batch(schema::VERSIONS[0]).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO room VALUES ('a', 'A', 'boarding', NULL, NULL, NULL, NULL, 'not_yet');
+             INSERT INTO status VALUES ('a', CAST('{\"seq\":41}' AS BLOB));
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(connection);
+    let rooms = Store::open(data.path()).unwrap().rooms().await.unwrap();
+    assert_eq!(rooms[0].chain, status::Kept { last: Some("{\"seq\":41}".into()), used: Some(41) });
 }
 
 #[tokio::test]
@@ -29,8 +112,7 @@ async fn everything_is_there_after_a_restart() {
         kept.replay = Replay::Ready;
         kept.notices.extend((0..3).map(|n| Notice { at: WallTime(n), text: format!("notice {n}") }));
         store.put_facts(kept.clone()).await.unwrap();
-        store.put_status(kept.name.clone(), Bytes::from_static(b"one")).await.unwrap();
-        store.put_status(kept.name.clone(), Bytes::from_static(b"two")).await.unwrap();
+        store.put_statuses(statuses("debate", 0..2)).await.unwrap();
         let secret = "s".to_owned();
         let gone = store.add_webhook(kept.name.clone(), "http://a".into(), secret.clone()).await.unwrap();
         store.add_webhook(kept.name.clone(), "http://b".into(), secret).await.unwrap();
@@ -41,7 +123,7 @@ async fn everything_is_there_after_a_restart() {
     let rooms = Store::open(data.path()).unwrap().rooms().await.unwrap();
     let [room] = rooms.as_slice() else { panic!("{rooms:?}") };
     assert_eq!(room.facts, kept);
-    assert_eq!(room.status.as_deref(), Some(b"two".as_slice()));
+    assert_eq!(room.chain, status::Kept { last: Some("status 1".into()), used: Some(1_000) });
     assert_eq!(room.webhooks.iter().map(|hook| hook.url.as_str()).collect::<Vec<_>>(), ["http://b"]);
     let of = |role, seed| {
         let key = Key::generate([seed; 24]);

@@ -102,6 +102,7 @@ fn show(args: &DemoArgs) -> anyhow::Result<()> {
         // The thread that waits for this ends only after it has heard.
         let _ = told.send(listening.clone());
     });
+    tribune_server::run::flush_logs();
     // What the demo recorded was never meant to be kept; a folder that is left over does no harm.
     let _ = std::fs::remove_dir_all(&passing);
     ran?;

@@ -84,7 +84,7 @@ fn assert_without_gap(granules: &[u64]) {
 
 #[test]
 fn slow_heads_and_idle_thousands_end_and_disturb_nobody() {
-    tribune_server::net::raise_descriptors().expect("the limit can be raised");
+    tribune_server::descriptors::raise().expect("the limit can be raised");
     let node = Node::start();
     node.live_room("calm");
     let mut listener = node.open("/calm/live.opus");

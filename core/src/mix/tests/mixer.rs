@@ -114,7 +114,7 @@ fn before_the_start_nothing_of_the_inputs_gets_out() {
     let loud = tone(1_000.0, 48_000, 1.0, 0..48_000);
     for inlet in 0..4 {
         let levelling = if inlet % 2 == 0 { Levelling::On } else { Levelling::Off };
-        busy.open(inlet, "main", levelling, None);
+        busy.open(inlet, &format!("voice {inlet}"), levelling, None);
     }
     busy.play(10.0, &[(0, &loud), (1, &loud), (2, &loud), (3, &loud)]);
     assert_eq!(quiet.sound, busy.sound);
@@ -194,16 +194,41 @@ fn a_hosts_hold_sound_loops_without_a_click() {
 fn sixteen_are_open_and_the_seventeenth_is_refused() {
     let mut stage = Stage::new(OnAir::Program);
     for inlet in 0..=OPEN_INLETS_MAX as u32 {
-        stage.open(inlet, "voice", Levelling::On, None);
+        stage.open(inlet, &format!("voice {inlet}"), Levelling::On, None);
     }
     let refused = Event::Refused { inlet: InletId(16), refusal: Refusal::InputsFull };
     assert_eq!(stage.events, [(0, refused)]);
     stage.tell(Input::Close { inlet: InletId(3) });
-    stage.open(17, "voice", Levelling::On, None);
+    stage.open(17, "voice 17", Levelling::On, None);
     assert_eq!(stage.events.len(), 1);
     stage.play(0.1, &[]);
     assert_eq!(stage.mixer.levels().count(), 16);
     assert_eq!(stage.mixer.counters().refused, 1);
+}
+
+/// Goal: a sender who comes back under its name is heard, also when all inputs are taken.
+/// Method: sixteen tones, one of which is taken over; then a request that is older than the
+/// name's holder.
+#[test]
+fn who_takes_over_a_name_takes_over_its_place() {
+    let mut stage = Stage::new(OnAir::Program);
+    for inlet in 0..OPEN_INLETS_MAX as u32 {
+        stage.open(inlet, &format!("voice {inlet}"), Levelling::Off, None);
+    }
+    let (old, new) = (tone(500.0, 48_000, 0.2, 0..48_000), tone(1_000.0, 48_000, 0.2, 0..48_000));
+    stage.play(2.0, &[(3, &old)]);
+    stage.open(18, "voice 3", Levelling::Off, None);
+    assert_eq!(stage.events.iter().filter(|(_, event)| matches!(event, Event::Refused { .. })).count(), 0);
+    stage.play(3.0, &[(3, &old), (18, &new)]);
+    assert_eq!(stage.mixer.levels().count(), OPEN_INLETS_MAX);
+    let last = stage.between(4.0, 5.0);
+    let heard = (tone_db(last, 500.0), tone_db(last, 1_000.0));
+    assert!(heard.0 < -60.0 && heard.1 > -20.0, "the old at {:.0} dB, the new at {:.0} dB", heard.0, heard.1);
+
+    stage.open(17, "voice 3", Levelling::Off, None);
+    let late = Event::Refused { inlet: InletId(17), refusal: Refusal::SourceReplaced };
+    assert_eq!(stage.events.last(), Some(&(stage.ticks, late)));
+    assert!(stage.mixer.levels().any(|level| level.inlet == InletId(18)));
 }
 
 #[test]
@@ -215,7 +240,7 @@ fn sixteen_shouting_stay_below_the_true_peak() {
         let sources: Vec<(u32, &[f32])> =
             voices.iter().enumerate().map(|(at, voice)| (at as u32, &voice[..])).collect();
         for inlet in 0..16 {
-            stage.open(inlet, "voice", levelling, None);
+            stage.open(inlet, &format!("voice {inlet}"), levelling, None);
         }
         stage.play(10.0, &sources);
         let peak = ebur128_dbtp(&stage.sound);
@@ -235,7 +260,7 @@ fn sixteen_shouting_stay_below_the_true_peak() {
 fn a_fifth_voice_is_heard_as_soon_as_it_speaks() {
     let mut stage = Stage::new(OnAir::Program);
     for inlet in 0..6 {
-        stage.open(inlet, "voice", Levelling::On, None);
+        stage.open(inlet, &format!("voice {inlet}"), Levelling::On, None);
     }
     let silence = vec![0.0; 48_000];
     let murmur = |seed| -> Vec<f32> {
@@ -331,7 +356,7 @@ fn the_same_inputs_give_the_same_program() {
         let mut stage = Stage::new(OnAir::Program);
         let voice = speech(&mut Random::new(9), 48_000, 0.5, 0..96_000);
         for inlet in 0..8 {
-            stage.open(inlet, "voice", Levelling::On, None);
+            stage.open(inlet, &format!("voice {inlet}"), Levelling::On, None);
         }
         stage.play(4.0, &[(0, &voice), (3, &voice), (7, &voice)]);
         stage.sound

@@ -35,6 +35,8 @@ pub enum Why {
     Restart,
     /// The disk was full, failed or stood still; the program went on live.
     Disk,
+    /// The server was held up, as by a machine that slept: in this time there was no program.
+    Stalled,
 }
 
 /// Parts of the program that were not recorded.
@@ -111,6 +113,7 @@ impl Entry {
                 bytes.push(match lost.why {
                     Why::Restart => 0,
                     Why::Disk => 1,
+                    Why::Stalled => 2,
                 });
             }
             Self::End { at, parts } => {
@@ -142,6 +145,7 @@ impl Entry {
                 why: match take::<1>(rest)?[0] {
                     0 => Why::Restart,
                     1 => Why::Disk,
+                    2 => Why::Stalled,
                     _ => return None,
                 },
             }),

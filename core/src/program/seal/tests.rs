@@ -104,6 +104,21 @@ fn the_hold_before_the_start_is_counted_and_a_jump_becomes_a_gap() {
 }
 
 #[test]
+fn every_reason_of_a_gap_is_read_as_it_was_written_and_no_other() {
+    for (why, byte, word) in
+        [(Why::Restart, 0, "restart"), (Why::Disk, 1, "disk"), (Why::Stalled, 2, "stalled")]
+    {
+        let entry = Entry::Gap(Lost { after: PartNo(4), parts: 7, ms: 2_240, why });
+        let mut bytes = entry.to_bytes();
+        assert_eq!((bytes.last(), Entry::from_bytes(&bytes)), (Some(&byte), Some(entry)));
+        *bytes.last_mut().expect("not empty") = 3;
+        assert_eq!(Entry::from_bytes(&bytes), None);
+        assert_eq!(serde_json::to_value(why).expect("a word"), word);
+        assert_eq!(serde_json::from_value::<Why>(word.into()).expect("reads"), why);
+    }
+}
+
+#[test]
 fn a_part_that_comes_twice_or_late_adds_nothing() {
     let mut chain = Chain::begin(&genesis());
     chain.append(&Entry::Part(part(5, Kind::Conversation)));

@@ -5,17 +5,19 @@
 //! host's new schedule makes a boarding room scheduled again.
 
 mod facts;
+mod said;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 pub use facts::{Facts, Notice, Replay, State};
+pub use said::{Answer, Change, Command, Demand, Event, Hearing, Input, Output, Refused, Why};
 
-use super::role::{Act, Caller, may};
+use said::refused;
+
+use super::role::{Caller, may};
 use crate::reason::Refusal;
 use crate::time::{Time, WallTime};
 
@@ -29,6 +31,8 @@ pub const NOTICE_CHARS_MAX: usize = 500;
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Largest cap that makes sense to ask for, in seats.
 pub const CAP_MAX: u32 = 10_000_000;
+/// A program that is not live and that nobody sends to or hears is closed after this, in seconds.
+pub const IDLE_S_MAX: u64 = 120;
 /// How often a scheduled room looks at the wall clock again, in seconds.
 const CLOCK_CHECK_S: u64 = 10;
 
@@ -41,145 +45,14 @@ pub struct Moment {
     pub wall: WallTime,
 }
 
-/// What changes together: all of it or nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
-    /// A new title.
-    pub title: Option<String>,
-    /// A new start; `Some(None)` takes the schedule away and opens the room.
-    pub starts_at: Option<Option<WallTime>>,
-}
-
-/// What can be asked of a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Go live.
-    GoLive,
-    /// End, for good.
-    End,
-    /// Limit the seats, or take the limit away.
-    SetCap(Option<u32>),
-    /// Tell everybody.
-    Notice(String),
-    /// Change title, start, or both.
-    Change(Change),
-}
-
-impl Command {
-    /// What one must be allowed to do to ask for it.
-    pub fn acts(&self) -> impl Iterator<Item = Act> {
-        let (first, second) = match self {
-            Self::GoLive => (Some(Act::GoLive), None),
-            Self::End => (Some(Act::End), None),
-            Self::SetCap(_) => (Some(Act::SetCap), None),
-            Self::Notice(_) => (Some(Act::Notice), None),
-            Self::Change(change) => {
-                (change.title.as_ref().map(|_| Act::SetTitle), change.starts_at.map(|_| Act::Reschedule))
-            }
-        };
-        first.into_iter().chain(second)
-    }
-}
-
-/// What happens to a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Somebody asks for something; exactly one `Output::Answer` follows.
-    Command {
-        /// Who asks.
-        by: Caller,
-        /// For what.
-        command: Command,
-    },
-    /// Somebody wants to hear or to send: the program must run.
-    Demand,
-    /// The program's chain is closed; whether there is anything to hear.
-    ProgramClosed(Replay),
-    /// The recording was deleted for good.
-    RecordingDeleted,
-    /// The deadline of `poll_timeout` has passed.
-    Timeout,
-}
-
-/// What the node must do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Start the program; it begins as the conversation when the room is live, else with the hold sound.
-    OpenProgram,
-    /// The running program becomes the conversation.
-    OnAir,
-    /// End the program, close its chain, and report `Input::ProgramClosed`.
-    CloseProgram,
-    /// Keep the facts.
-    Persist,
-    /// Tell whoever asked to be told.
-    Event(Event),
-    /// To the command just given.
-    Answer(Result<Answer, Refused>),
-}
-
-/// What webhooks tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// The room went live.
-    Live,
-    /// The room ended.
-    Ended,
-    /// The replay can be fetched.
-    ReplayReady,
-}
-
-impl Event {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Ended => "ended",
-            Self::ReplayReady => "replay_ready",
-        }
-    }
-}
-
-/// A command that was not refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It happened.
-    Done,
-    /// It had happened before.
-    AlreadySo,
-}
-
-/// A command that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The row.
-    pub reason: Refusal,
-    /// What is wrong, in a sentence.
-    pub detail: &'static str,
-}
-
-const fn refused(reason: Refusal, detail: &'static str) -> Refused {
-    Refused { reason, detail }
-}
-
-/// Why a deadline exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// People may come in.
-    Boarding,
-    /// The hold sound begins.
-    OpenProgram,
-    /// The wall clock may have jumped.
-    ClockCheck,
-}
-
 /// One room's machine.
 #[derive(Debug)]
 pub struct Room {
     facts: Facts,
     open_before: Duration,
     program_open: bool,
+    /// When somebody last wanted the program, heard it or sent to it, or the schedule did.
+    attended_at: Time,
     last: Moment,
     outputs: VecDeque<Output>,
 }
@@ -188,7 +61,14 @@ impl Room {
     /// A room as it was kept, or as `Facts::new` made it. The program opens `open_before` its start; that of
     /// a room which was live goes on at once, and a chain that was not closed is closed now.
     pub fn new(now: Moment, facts: Facts, open_before: Duration) -> Self {
-        let mut room = Self { facts, open_before, program_open: false, last: now, outputs: VecDeque::new() };
+        let mut room = Self {
+            facts,
+            open_before,
+            program_open: false,
+            attended_at: now.time,
+            last: now,
+            outputs: VecDeque::new(),
+        };
         match (room.facts.state, room.facts.replay) {
             (State::Live, _) => room.open_program(),
             (State::Ended, Replay::NotYet) => room.outputs.push_back(Output::CloseProgram),
@@ -211,18 +91,28 @@ impl Room {
 
     /// One mutation; then drain `poll_output`.
     pub fn handle_input(&mut self, now: Moment, input: Input) {
+        if self.is_due(self.last) {
+            self.attended_at = now.time;
+        }
         self.last = now;
         match input {
             Input::Command { by, command } => {
                 let answer = self.command(now, by, command);
                 self.outputs.push_back(Output::Answer(answer));
             }
-            Input::Demand => self.demand(),
+            Input::Demand(demand) => self.demand(now, demand),
+            Input::Attended => self.attended_at = now.time,
             Input::ProgramClosed(replay) => self.closed(replay),
             Input::RecordingDeleted => self.recording_deleted(),
             Input::Timeout => {}
         }
         self.follow_schedule(now);
+        self.close_when_idle(now);
+    }
+
+    /// Whether it opens now for somebody who only wants to hear.
+    pub fn hearing(&self) -> Hearing {
+        self.hearing_at(self.last)
     }
 
     /// What to do next; `None` when there is nothing.
@@ -232,16 +122,30 @@ impl Room {
 
     /// When to come back with `Input::Timeout`, and why.
     pub fn poll_timeout(&self) -> Option<(Time, Why)> {
-        let State::Scheduled = self.facts.state else { return self.opening() };
-        let check = (self.last.time + Duration::from_secs(CLOCK_CHECK_S), Why::ClockCheck);
-        let boarding = (self.time_before_start(BOARDING), Why::Boarding);
-        [Some(check), Some(boarding), self.opening()].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let scheduled = self.facts.state == State::Scheduled;
+        let check = scheduled.then(|| (self.last.time + Duration::from_secs(CLOCK_CHECK_S), Why::ClockCheck));
+        let boarding = scheduled.then(|| (self.time_before_start(BOARDING), Why::Boarding));
+        let deadlines = [check, boarding, self.opening(), self.idling()];
+        deadlines.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn opening(&self) -> Option<(Time, Why)> {
-        let waits = matches!(self.facts.state, State::Scheduled | State::Boarding);
-        let scheduled = waits && !self.program_open && self.facts.starts_at.is_some();
-        scheduled.then(|| (self.time_before_start(self.open_before), Why::OpenProgram))
+        let waits = self.is_before_live() && !self.program_open && self.facts.starts_at.is_some();
+        let to_come = self.until_start(self.last) > millis(self.open_before);
+        (waits && to_come).then(|| (self.time_before_start(self.open_before), Why::OpenProgram))
+    }
+
+    fn idling(&self) -> Option<(Time, Why)> {
+        let idle_at = if self.is_due(self.last) {
+            self.time_before_start(Duration::ZERO)
+        } else {
+            self.attended_at + IDLE_MAX
+        };
+        (self.is_before_live() && self.program_open).then_some((idle_at, Why::Idle))
+    }
+
+    fn is_before_live(&self) -> bool {
+        matches!(self.facts.state, State::Scheduled | State::Boarding)
     }
 
     /// When `before` the start comes, as far as the wall clock can be believed.
@@ -265,8 +169,31 @@ impl Room {
             self.facts.state = State::Boarding;
             self.outputs.push_back(Output::Persist);
         }
-        if self.facts.starts_at.is_some() && until <= millis(self.open_before) {
+        if self.is_due(now) {
             self.open_program();
+        }
+    }
+
+    /// Whether the schedule itself wants the program to run: until the start, whoever is there.
+    fn is_due(&self, now: Moment) -> bool {
+        let until = self.until_start(now);
+        self.is_before_live() && until > 0 && until <= millis(self.open_before)
+    }
+
+    fn close_when_idle(&mut self, now: Moment) {
+        let idle = self.is_before_live() && now.time.since(self.attended_at) >= IDLE_MAX;
+        if self.program_open && idle && !self.is_due(now) {
+            self.program_open = false;
+            self.outputs.push_back(Output::PauseProgram);
+        }
+    }
+
+    fn hearing_at(&self, now: Moment) -> Hearing {
+        let early = self.until_start(now) > millis(self.open_before);
+        match self.facts.state {
+            State::Scheduled if early && !self.program_open => Hearing::Closed,
+            State::Scheduled | State::Boarding | State::Live => Hearing::Open,
+            State::Ended => Hearing::Closed,
         }
     }
 
@@ -277,10 +204,17 @@ impl Room {
         }
     }
 
-    fn demand(&mut self) {
-        match self.facts.state {
-            State::Scheduled | State::Boarding | State::Live => self.open_program(),
-            State::Ended => {}
+    fn demand(&mut self, now: Moment, demand: Demand) {
+        let opens = match (self.facts.state, demand) {
+            (State::Scheduled | State::Boarding | State::Live, Demand::Send) => true,
+            (State::Scheduled | State::Boarding | State::Live, Demand::Hear) => {
+                self.hearing_at(now) == Hearing::Open
+            }
+            (State::Ended, Demand::Hear | Demand::Send) => false,
+        };
+        if opens {
+            self.attended_at = now.time;
+            self.open_program();
         }
     }
 
@@ -421,6 +355,7 @@ impl Room {
 }
 
 const BOARDING: Duration = Duration::from_secs(BOARDING_BEFORE_S);
+const IDLE_MAX: Duration = Duration::from_secs(IDLE_S_MAX);
 
 /// Whether `title` may be a room's title: 1 to 200 characters, no control characters, not only spaces.
 pub fn is_title(title: &str) -> bool {

@@ -56,7 +56,10 @@ fn a_schedule_is_walked_through() {
     let mut room = room(Some(T0));
     assert_eq!(room.facts().state, State::Scheduled);
     let mut now = before(7_200);
-    while let Some((at, _)) = room.poll_timeout() {
+    while let Some((at, why)) = room.poll_timeout() {
+        if why == Why::Idle {
+            break;
+        }
         let waited = at.since(now.time).as_millis();
         now = Moment { time: at, wall: WallTime(now.wall.0 + i64::try_from(waited).unwrap()) };
         room.handle_input(now, Input::Timeout);
@@ -75,7 +78,9 @@ fn the_program_opens_ten_minutes_before_and_the_doors_one() {
         (61, vec![], State::Scheduled),
         (60, vec![Output::Persist], State::Boarding),
         (0, vec![], State::Boarding),
-        (-3_600, vec![], State::Boarding),
+        (-119, vec![], State::Boarding),
+        (-3_600, vec![Output::PauseProgram], State::Boarding),
+        (-3_610, vec![], State::Boarding),
     ] {
         room.handle_input(before(s), Input::Timeout);
         assert_eq!((drain(&mut room), room.facts().state), (outputs, state), "{s} s before");
@@ -89,7 +94,9 @@ fn deadlines_say_why() {
         (7_200, Some((10, Why::ClockCheck))),
         (605, Some((5, Why::OpenProgram))),
         (65, Some((5, Why::Boarding))),
-        (30, None),
+        (30, Some((30, Why::Idle))),
+        (0, Some((120, Why::Idle))),
+        (-120, None),
     ] {
         room.handle_input(before(s), Input::Timeout);
         let expected = expected.map(|(wait, why)| (before(s).time + Duration::from_secs(wait), why));
@@ -112,16 +119,63 @@ fn a_clock_that_jumps_is_noticed() {
 fn a_room_without_a_schedule_is_open_at_once_and_plays_when_asked() {
     let mut room = room(None);
     assert_eq!((room.facts().state, room.poll_timeout()), (State::Boarding, None));
-    room.handle_input(before(10), Input::Demand);
+    assert_eq!(room.hearing(), Hearing::Open);
+    room.handle_input(before(10), Input::Demand(Demand::Hear));
     assert_eq!(drain(&mut room), [Output::OpenProgram]);
-    room.handle_input(before(9), Input::Demand);
+    room.handle_input(before(9), Input::Demand(Demand::Hear));
     assert_eq!(drain(&mut room), []);
+}
+
+/// Goal: nobody without a key makes a room of next year take a core; who has a key may try it at any time.
+/// Method: both ask ever nearer to the start, each of a room that nobody has asked before.
+#[test]
+fn hearing_opens_the_program_only_when_it_is_time() {
+    for (s, hears) in [(7_200, vec![]), (601, vec![]), (600, vec![Output::OpenProgram])] {
+        for (demand, outputs) in [(Demand::Hear, hears), (Demand::Send, vec![Output::OpenProgram])] {
+            let mut room = Room::new(before(7_200), facts(Some(T0)), TEN_MINUTES);
+            assert_eq!(room.hearing(), Hearing::Closed);
+            room.handle_input(before(s), Input::Demand(demand));
+            assert_eq!(drain(&mut room), outputs, "{demand:?} {s} s before");
+            let open = if outputs.is_empty() { Hearing::Closed } else { Hearing::Open };
+            assert_eq!(room.hearing(), open, "{demand:?} {s} s before");
+        }
+    }
+}
+
+#[test]
+fn a_program_without_anybody_closes_and_opens_again() {
+    let mut room = room(None);
+    room.handle_input(before(1_000), Input::Demand(Demand::Hear));
+    room.handle_input(before(950), Input::Attended);
+    drain(&mut room);
+    let idle_at = before(950).time + Duration::from_secs(IDLE_S_MAX);
+    assert_eq!(room.poll_timeout(), Some((idle_at, Why::Idle)));
+    for (s, outputs) in [(831, vec![]), (830, vec![Output::PauseProgram]), (829, vec![])] {
+        room.handle_input(before(s), Input::Timeout);
+        assert_eq!(drain(&mut room), outputs, "{s} s before");
+    }
+    assert_eq!(room.poll_timeout(), None);
+    room.handle_input(before(800), Input::Demand(Demand::Hear));
+    assert_eq!(drain(&mut room), [Output::OpenProgram]);
+    ask(&mut room, before(790), Command::GoLive);
+    room.handle_input(before(0), Input::Timeout);
+    assert_eq!((drain(&mut room), room.poll_timeout()), (vec![], None), "what is live stays open");
+}
+
+#[test]
+fn a_room_found_long_after_its_start_waits_to_be_asked() {
+    let mut kept = facts(Some(T0));
+    kept.state = State::Boarding;
+    let mut room = Room::new(before(-3_600), kept, TEN_MINUTES);
+    assert_eq!((drain(&mut room), room.poll_timeout()), (vec![], None));
+    room.handle_input(before(-3_700), Input::Demand(Demand::Hear));
+    assert_eq!(drain(&mut room), [Output::OpenProgram]);
 }
 
 #[test]
 fn going_live_and_ending_happen_once() {
     let mut room = room(Some(T0));
-    room.handle_input(before(5), Input::Demand);
+    room.handle_input(before(5), Input::Demand(Demand::Hear));
     drain(&mut room);
     assert_eq!(
         ask(&mut room, before(0), Command::GoLive),
@@ -138,7 +192,7 @@ fn going_live_and_ending_happen_once() {
     room.handle_input(before(-11), Input::ProgramClosed(Replay::Ready));
     assert_eq!(drain(&mut room), [Output::Persist, Output::Event(Event::ReplayReady)]);
     assert_eq!(why_refused(&ask(&mut room, before(-12), Command::GoLive)), Refusal::RoomEnded);
-    room.handle_input(before(-13), Input::Demand);
+    room.handle_input(before(-13), Input::Demand(Demand::Hear));
     assert_eq!(drain(&mut room), [], "a demand does not wake the dead");
 }
 

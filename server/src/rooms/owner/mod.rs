@@ -1,34 +1,35 @@
 //! The task that owns one room: takes messages, walks the machine, does what it says, tells everybody.
 //!
-//! Nothing here waits for the audience. What waits for the disk (keeping facts and statuses) is bounded by
-//! SQLite's commit; when the disk fails the room goes on and says so in the log, and what is unsaved is tried
-//! again every second.
+//! Nothing here waits for the audience. The disk (facts and statuses) is waited for a moment; when it fails
+//! or hangs the room goes on and says so in the log, and what is unsaved is tried again every second.
 
+mod tell;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use tribune_core::room::{Answer, Facts, Input, Output, Refused, Replay, Room, State};
-use tribune_core::status::{Chain, Figures, ReplayLinks, Sealed};
+use tribune_core::room::{Answer, Hearing, Input, Output, Refused, Replay, Room, State};
+use tribune_core::status::{Chain, Sealed, Status};
 use tribune_core::time::Time;
 
 use super::Node;
-use super::handle::{Handle, MESSAGES_MAX, Message, STATUSES_KEPT, StatusBytes, Stop, Tally, View};
+use super::handle::{Handle, MESSAGES_MAX, Message, StatusBytes, Stop, Tally, View};
 use crate::door::Counts;
 use crate::program::{Ended, OnAir, Program, Spec};
-use crate::store::{Kept, Webhook};
+use crate::store::{Kept, StoreError, Webhook};
 use crate::webhook::Delivery;
 use crate::window::{Halt, Live};
 
 /// A status that changed only in its figures is made at most this often.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How long the disk is waited for before the room goes on without it.
+const DISK_WAIT: Duration = Duration::from_secs(2);
 /// The outputs that are counted by room.
 const OUTPUTS: [&str; 4] = ["opus", "aac", "mp4", HLS];
 /// The one whose listeners are estimated.
@@ -37,14 +38,16 @@ const HLS: &str = "hls";
 /// unheard.
 const LINGER: Duration = Duration::from_secs(60);
 
-struct Owner {
-    node: Arc<Node>,
-    room: Room,
+pub(super) struct Owner {
+    pub(super) node: Arc<Node>,
+    pub(super) room: Room,
     messages: mpsc::Receiver<Message>,
     view: watch::Sender<Arc<View>>,
     webhooks: Arc<ArcSwap<Vec<Webhook>>>,
     tally: Arc<Tally>,
     chain: Chain,
+    /// Statuses that were shown and that the disk has not taken.
+    fresh: VecDeque<Status>,
     sealed: Sealed,
     counts: Counts,
     peak: u64,
@@ -85,12 +88,21 @@ enum Woken {
 
 /// Sets a room going; its first status is there when this returns.
 pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
+    let (handle, mut owner) = make(node, kept);
+    owner.drain().await;
+    tokio::spawn(owner.run());
+    handle
+}
+
+/// A room that does not go yet.
+pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let first = View {
         facts: kept.facts.clone(),
-        status: StatusBytes { seq: 0, bytes: Bytes::new() },
+        status: last_shown(kept.chain.last.as_ref()),
         earlier: Arc::new([]),
         program: None,
+        hearing: Hearing::Closed,
         lingering: None,
     };
     let (view, watching) = watch::channel(Arc::new(first));
@@ -112,7 +124,8 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
         view,
         webhooks,
         tally,
-        chain: Chain::default(),
+        chain: Chain::after(&kept.chain),
+        fresh: VecDeque::new(),
         sealed: Sealed::default(),
         counts: Counts::default(),
         peak: 0,
@@ -121,10 +134,15 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
         lingering: None,
         unsaved: Saved::Yes,
     };
-    owner.remember(kept.status.as_ref());
-    owner.drain().await;
-    tokio::spawn(owner.run());
-    handle
+    owner.remember(kept.chain.last.as_ref());
+    (handle, owner)
+}
+
+/// Until the disk takes a new status, the last that it kept is shown.
+fn last_shown(last: Option<&Bytes>) -> StatusBytes {
+    let bytes = last.cloned().unwrap_or_default();
+    let said: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    StatusBytes { seq: said["seq"].as_u64().unwrap_or_default(), bytes }
 }
 
 impl Owner {
@@ -160,7 +178,7 @@ impl Owner {
         }
     }
 
-    async fn message(&mut self, message: Message) -> Next {
+    pub(super) async fn message(&mut self, message: Message) -> Next {
         let now = self.node.now();
         match message {
             Message::Command { by, command, answer } => {
@@ -170,8 +188,8 @@ impl Owner {
                     let _ = answer.send(result);
                 }
             }
-            Message::Demand { answer } => {
-                self.room.handle_input(now, Input::Demand);
+            Message::Demand { demand, answer } => {
+                self.room.handle_input(now, Input::Demand(demand));
                 self.drain().await;
                 let _ = answer.send(self.program.program.clone());
             }
@@ -191,6 +209,11 @@ impl Owner {
             return Next::GoOn;
         }
         self.save().await;
+        if let Some(used) = self.chain.last_used() {
+            let kept = self.node.setup.store.put_used(self.room.facts().name.clone(), used);
+            // Without it the next start leaves the numbers out that were set aside.
+            let _ = in_time(kept).await;
+        }
         if let Some(program) = self.program.program.take() {
             let halt = match why {
                 Stop::Removed => Halt::Ended,
@@ -225,11 +248,23 @@ impl Owner {
         if self.program.wanted == Wanted::Yes && self.program.program.is_none() {
             self.open().await;
         }
-        self.tell().await;
+        if self.is_attended() {
+            self.room.handle_input(self.node.now(), Input::Attended);
+        }
+        self.drain().await;
+    }
+
+    /// Whether somebody sends, hears, or has asked for the program since the last look.
+    pub(super) fn is_attended(&self) -> bool {
+        let asked = self.tally.asked.swap(false, Ordering::Relaxed);
+        let with_us = |program: &Program| {
+            program.audience().counts().taken > 0 || !program.sources().names().is_empty()
+        };
+        asked || self.program.program.as_ref().is_some_and(with_us)
     }
 
     /// Does what the machine says, tells everybody, and gives the answer to the command if there was one.
-    async fn drain(&mut self) -> Option<Result<Answer, Refused>> {
+    pub(super) async fn drain(&mut self) -> Option<Result<Answer, Refused>> {
         let mut answer = None;
         while let Some(output) = self.room.poll_output() {
             match output {
@@ -239,6 +274,7 @@ impl Owner {
                 }
                 Output::OnAir => self.on_air().await,
                 Output::CloseProgram => self.close(),
+                Output::PauseProgram => self.pause().await,
                 Output::Persist => self.save().await,
                 Output::Event(event) => self.announce(event),
                 Output::Answer(result) => answer = Some(result),
@@ -290,6 +326,18 @@ impl Owner {
         }
     }
 
+    /// Nobody is there. Who asks meanwhile waits for the disk and finds a program that has just opened.
+    async fn pause(&mut self) {
+        let paused = std::mem::take(&mut self.program);
+        self.view.send_modify(|view| Arc::make_mut(view).program = None);
+        let metrics = &self.node.setup.programs.metrics;
+        metrics.forget_room(self.room.facts().name.as_str(), &OUTPUTS);
+        if let Some(program) = paused.program {
+            program.halt(Halt::Paused).await;
+            tracing::info!(room = %self.room.facts().name, "idle_program_closed");
+        }
+    }
+
     /// A chain left open by a crash is closed too, as of the moment at which the room ended.
     fn close(&mut self) {
         let running = std::mem::take(&mut self.program);
@@ -318,7 +366,7 @@ impl Owner {
 
     async fn save(&mut self) {
         let facts = self.room.facts().clone();
-        self.unsaved = match self.node.setup.store.put_facts(facts).await {
+        self.unsaved = match in_time(self.node.setup.store.put_facts(facts)).await {
             Ok(()) => Saved::Yes,
             Err(error) => {
                 tracing::warn!(room = %self.room.facts().name, %error, "room_not_saved");
@@ -334,126 +382,20 @@ impl Owner {
             self.node.setup.webhooks.send(Delivery::new(event, facts, links.as_ref(), webhook));
         }
     }
-
-    /// Makes the next status when there is anything new, keeps it, then shows it.
-    async fn tell(&mut self) {
-        match self.program.program.clone() {
-            Some(program) => {
-                program.audience().set_seats_max(self.seats_max());
-                self.count(&program);
-            }
-            None => self.counts = Counts::default(),
-        }
-        let figures = self.figures();
-        let facts = self.room.facts();
-        let wall = self.node.setup.world.wall();
-        let status = self.chain.next(wall, facts, &figures, &self.node.setup.key);
-        if let Some(status) = &status {
-            let kept = self.node.setup.store.put_status(facts.name.clone(), status.bytes.clone()).await;
-            if let Err(error) = kept {
-                tracing::warn!(room = %facts.name, %error, "status_not_kept");
-            }
-        }
-        let before = Arc::clone(&self.view.borrow());
-        let program = self.program.program.clone();
-        self.lingering.take_if(|(_, until)| *until <= self.node.now().time);
-        let lingering = self.lingering.as_ref().map(|(live, _)| live.clone());
-        let same = |before: &View| {
-            before.program.is_some() == program.is_some()
-                && before.lingering.is_some() == lingering.is_some()
-                // That there is no replay is a fact that no status tells, and one that `settled` waits for.
-                && before.facts == *self.room.facts()
-        };
-        if status.is_none() && same(&before) {
-            return;
-        }
-        let (status, earlier) = match status {
-            Some(status) => {
-                (StatusBytes { seq: status.seq, bytes: status.bytes }, with(&before.earlier, &before.status))
-            }
-            None => (before.status.clone(), Arc::clone(&before.earlier)),
-        };
-        let facts = self.room.facts().clone();
-        self.view.send_replace(Arc::new(View { facts, status, earlier, program, lingering }));
-    }
-
-    fn count(&mut self, program: &Program) {
-        self.counts = program.audience().counts();
-        let hls = self.node.setup.programs.metrics.output(self.room.facts().name.as_str(), HLS);
-        hls.listeners.set(self.counts.hls as i64);
-        self.peak = self.peak.max(self.counts.peak);
-        self.show(&program.sealed());
-    }
-
-    /// The chain as far as it is sealed. Nothing at all means that there is none to read now, so what was
-    /// shown before stays true.
-    fn show(&mut self, sealed: &tribune_core::program::seal::Sealed) {
-        if sealed.parts > 0 {
-            let head = Some(URL_SAFE_NO_PAD.encode(sealed.head));
-            self.sealed = Sealed { head, parts: sealed.parts };
-        }
-    }
-
-    /// What the host wants, and never more than the node's own limit.
-    fn seats_max(&self) -> u64 {
-        let node = self.node.setup.config.seats_max;
-        u64::from(self.room.facts().cap.map_or(node, |cap| cap.min(node)))
-    }
-
-    fn figures(&self) -> Figures {
-        Figures {
-            node_cap: self.node.setup.config.seats_max,
-            opens_at: self.room.opens_at(),
-            seats_taken: self.counts.taken,
-            seats_hls: self.counts.hls,
-            listening: self.counts.listening,
-            peak: self.peak,
-            replays: self.tally.replays.load(Ordering::Relaxed),
-            turned_away: self.tally.turned_away.load(Ordering::Relaxed),
-            program: self.sealed.clone(),
-            replay: self.replay_links(self.room.facts()),
-        }
-    }
-
-    fn replay_links(&self, facts: &Facts) -> Option<ReplayLinks> {
-        let base = format!("{}/{}", self.node.setup.config.public_base(), facts.name);
-        (facts.replay == Replay::Ready).then(|| ReplayLinks {
-            opus: format!("{base}/replay.opus"),
-            m4a: format!("{base}/replay.m4a"),
-            hls: format!("{base}/replay.m3u8"),
-            seal: format!("{base}/seal"),
-        })
-    }
-
-    /// Goes on where the last status stopped: the chain, and the counts that only ever grow.
-    fn remember(&mut self, last: Option<&Bytes>) {
-        let Some(last) = last else { return };
-        match Chain::after(last) {
-            Ok(chain) => self.chain = chain,
-            Err(error) => tracing::error!(room = %self.room.facts().name, %error, "status_chain_broken"),
-        }
-        let said: Value = serde_json::from_slice(last).unwrap_or_default();
-        let number = |path: &str| said.pointer(path).and_then(Value::as_u64).unwrap_or_default();
-        self.peak = number("/peak");
-        self.tally.replays.store(number("/replays"), Ordering::Relaxed);
-        self.tally.turned_away.store(number("/turned_away"), Ordering::Relaxed);
-        let head = said.pointer("/program/head").and_then(Value::as_str).map(str::to_owned);
-        self.sealed = Sealed { head, parts: number("/program/parts") };
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     GoOn,
     Stop,
 }
 
-fn with(earlier: &Arc<[StatusBytes]>, last: &StatusBytes) -> Arc<[StatusBytes]> {
-    if last.bytes.is_empty() {
-        return Arc::clone(earlier);
-    }
-    let skip = (earlier.len() + 1).saturating_sub(STATUSES_KEPT);
-    earlier.iter().chain([last]).skip(skip).cloned().collect()
+/// What the disk answers, unless it keeps us waiting.
+async fn in_time<F>(kept: F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    tokio::time::timeout(DISK_WAIT, kept).await.unwrap_or(Err(StoreError::Late))
 }
 
 async fn wait_for(closing: Option<&mut oneshot::Receiver<Ended>>) -> Option<Ended> {

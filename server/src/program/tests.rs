@@ -1,0 +1,43 @@
+#![allow(clippy::unwrap_used)]
+
+use tribune_core::mix::{Levelling, OPEN_INLETS_MAX};
+
+use super::*;
+
+fn program(dir: &Path) -> Program {
+    let world = World::begin();
+    let env = Env {
+        world,
+        metrics: Metrics::new(dir),
+        audience: Handle::current(),
+        key: Arc::new(crate::keys::node_key(dir, world).unwrap()),
+        hold: None,
+    };
+    let room = Name::parse("debate").unwrap();
+    let (title, dir) = ("A debate".to_owned(), dir.join("debate"));
+    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1 }).unwrap()
+}
+
+fn named(name: &str) -> mix::Spec {
+    mix::Spec { name: name.to_owned(), levelling: Levelling::On, backup_for: None }
+}
+
+#[tokio::test]
+async fn a_sender_that_comes_back_is_heard_though_all_inputs_are_taken() {
+    let data = tempfile::tempdir().unwrap();
+    let program = program(data.path());
+    let mut open = Vec::new();
+    for n in 0..OPEN_INLETS_MAX {
+        open.push(program.inlet(named(&format!("voice-{n}"))).await.unwrap());
+    }
+    let other = program.inlet(named("other")).await.map(|_| ());
+    assert_eq!(other, Err(Refusal::InputsFull));
+    let (again, mut replaced) = program.inlet(named("voice-3")).await.unwrap();
+    assert_eq!(open[3].1.try_recv(), Ok(()), "the older is told to go");
+    drop(open.remove(3));
+    assert!(replaced.try_recv().is_err());
+    assert_eq!(program.sources().names().len(), OPEN_INLETS_MAX, "the name stays the newer's");
+    drop(again);
+    assert!(!program.sources().names().contains(&"voice-3".to_owned()));
+    program.halt(Halt::Paused).await;
+}

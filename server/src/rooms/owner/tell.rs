@@ -1,0 +1,157 @@
+//! What a room's task tells everybody: the next status, kept before it is shown, and the view around it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use serde_json::Value;
+use tribune_core::room::{Facts, Replay};
+use tribune_core::status::{Draft, Figures, ReplayLinks, Sealed, Status, Taken};
+
+use super::{HLS, Owner, in_time};
+use crate::door::Counts;
+use crate::program::Program;
+use crate::rooms::handle::{STATUSES_KEPT, StatusBytes, View};
+use crate::store::Statuses;
+
+/// Statuses shown that the disk has not taken yet; it is given all of them again with the next one.
+const STATUSES_FRESH_MAX: usize = 128;
+
+impl Owner {
+    /// Makes the next status when there is anything new, keeps it, then shows it.
+    pub(super) async fn tell(&mut self) {
+        match self.program.program.clone() {
+            Some(program) => {
+                program.audience().set_seats_max(self.seats_max());
+                self.count(&program);
+            }
+            None => self.counts = Counts::default(),
+        }
+        let figures = self.figures();
+        let facts = self.room.facts();
+        let wall = self.node.setup.world.wall();
+        let draft = self.chain.draft(wall, facts, &figures, &self.node.setup.key);
+        let status = match draft {
+            Some(draft) => self.keep_status(draft).await,
+            None => None,
+        };
+        let before = Arc::clone(&self.view.borrow());
+        let program = self.program.program.clone();
+        self.lingering.take_if(|(_, until)| *until <= self.node.now().time);
+        let lingering = self.lingering.as_ref().map(|(live, _)| live.clone());
+        let same = |before: &View| {
+            before.program.is_some() == program.is_some()
+                && before.hearing == self.room.hearing()
+                && before.lingering.is_some() == lingering.is_some()
+                // That there is no replay is a fact that no status tells, and one that `settled` waits for.
+                && before.facts == *self.room.facts()
+        };
+        if status.is_none() && same(&before) {
+            return;
+        }
+        let (status, earlier) = match status {
+            Some(status) => {
+                (StatusBytes { seq: status.seq, bytes: status.bytes }, with(&before.earlier, &before.status))
+            }
+            None => (before.status.clone(), Arc::clone(&before.earlier)),
+        };
+        let (facts, hearing) = (self.room.facts().clone(), self.room.hearing());
+        self.view.send_replace(Arc::new(View { facts, status, earlier, program, hearing, lingering }));
+    }
+
+    /// Writes a status down, with those before it that the disk did not take; says which may be shown.
+    async fn keep_status(&mut self, draft: Draft) -> Option<Status> {
+        let room = self.room.facts().name.clone();
+        let fresh = self.fresh.iter().chain([&draft.status]).cloned().collect();
+        let statuses = Statuses { room: room.clone(), fresh, used: draft.set_aside };
+        let taken = match in_time(self.node.setup.store.put_statuses(statuses)).await {
+            Ok(()) => Taken::Yes,
+            Err(error) => {
+                tracing::warn!(%room, %error, "status_not_kept");
+                Taken::No
+            }
+        };
+        let shown = self.chain.show(draft, taken);
+        match (taken, &shown) {
+            (Taken::Yes, _) => self.fresh.clear(),
+            (Taken::No, Some(status)) => {
+                self.fresh.push_back(status.clone());
+                if self.fresh.len() > STATUSES_FRESH_MAX {
+                    self.fresh.pop_front();
+                }
+            }
+            (Taken::No, None) => tracing::error!(%room, "status_not_shown"),
+        }
+        shown
+    }
+
+    pub(super) fn count(&mut self, program: &Program) {
+        self.counts = program.audience().counts();
+        let hls = self.node.setup.programs.metrics.output(self.room.facts().name.as_str(), HLS);
+        hls.listeners.set(self.counts.hls as i64);
+        self.peak = self.peak.max(self.counts.peak);
+        self.show(&program.sealed());
+    }
+
+    /// The chain as far as it is sealed. Nothing at all means that there is none to read now, so what was
+    /// shown before stays true.
+    pub(super) fn show(&mut self, sealed: &tribune_core::program::seal::Sealed) {
+        if sealed.parts > 0 {
+            let head = Some(URL_SAFE_NO_PAD.encode(sealed.head));
+            self.sealed = Sealed { head, parts: sealed.parts };
+        }
+    }
+
+    /// What the host wants, and never more than the node's own limit.
+    pub(super) fn seats_max(&self) -> u64 {
+        let node = self.node.setup.config.seats_max;
+        u64::from(self.room.facts().cap.map_or(node, |cap| cap.min(node)))
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            node_cap: self.node.setup.config.seats_max,
+            opens_at: self.room.opens_at(),
+            seats_taken: self.counts.taken,
+            seats_hls: self.counts.hls,
+            listening: self.counts.listening,
+            peak: self.peak,
+            replays: self.tally.replays.load(Ordering::Relaxed),
+            turned_away: self.tally.turned_away.load(Ordering::Relaxed),
+            program: self.sealed.clone(),
+            replay: self.replay_links(self.room.facts()),
+        }
+    }
+
+    pub(super) fn replay_links(&self, facts: &Facts) -> Option<ReplayLinks> {
+        let base = format!("{}/{}", self.node.setup.config.public_base(), facts.name);
+        (facts.replay == Replay::Ready).then(|| ReplayLinks {
+            opus: format!("{base}/replay.opus"),
+            m4a: format!("{base}/replay.m4a"),
+            hls: format!("{base}/replay.m3u8"),
+            seal: format!("{base}/seal"),
+        })
+    }
+
+    /// Goes on where the last status stopped: the counts that only ever grow.
+    pub(super) fn remember(&mut self, last: Option<&Bytes>) {
+        let Some(last) = last else { return };
+        let said: Value = serde_json::from_slice(last).unwrap_or_default();
+        let number = |path: &str| said.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+        self.peak = number("/peak");
+        self.tally.replays.store(number("/replays"), Ordering::Relaxed);
+        self.tally.turned_away.store(number("/turned_away"), Ordering::Relaxed);
+        let head = said.pointer("/program/head").and_then(Value::as_str).map(str::to_owned);
+        self.sealed = Sealed { head, parts: number("/program/parts") };
+    }
+}
+
+fn with(earlier: &Arc<[StatusBytes]>, last: &StatusBytes) -> Arc<[StatusBytes]> {
+    if last.bytes.is_empty() {
+        return Arc::clone(earlier);
+    }
+    let skip = (earlier.len() + 1).saturating_sub(STATUSES_KEPT);
+    earlier.iter().chain([last]).skip(skip).cloned().collect()
+}
