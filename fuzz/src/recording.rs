@@ -76,6 +76,7 @@ pub fn recording_file(data: &[u8]) {
     {
         let bytes: usize = coded.units.iter().map(|unit| unit.len()).sum();
         assert!(bytes <= data.len(), "a file holds no more sound than bytes");
+        assert!(coded.units.len() <= data.len(), "no unit costs the file nothing");
         assert!(coded.damages.iter().all(|damage| damage.unit <= coded.units.len()));
     }
 }

@@ -82,8 +82,12 @@ impl<'a> Frames<'a> {
         self.damages.push(Damage { unit: self.units.len(), what: what.to_owned() });
     }
 
-    /// Takes one frame. Frames of a real file do not overlap, so all of them are no longer than the file.
+    /// Takes one frame. Frames of a real file have bytes and do not overlap, so all of them are no longer
+    /// than the file, and no more than its bytes.
     fn push(&mut self, unit: &'a [u8]) -> Result<(), ReadWrong> {
+        if unit.is_empty() {
+            return Err(ReadWrong::Index("its index names a frame without bytes"));
+        }
         self.bytes += unit.len();
         if self.bytes > self.file.len() || self.units.len() >= UNITS_MAX {
             return Err(ReadWrong::Index("its index names more sound than the file can hold"));
