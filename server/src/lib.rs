@@ -64,6 +64,10 @@ pub mod page;
 /// How the node is seen from outside: health, metrics, logs.
 pub mod ops;
 
+/// What the fuzz targets reach of this crate.
+#[doc(hidden)]
+pub mod outside;
+
 /// A copy of `whole` with up to four pieces changed, taken out, doubled or written over, as `seed` draws.
 #[cfg(test)]
 pub(crate) fn damage(whole: &[u8], seed: u64) -> Vec<u8> {

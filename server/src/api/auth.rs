@@ -70,7 +70,7 @@ impl Api {
 
 /// A text that cannot be a key is a wrong key of its own kind: it is no guess, so it is said what is wrong
 /// with it.
-fn bearer(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));

@@ -34,10 +34,13 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             .await
             .map_err(|_| Failure::malformed(format!("the body did not come within {BODY_WAIT:?}")))?
             .map_err(|error| too_large(&error))?;
-        serde_json::from_slice(&body)
-            .map(Self)
-            .map_err(|error| Failure::malformed(format!("the body: {error}")))
+        read(&body).map(Self)
     }
+}
+
+/// What the bytes of a body say.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| Failure::malformed(format!("the body: {error}")))
 }
 
 /// A connection that broke looks the same here; nobody reads that answer.

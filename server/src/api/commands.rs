@@ -69,7 +69,7 @@ pub async fn cap(
     shown: Shown,
     Json(body): Json<Cap>,
 ) -> Result<Response, Failure> {
-    ask(&api, &room, &shown, Command::SetCap(body.cap.flatten())).await
+    ask(&api, &room, &shown, body.command()).await
 }
 
 pub async fn notice(
@@ -78,7 +78,7 @@ pub async fn notice(
     shown: Shown,
     Json(body): Json<Text>,
 ) -> Result<Response, Failure> {
-    ask(&api, &room, &shown, Command::Notice(body.text)).await
+    ask(&api, &room, &shown, body.command()).await
 }
 
 pub async fn change(
@@ -87,15 +87,36 @@ pub async fn change(
     shown: Shown,
     Json(body): Json<Changes>,
 ) -> Result<Response, Failure> {
-    if body.title.is_none() && body.starts_at.is_none() {
-        return Err(Failure::malformed("give title, starts_at, or both"));
+    ask(&api, &room, &shown, body.command()?).await
+}
+
+impl Changes {
+    /// What the room is asked.
+    pub fn command(self) -> Result<Command, Failure> {
+        if self.title.is_none() && self.starts_at.is_none() {
+            return Err(Failure::malformed("give title, starts_at, or both"));
+        }
+        let starts_at = match self.starts_at {
+            Some(Some(text)) => Some(Some(body::time("starts_at", &text)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        Ok(Command::Change(Change { title: self.title, starts_at }))
     }
-    let starts_at = match body.starts_at {
-        Some(Some(text)) => Some(Some(body::time("starts_at", &text)?)),
-        Some(None) => Some(None),
-        None => None,
-    };
-    ask(&api, &room, &shown, Command::Change(Change { title: body.title, starts_at })).await
+}
+
+impl Cap {
+    /// What the room is asked.
+    pub fn command(self) -> Command {
+        Command::SetCap(self.cap.flatten())
+    }
+}
+
+impl Text {
+    /// What the room is asked.
+    pub fn command(self) -> Command {
+        Command::Notice(self.text)
+    }
 }
 
 /// Asks the room, writes down who asked and what came of it, and answers with the status.

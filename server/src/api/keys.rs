@@ -41,7 +41,8 @@ pub async fn rotate(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::RotateKeys)?;
-    let keys = fresh(&api, &body.roles)?;
+    let world = api.rooms.setup().world;
+    let keys: Vec<_> = body.roles()?.into_iter().map(|role| (role, Key::generate(world.entropy()))).collect();
     let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
     let kept = api.rooms.setup().store.put_keys(room.name().clone(), hashes.clone()).await;
     kept.map_err(|error| rooms::refusal_of(&error))?;
@@ -51,15 +52,16 @@ pub async fn rotate(
     Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys)})))
 }
 
-fn fresh(api: &Api, roles: &[String]) -> Result<Vec<(Role, Key)>, Failure> {
-    if roles.is_empty() || roles.len() > Role::KEYED.len() {
-        return Err(Failure::malformed("roles: name one to three of host, cohost, speaker"));
+impl Roles {
+    /// The roles that have keys.
+    pub fn roles(&self) -> Result<Vec<Role>, Failure> {
+        if self.roles.is_empty() || self.roles.len() > Role::KEYED.len() {
+            return Err(Failure::malformed("roles: name one to three of host, cohost, speaker"));
+        }
+        let role_of = |word: &String| {
+            let role = Role::from_word(word).filter(|role| Role::KEYED.contains(role));
+            role.ok_or_else(|| Failure::malformed("roles: only host, cohost and speaker have keys"))
+        };
+        self.roles.iter().map(role_of).collect()
     }
-    let key_of = |word: &String| {
-        let role = Role::from_word(word).filter(|role| Role::KEYED.contains(role));
-        let role =
-            role.ok_or_else(|| Failure::malformed("roles: only host, cohost and speaker have keys"))?;
-        Ok((role, Key::generate(api.rooms.setup().world.entropy())))
-    };
-    roles.iter().map(key_of).collect()
 }

@@ -35,10 +35,7 @@ pub async fn create(
     Json(body): Json<NewRoom>,
 ) -> Result<Response, Failure> {
     let caller = api.allowed(&shown, None, Act::RunNode)?;
-    let name = body.room.as_deref().map(Name::parse).transpose();
-    let name = name.map_err(|error| Failure::malformed(format!("room: {error}")))?;
-    let starts_at = body.starts_at.as_deref().map(|text| body::time("starts_at", text)).transpose()?;
-    let made = api.rooms.create(New { name, title: body.title, starts_at, cap: body.cap }).await?;
+    let made = api.rooms.create(body.asked()?).await?;
     let name = made.room.name();
     let audit = Audit { at: wall(&api), caller, act: "create", outcome: "done" };
     write_audit(&api, &made.room, audit).await;
@@ -49,6 +46,16 @@ pub async fn create(
         answer.headers_mut().insert(LOCATION, place);
     }
     Ok(answer)
+}
+
+impl NewRoom {
+    /// What the rooms are asked to make.
+    pub fn asked(self) -> Result<New, Failure> {
+        let name = self.room.as_deref().map(Name::parse).transpose();
+        let name = name.map_err(|error| Failure::malformed(format!("room: {error}")))?;
+        let starts_at = self.starts_at.as_deref().map(|text| body::time("starts_at", text)).transpose()?;
+        Ok(New { name, title: self.title, starts_at, cap: self.cap })
+    }
 }
 
 pub async fn list(State(api): State<Api>, shown: Shown) -> Result<Response, Failure> {

@@ -10,6 +10,7 @@ mod guesses;
 mod keys;
 mod links;
 mod manage;
+pub(crate) mod outside;
 mod recording;
 mod webhooks;
 

@@ -128,16 +128,9 @@ async fn delete_closed(api: &Api, room: &Handle) -> Result<(), Failure> {
 
 async fn redact_closed(api: &Api, room: &Handle, passage: Passage) -> Result<Response, Failure> {
     require_closed(room)?;
-    if !room::is_title(&passage.why) {
-        let detail = format!("why has 1 to {TITLE_CHARS_MAX} characters and no control characters");
-        return Err(Failure::malformed(detail));
-    }
-    if !(passage.from_s >= 0.0 && passage.to_s > passage.from_s) {
-        return Err(Failure::malformed("from_s is 0 or more, and to_s is after it"));
-    }
+    let (seconds, why) = passage.seconds()?;
     let (shelf, key) = (api.shelf.clone(), api.rooms.setup().key.clone());
-    let (name, seconds) = (room.name().to_string(), (passage.from_s, passage.to_s));
-    let said = (wall(api), passage.why);
+    let (name, said) = (room.name().to_string(), (wall(api), why));
     let mark = on_the_disk(move || shelf.redact((&name, &key), seconds, said)).await?;
     let mark = mark.map_err(|error| match &error {
         RedactError::Outside { .. } => Failure::malformed(error.to_string()),
@@ -151,6 +144,20 @@ async fn redact_closed(api: &Api, room: &Handle, passage: Passage) -> Result<Res
         "at": mark.at.rfc3339(),
     });
     Ok(json_of(StatusCode::OK, &document))
+}
+
+impl Passage {
+    /// From when to when, in seconds of the replay, and why.
+    pub fn seconds(self) -> Result<((f64, f64), String), Failure> {
+        if !room::is_title(&self.why) {
+            let detail = format!("why has 1 to {TITLE_CHARS_MAX} characters and no control characters");
+            return Err(Failure::malformed(detail));
+        }
+        if !(self.from_s >= 0.0 && self.to_s > self.from_s) {
+            return Err(Failure::malformed("from_s is 0 or more, and to_s is after it"));
+        }
+        Ok(((self.from_s, self.to_s), self.why))
+    }
 }
 
 fn require_closed(room: &Handle) -> Result<(), Failure> {

@@ -47,22 +47,30 @@ pub async fn add(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
-    if !is_url(&body.url) {
-        return Err(Failure::malformed("url must begin with http:// or https:// and name no user"));
-    }
+    let url = body.url()?;
     if room.webhooks().len() >= WEBHOOKS_MAX {
         return Err(Failure::new(Refusal::WrongState, format!("a room has at most {WEBHOOKS_MAX} webhooks")));
     }
     let secret = Key::generate(api.rooms.setup().world.entropy()).reveal().to_owned();
     let store = &api.rooms.setup().store;
-    let kept = store.add_webhook(room.name().clone(), body.url.clone(), secret.clone()).await;
+    let kept = store.add_webhook(room.name().clone(), url.clone(), secret.clone()).await;
     let id = kept.map_err(|error| rooms::refusal_of(&error))?;
-    let webhook = Webhook { id, url: body.url, secret };
+    let webhook = Webhook { id, url, secret };
     room.set_webhooks(|webhooks| webhooks.push(webhook.clone()));
     let audit = Audit { at: wall(&api), caller, act: Act::SetWebhooks.word(), outcome: "done" };
     write_audit(&api, &room, audit).await;
     let document = json!({"id": webhook.id, "url": webhook.url, "secret": webhook.secret});
     Ok(json_of(StatusCode::CREATED, &document))
+}
+
+impl Receiver {
+    /// Where events are posted to.
+    pub fn url(self) -> Result<String, Failure> {
+        if is_url(&self.url) {
+            return Ok(self.url);
+        }
+        Err(Failure::malformed("url must begin with http:// or https:// and name no user"))
+    }
 }
 
 pub async fn remove(

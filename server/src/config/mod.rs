@@ -195,6 +195,17 @@ impl Config {
         Ok(config)
     }
 
+    /// The text of a file alone, over the defaults.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn load_text(text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let lines = config.read_text(FILE_DEFAULT.to_owned(), text)?;
+        config.check(&lines)?;
+        Ok(config)
+    }
+
     /// The example file: every option once, commented out where it has no default.
     pub fn example() -> String {
         let config = Self::default();
@@ -235,7 +246,7 @@ impl Config {
         }
     }
 
-    fn set_variable(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
         let Some(word) = name.strip_prefix("TRIBUNE_").filter(|_| !value.is_empty()) else { return Ok(()) };
         let word = word.to_ascii_lowercase();
         if LATER.contains(&word.as_str()) {

@@ -147,7 +147,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
 }
 
 /// Seconds as digits and a point, to samples of the program.
-fn moment(text: &str) -> Result<MediaTime, Refusal> {
+pub(crate) fn moment(text: &str) -> Result<MediaTime, Refusal> {
     let plain =
         text.len() <= FROM_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds: f64 =

@@ -2,7 +2,7 @@
 //!    answer.
 
 mod hls;
-mod live;
+pub(crate) mod live;
 mod page;
 
 use std::sync::Arc;
@@ -163,8 +163,13 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
 
 impl Asked {
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        parameter(&self.query, name)
     }
+}
+
+/// The first value under `name` in a query.
+pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {

@@ -150,7 +150,7 @@ async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
     if !may(Caller::Of(role), Act::SendSound) {
         return Err(Refusal::RoleTooLow.into());
     }
-    let spec = spec_of(offer)?;
+    let spec = spec_of(offer.name, offer.query)?;
     let (program, inlet, replaced) = open_inlet(&room, spec).await?;
     let span = tracing::info_span!("source", room = %room.name(), name = offer.name);
     Ok(Admitted {
@@ -178,9 +178,9 @@ async fn open_inlet(room: &Handle, spec: mix::Spec) -> Result<(Program, Inlet, R
 }
 
 /// `?mix=finished` leaves the levels alone; `?backup-for=NAME` waits until that source dies.
-fn spec_of(offer: &Offer<'_>) -> Result<mix::Spec, Failure> {
+pub(crate) fn spec_of(name: &str, query: &str) -> Result<mix::Spec, Failure> {
     let (mut levelling, mut backup_for) = (Levelling::On, None);
-    for pair in offer.query.split('&').filter(|pair| !pair.is_empty()) {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("mix", "finished")) => levelling = Levelling::Off,
             Some(("backup-for", primary)) => backup_for = Some(source_name(primary)?),
@@ -190,7 +190,7 @@ fn spec_of(offer: &Offer<'_>) -> Result<mix::Spec, Failure> {
             }
         }
     }
-    Ok(mix::Spec { name: source_name(offer.name)?, levelling, backup_for })
+    Ok(mix::Spec { name: source_name(name)?, levelling, backup_for })
 }
 
 fn source_name(text: &str) -> Result<String, Failure> {

@@ -56,11 +56,16 @@ fn redirect(https_port: u16, request: &Request) -> Response {
             .into_response();
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let location = match https_port {
+    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location(https_port, host, path))]).into_response()
+}
+
+/// The same address over TLS; `host` as a visitor named it, with or without a port.
+pub(crate) fn location(https_port: u16, host: &str, path: &str) -> String {
+    let host = without_port(host);
+    match https_port {
         443 => format!("https://{host}{path}"),
         port => format!("https://{host}:{port}{path}"),
-    };
-    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response()
+    }
 }
 
 /// `[2001:db8::1]:80` without its port is `[2001:db8::1]`.

@@ -10,7 +10,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// `notAfter` of a certificate in DER; `None` if the bytes are no certificate.
-pub(super) fn not_after(certificate: &[u8]) -> Option<WallTime> {
+pub(crate) fn not_after(certificate: &[u8]) -> Option<WallTime> {
     let (certificate, _) = element(certificate, SEQUENCE)?;
     let (mut signed, _) = element(certificate, SEQUENCE)?;
     if let Some((_, rest)) = element(signed, VERSION) {

@@ -4,7 +4,7 @@
 //! rustls with ring; HTTP/2 and HTTP/1.1 are offered (ALPN). A certificate that cannot be used never replaces
 //! one that can.
 
-mod expiry;
+pub(crate) mod expiry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,0 +1,42 @@
+//! What a body of the API asks for once it is read: every form of body, tried on the same bytes.
+
+use http::HeaderMap;
+use tribune_core::room::{Command, Key, Role};
+
+use super::{Failure, auth, body, commands, keys, manage, recording, webhooks};
+use crate::rooms::New;
+
+/// What somebody asks in a body.
+#[derive(Debug)]
+pub enum Asked {
+    /// A new room.
+    New(New),
+    /// Something of a room.
+    Command(Command),
+    /// New keys.
+    Keys(Vec<Role>),
+    /// A webhook's address.
+    Webhook(String),
+    /// From when to when a passage is taken out, in seconds, and why.
+    Passage((f64, f64), String),
+}
+
+/// The bytes as each form of body in turn.
+pub fn bodies(bytes: &[u8]) -> Vec<Result<Asked, Failure>> {
+    vec![
+        body::read::<manage::NewRoom>(bytes).and_then(manage::NewRoom::asked).map(Asked::New),
+        body::read::<commands::Changes>(bytes).and_then(commands::Changes::command).map(Asked::Command),
+        body::read::<commands::Cap>(bytes).map(|cap| Asked::Command(cap.command())),
+        body::read::<commands::Text>(bytes).map(|text| Asked::Command(text.command())),
+        body::read::<keys::Roles>(bytes).and_then(|body| body.roles()).map(Asked::Keys),
+        body::read::<webhooks::Receiver>(bytes).and_then(webhooks::Receiver::url).map(Asked::Webhook),
+        body::read::<recording::Passage>(bytes)
+            .and_then(recording::Passage::seconds)
+            .map(|(seconds, why)| Asked::Passage(seconds, why)),
+    ]
+}
+
+/// The key in `Authorization`.
+pub fn key(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
+    auth::bearer(headers)
+}
