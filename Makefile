@@ -103,11 +103,16 @@ bench: setup-bench web .venv/.made ## Measures sound, delay and cost, and prints
 	.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	touch $@
 
-fuzz: $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION) ## Feeds every parser nonsense, FUZZ_SECONDS (60) each
-	cd fuzz && for target in fuzz_targets/*.rs; do \
-		$(TOOLS)/bin/cargo-fuzz run --sanitizer none "$$(basename "$$target" .rs)" -- \
+# What is found to be new goes to fuzz/target; the committed corpus is only read. The coverage that the fuzzer needs are flags
+# of stable Rust; only sanitizers are not.
+fuzz: web $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION) ## Feeds every parser nonsense, FUZZ_SECONDS (60) each
+	cd fuzz && run() { \
+		mkdir -p "target/corpus/$$1"; \
+		$(TOOLS)/bin/cargo-fuzz run --sanitizer none "$${@:2}" "$$1" "target/corpus/$$1" "corpus/$$1" -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10; \
-	done
+	}; \
+	for core in $$(grep -L '^mod node;' fuzz_targets/*.rs); do run "$$(basename "$$core" .rs)"; done; \
+	for node in $$(grep -l '^mod node;' fuzz_targets/*.rs); do run "$$(basename "$$node" .rs)" --features node; done
 
 $(TOOLS)/cargo-fuzz-$(FUZZ_VERSION):
 	$(CARGO) install cargo-fuzz --locked --version $(FUZZ_VERSION) --root $(TOOLS)

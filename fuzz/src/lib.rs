@@ -1,5 +1,5 @@
-//! What each fuzz target does with its bytes. `core/tests/corpus.rs` runs the same over the committed corpus,
-//! without a fuzzer.
+//! What each fuzz target of core does with its bytes. `core/tests/corpus.rs` runs the same over the committed
+//! corpus, without a fuzzer.
 
 mod recording;
 mod requests;
@@ -18,7 +18,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -30,17 +30,22 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("icecast_headers", icecast_headers),
     ("metadata_query", metadata_query),
     ("source_head", source_head),
+    ("titles", titles),
     ("hold_sound", hold_sound),
     ("ogg_renumber", ogg_renumber),
     ("mp4_renumber", mp4_renumber),
     ("seal_document", seal_document),
     ("seal_log", seal_log),
+    ("redaction_marks", redaction_marks),
     ("recording_file", recording_file),
+    ("recording_verify", recording_verify),
+    ("status_kept", status_kept),
     ("witness", witness),
     ("range", range),
     ("proxy_header", proxy_header),
     ("visitor", visitor),
     ("hls_query", hls_query),
+    ("window_place", window_place),
     ("room_words", room_words),
 ];
 

@@ -1,8 +1,18 @@
 //! What is read back from a disk, or from a stranger's copy of a recording.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use ed25519_dalek::SigningKey;
 use tribune_core::ingest::wav;
-use tribune_core::program::seal::{self, Entry, Genesis, Record, Seal};
-use tribune_core::program::{Codec, PartNo, Rendition, mp4, ogg, synthetic, verify};
+use tribune_core::mix::Kind;
+use tribune_core::program::seal::{
+    self, Chain, Closing, Entry, Files, Genesis, Link, PartEntry, Record, Seal,
+};
+use tribune_core::program::{Codec, Part, PartNo, Rendition, mp4, ogg, redact, synthetic, verify};
+use tribune_core::room::{Facts, Name};
+use tribune_core::status;
+use tribune_core::time::WallTime;
 
 /// A hold sound.
 pub fn hold_sound(data: &[u8]) {
@@ -79,6 +89,78 @@ pub fn recording_file(data: &[u8]) {
         assert!(coded.units.len() <= data.len(), "no unit costs the file nothing");
         assert!(coded.damages.iter().all(|damage| damage.unit <= coded.units.len()));
     }
+}
+
+/// A downloaded recording against its seal: only one with the very same sound is complete and unedited.
+pub fn recording_verify(data: &[u8]) {
+    static SEALED: LazyLock<(Seal, Part)> = LazyLock::new(sealed);
+    let (seal, part) = &*SEALED;
+    if let Ok(report) = verify::verify(seal, data, None) {
+        assert!(report.wrong.len() <= verify::FINDINGS_MAX);
+        if report.answer() == verify::Answer::Yes {
+            let coded = verify::read(data).expect("it was read before");
+            let track = match coded.codec {
+                Codec::Opus => &part.tracks[0],
+                Codec::AacLc => &part.tracks[1],
+            };
+            let is_sealed = |(unit, sealed): (&Cow<'_, [u8]>, &[u8])| **unit == *sealed;
+            let sealed = track.units.iter().count();
+            assert!(coded.units.iter().zip(track.units.iter()).all(is_sealed));
+            // After the sealed sound comes at most the silent packet with which a decoder ends.
+            match coded.units.get(sealed..) {
+                Some([]) => {}
+                Some([last]) => assert!(redact::is_silent(coded.codec, last)),
+                Some([_, _, ..]) | None => panic!("{} units are not {sealed}", coded.units.len()),
+            }
+        }
+    }
+}
+
+/// The seal of a recording of one part, as it lies in the corpus, and the part.
+fn sealed() -> (Seal, Part) {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let genesis = Genesis { key: key.verifying_key().to_bytes(), ..genesis() };
+    let part = synthetic::part(PartNo(0), Kind::Conversation, 1);
+    let mut chain = Chain::begin(&genesis);
+    let mut links = Vec::new();
+    for entry in chain.entries_for(entry_of(&part), None) {
+        chain.append(&entry);
+        links.push(Link::Entry(entry));
+    }
+    for entry in chain.entries_for_end(WallTime(synthetic::BEGAN_AT.0 + 60_000)) {
+        chain.append(&entry);
+        links.push(Link::Entry(entry));
+    }
+    links.push(Link::Signed(chain.sign(&genesis, &key)));
+    let files = Files { opus: Vec::new(), m4a: Vec::new() };
+    let closing = Some(Closing::sign((&genesis, &chain.at()), &[], files, &key));
+    (Seal { genesis, links, redactions: Vec::new(), closing }, part)
+}
+
+fn entry_of(part: &Part) -> PartEntry {
+    PartEntry {
+        no: part.no,
+        kind: part.kind,
+        began_at: part.began_at,
+        opus: seal::units_hash(part.tracks[0].units.iter()),
+        aac: seal::units_hash(part.tracks[1].units.iter()),
+    }
+}
+
+/// Marks of redactions as they were written down: what is read is written the same.
+pub fn redaction_marks(data: &[u8]) {
+    let Ok(marks) = seal::marks_from_json(data) else { return };
+    assert_eq!(seal::marks_from_json(&seal::marks_to_json(&marks)).ok(), Some(marks));
+}
+
+/// The last status before a restart: the next one continues its chain.
+pub fn status_kept(data: &[u8]) {
+    let Ok(mut chain) = status::Chain::after(data) else { return };
+    let facts = Facts::new(Name::parse("room").expect("a name"), "A room".to_owned());
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let next = chain.next(WallTime(0), &facts, &status::Figures::default(), &key);
+    let next = next.expect("nothing was said since the restart");
+    assert!(status::Chain::after(&next.bytes).is_ok());
 }
 
 /// A status that somebody kept.

@@ -2,13 +2,18 @@
 
 use std::net::IpAddr;
 
+use std::sync::{Arc, LazyLock};
+
 use tribune_core::door::address::{self, Headers, PROXY_BYTES_MAX, ProxyHeader};
-use tribune_core::egress::range::{self, Serve};
+use tribune_core::egress::range::{Asked, Serve, Version};
+use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
 use tribune_core::ingest::head::{self, HEAD_BYTES_MAX, HEAD_LINES_MAX, Start};
-use tribune_core::program::PartNo;
+use tribune_core::ingest::{TITLE_BYTES_MAX, Title};
+use tribune_core::mix::Kind;
 use tribune_core::program::playlist::{Published, Query};
+use tribune_core::program::{DEFAULT, PartNo, Renditions, synthetic};
 use tribune_core::room::{Key, Name};
-use tribune_core::time::WallTime;
+use tribune_core::time::{MediaTime, WallTime};
 
 /// The first bytes of a connection that may bring a source; more of them never change a decision.
 pub fn source_head(data: &[u8]) {
@@ -27,14 +32,20 @@ pub fn source_head(data: &[u8]) {
     }
 }
 
-/// A `Range` header for a file as long as the first four bytes say.
+/// `Range`, `If-Range`, `If-None-Match` and `If-Modified-Since`, one a line, for a file as long as the first
+/// four bytes say.
 pub fn range(data: &[u8]) {
     let Some((len, header)) = data.split_first_chunk::<4>() else { return };
     let len = u64::from(u32::from_le_bytes(*len));
-    match range::select(&String::from_utf8_lossy(header), len) {
-        Serve::Part(part) => assert!(part.start < part.end && part.end <= len),
+    let text = String::from_utf8_lossy(header);
+    let mut lines = text.split('\n').map(|line| (!line.is_empty()).then_some(line));
+    let mut next = || lines.next().flatten();
+    let asked = Asked { range: next(), if_range: next(), if_none_match: next(), if_modified_since: next() };
+    let last_modified = "Tue, 03 Nov 2026 20:00:00 GMT".to_owned();
+    match asked.of(&Version { len, etag: "\"7\"".to_owned(), last_modified }) {
+        Serve::Part(part) => assert!(asked.range.is_some() && part.start < part.end && part.end <= len),
+        Serve::NotModified => assert!(asked.if_none_match.or(asked.if_modified_since).is_some()),
         Serve::Whole | Serve::Outside => {}
-        Serve::NotModified => unreachable!("a range alone is not a condition"),
     }
 }
 
@@ -77,6 +88,39 @@ pub fn hls_query(data: &[u8]) {
         for (last, ended) in [(None, false), (Some(PartNo(17)), false), (Some(PartNo(17)), true)] {
             query.ask.answer(Published { last, ended });
         }
+    }
+}
+
+/// Numbers of eight bytes in the place of a part, a segment and a moment of the program.
+pub fn window_place(data: &[u8]) {
+    static WINDOW: LazyLock<Window> = LazyLock::new(|| {
+        let window = Window::new(Arc::new(Renditions::new(&DEFAULT[..1]).expect("the default")));
+        let part = |no| Arc::new(synthetic::part(PartNo(no), Kind::Conversation, 1));
+        (6..18).fold(window, |window, no| window.append(part(no)))
+    });
+    for number in data.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight"))) {
+        assert_eq!(WINDOW.get(PartNo(number)).is_some(), (6..18).contains(&number));
+        assert_eq!(WINDOW.segment(number).is_some(), (1..3).contains(&number));
+        if let Some(mut cursor) = Cursor::resume(&WINDOW, MediaTime(number)) {
+            assert!(matches!(cursor.step(&WINDOW), Step::Part(_) | Step::Wait));
+        }
+    }
+}
+
+/// A title on its way to players: after a line with the artist.
+pub fn titles(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (artist, title) = text.split_once('\n').unwrap_or(("", &text));
+    let line = Title::new(artist, title).line();
+    assert!(line.chars().all(|c| !c.is_control()) && line.len() <= 2 * TITLE_BYTES_MAX + 3);
+    for shown in [&line[..], &text] {
+        let (mut icy, mut sent) = (Icy::new(shown), Vec::new());
+        icy.interleave(vec![0; METAINT_BYTES].into(), &mut sent);
+        let block = &sent[1];
+        assert_eq!(block.len(), 1 + 16 * usize::from(block[0]));
+        let said = std::str::from_utf8(&block[1..]).expect("UTF-8").trim_end_matches('\0');
+        assert!(said.starts_with("StreamTitle='") && said.ends_with("';"));
+        assert_eq!(said.matches('\'').count(), 2, "{said}");
     }
 }
 

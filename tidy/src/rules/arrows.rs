@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("tribune", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
     ("sim", &["tribune-core"]),
     ("bench", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
-    ("fuzz", &["tribune-core"]),
+    ("fuzz", &["tribune-core", "tribune-server"]),
     ("tidy", &["tribune-core"]),
 ];
 
