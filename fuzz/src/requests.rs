@@ -11,7 +11,7 @@ use tribune_core::ingest::head::{self, HEAD_BYTES_MAX, HEAD_LINES_MAX, Start};
 use tribune_core::ingest::{TITLE_BYTES_MAX, Title};
 use tribune_core::mix::Kind;
 use tribune_core::program::playlist::{Published, Query};
-use tribune_core::program::{DEFAULT, PartNo, Renditions, synthetic};
+use tribune_core::program::{DEFAULT, Edition, PartNo, Renditions, synthetic};
 use tribune_core::room::{Key, Name};
 use tribune_core::time::{MediaTime, WallTime};
 
@@ -94,7 +94,8 @@ pub fn hls_query(data: &[u8]) {
 /// Numbers of eight bytes in the place of a part, a segment and a moment of the program.
 pub fn window_place(data: &[u8]) {
     static WINDOW: LazyLock<Window> = LazyLock::new(|| {
-        let window = Window::new(Arc::new(Renditions::new(&DEFAULT[..1]).expect("the default")));
+        let window =
+            Window::new(Arc::new(Renditions::new(&DEFAULT[..1]).expect("the default")), Edition(WallTime(0)));
         let part = |no| Arc::new(synthetic::part(PartNo(no), Kind::Conversation, 1));
         (6..18).fold(window, |window, no| window.append(part(no)))
     });
