@@ -294,7 +294,7 @@ test('everything on the page can be reached by keyboard', async () => {
 });
 
 test('live.mp4 goes on from a moment the window has, and begins at the edge otherwise', async () => {
-  /** Where the first fragment lies in the program, in seconds: its `tfdt`. */
+  /** Where the first fragment lies in the program, in samples: its `tfdt`. */
   const begins = async (query) => {
     const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4${query}`);
     assert.equal(answer.status, 200, query);
@@ -304,13 +304,14 @@ test('live.mp4 goes on from a moment the window has, and begins at the edge othe
       const at = bytes.indexOf('tfdt');
       if (at < 0 || bytes.length < at + 16) continue;
       await reader.cancel();
-      return Number(bytes.readBigUInt64BE(at + 8)) / 48_000;
+      return Number(bytes.readBigUInt64BE(at + 8));
     }
   };
   const edge = await begins('');
-  assert.equal(await begins(`?from_s=${(edge + 0.01).toFixed(3)}`), edge);
-  assert.equal(await begins(`?from_s=${(edge + 0.314).toFixed(3)}`), edge + 0.32);
-  assert.ok((await begins(`?from_s=${edge + 1000}`)) >= edge);
+  const from = (later_s) => `?from_s=${(edge / 48_000 + later_s).toFixed(3)}`;
+  assert.equal(await begins(from(0.01)), edge);
+  assert.equal(await begins(from(0.314)), edge + 15_360);
+  assert.ok((await begins(from(1000))) >= edge);
   for (const wrong of ['soon', '-1', '1e9', '']) {
     const answer = await fetch(`${node.origin}/${rooms.live.name}/live.mp4?from_s=${wrong}`);
     assert.equal(answer.status, 400, wrong);
