@@ -7,5 +7,6 @@ pub mod beeps;
 pub mod icecast;
 pub mod idle;
 pub mod node;
+pub mod road;
 pub mod source;
 pub mod wav;

@@ -50,7 +50,7 @@ impl Node {
         self.mixer.handle_input(now, input);
         while let Some(output) = self.mixer.poll_output() {
             match output {
-                Output::Frame(_) => unreachable!("only a tick makes a frame"),
+                Output::Frame(_) | Output::Minus { .. } => unreachable!("only a tick makes sound"),
                 Output::Event(_) => {}
             }
         }
@@ -69,7 +69,7 @@ impl Node {
                     cut = self.cutter.poll_output().map(Arc::new);
                     self.mixer.give_back(frame);
                 }
-                Output::Event(_) => {}
+                Output::Minus { .. } | Output::Event(_) => {}
             }
         }
         let part = cut?;

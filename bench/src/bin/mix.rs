@@ -73,6 +73,7 @@ fn share_of_core(case: &Case) -> f64 {
         while let Some(output) = mixer.poll_output() {
             match output {
                 Output::Frame(frame) => mixer.give_back(frame),
+                Output::Minus { .. } => {}
                 Output::Event(_) => {}
             }
         }

@@ -14,6 +14,7 @@ mod pcm;
 mod sniff;
 mod sound;
 mod source;
+pub mod speaker;
 mod tag;
 mod title;
 mod track;

@@ -1,6 +1,7 @@
 //! What the mix reports besides sound: for logs, metrics and the stage page.
 
 use super::InletId;
+use super::talk::Speaking;
 use crate::reason::Refusal;
 
 /// Something a person may want to know. Each is counted in [`Counters`].
@@ -44,6 +45,33 @@ pub enum Event {
     },
     /// The inlet gives sound again after it was dead or silent.
     Returned {
+        /// Which.
+        inlet: InletId,
+    },
+    /// A speaker began or ended to speak: told within 200 ms of the first sound, and at most twice a second.
+    Speaking {
+        /// Which.
+        inlet: InletId,
+        /// What changed.
+        speaking: Speaking,
+    },
+    /// What is sent to a speaker comes back through their microphone.
+    Echo {
+        /// Which.
+        inlet: InletId,
+    },
+    /// It does no more.
+    EchoGone {
+        /// Which.
+        inlet: InletId,
+    },
+    /// A speaker's peaks are cut off: their microphone is turned up too far.
+    Clipping {
+        /// Which.
+        inlet: InletId,
+    },
+    /// They are whole again.
+    ClippingGone {
         /// Which.
         inlet: InletId,
     },
@@ -107,6 +135,11 @@ impl Counters {
             Event::Silent { .. }
             | Event::Dead { .. }
             | Event::Returned { .. }
+            | Event::Speaking { .. }
+            | Event::Echo { .. }
+            | Event::EchoGone { .. }
+            | Event::Clipping { .. }
+            | Event::ClippingGone { .. }
             | Event::Over { .. }
             | Event::GaveBack { .. } => {}
         }

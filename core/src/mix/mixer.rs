@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use super::backup::{Duty, Free, Primary};
 use super::event::{Counters, Event};
 use super::hold::Hold;
@@ -12,11 +14,13 @@ use super::inlet::{Taken, fade_out};
 use super::level::ramp;
 use super::limiter::Limiter;
 use super::loudest::{LOUDEST_MAX, Place, next_change};
-use super::pace::Sending;
+use super::minus::Minus;
 use super::resample::Kernels;
-use super::voice::Voice;
+use super::speaker::{Muted, SpeakerSpec};
+use super::voice::{Origin, Voice};
 use super::{Frame, InletId, Kind, Levelling, TICKS_PER_S};
 use crate::ingest::Pcm;
+use crate::ingest::speaker::{Counts, Packet, Way};
 use crate::reason::Refusal;
 use crate::time::{FRAME_MS, FRAME_SAMPLES, Time};
 
@@ -72,7 +76,28 @@ pub enum Input {
         /// The samples.
         pcm: Pcm,
     },
-    /// The source is gone; what it sent is played to its end.
+    /// A speaker is there.
+    OpenSpeaker {
+        /// A number that has not been used before.
+        inlet: InletId,
+        /// Who. The name belongs to the one that asked last, as among sources.
+        spec: SpeakerSpec,
+    },
+    /// One of their packets.
+    Packet {
+        /// Whose.
+        inlet: InletId,
+        /// As it came.
+        packet: Packet,
+    },
+    /// A speaker's sound is left out from the next tick on, or no more.
+    Mute {
+        /// Whose.
+        inlet: InletId,
+        /// Which of the two.
+        muted: Muted,
+    },
+    /// The source is gone; what it sent is played to its end. A speaker falls silent at the next tick.
     Close {
         /// Which.
         inlet: InletId,
@@ -90,6 +115,13 @@ pub enum Input {
 pub enum Output {
     /// The next 20 ms of the program.
     Frame(Box<Frame>),
+    /// 20 ms of Opus for speakers to hear: the mix of this tick without themselves.
+    Minus {
+        /// For whom; `None` for every speaker who listens and got none of their own at this tick.
+        whose: Option<InletId>,
+        /// One packet.
+        packet: Bytes,
+    },
     /// Something to count and perhaps to say.
     Event(Event),
 }
@@ -131,6 +163,7 @@ pub struct Mixer {
     kernels: Kernels,
     hold: Hold,
     limiter: Limiter,
+    minus: Minus,
     on_air: OnAir,
     last_kind: Kind,
     alone_ticks: u32,
@@ -155,6 +188,7 @@ impl Mixer {
             kernels: Kernels::default(),
             hold: Hold::new(),
             limiter: Limiter::new(),
+            minus: Minus::default(),
             on_air: OnAir::Hold,
             last_kind: Kind::Hold,
             alone_ticks: ALONE_TICKS_MAX,
@@ -169,8 +203,19 @@ impl Mixer {
     /// open are ignored.
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
-            Input::Open { inlet, spec } => self.open(now, inlet, spec),
+            Input::Open { inlet, spec } => self.open(Voice::new(now, inlet, spec)),
             Input::Sound { inlet, pcm } => self.sound(now, inlet, pcm),
+            Input::OpenSpeaker { inlet, spec } => self.open(Voice::speaker(now, inlet, spec)),
+            Input::Packet { inlet, packet } => {
+                if let Some(stage) = self.voice_mut(inlet).and_then(Voice::stage_mut) {
+                    stage.push(packet);
+                }
+            }
+            Input::Mute { inlet, muted } => {
+                if let Some(voice) = self.voice_mut(inlet) {
+                    voice.mute(muted);
+                }
+            }
             Input::Close { inlet } => self.close(inlet),
             Input::OnAir(on_air) => self.on_air = on_air,
             Input::HoldSound(samples) => self.hold.replace(samples),
@@ -191,22 +236,31 @@ impl Mixer {
 
     /// Sound of one source that waits, in milliseconds; 0 when it is not open.
     pub fn backlog_ms(&self, inlet: InletId) -> u64 {
-        self.voice(inlet).map_or(0, |voice| voice.inlet.waiting_ms() as u64)
+        self.voice(inlet).map_or(0, |voice| voice.waiting_ms() as u64)
     }
 
     /// How each input is doing.
     pub fn levels(&self) -> impl Iterator<Item = InletLevel> {
-        self.voices.iter().filter(|voice| !voice.closed).map(|voice| InletLevel {
-            inlet: voice.id,
-            speaking: voice.standing.speaks() && voice.sounds(),
-            in_mix: voice.has_place() && !self.is_stood_in_for(voice) && is_wanted(voice),
-            lufs: voice.level.momentary_lufs(),
-            gain_db: voice.gain_db(),
-            backlog_ms: voice.inlet.waiting_ms(),
-            margin_ms: voice.inlet.pace().margin_ms(),
-            correction_ppm: voice.inlet.pace().correction() * 1e6,
-            ahead: voice.inlet.pace().sending() == Sending::Ahead,
+        self.voices.iter().filter(|voice| !voice.closed).map(|voice| {
+            let (margin_ms, correction, ahead) = voice.pace();
+            InletLevel {
+                inlet: voice.id,
+                speaking: voice.speaks(),
+                in_mix: voice.has_place() && !self.is_stood_in_for(voice) && is_wanted(voice),
+                lufs: voice.level.momentary_lufs(),
+                gain_db: voice.gain_db(),
+                backlog_ms: voice.waiting_ms(),
+                margin_ms,
+                correction_ppm: correction * 1e6,
+                ahead,
+            }
         })
+    }
+
+    /// How a speaker's packets come and what became of them; `None` when it is none, or nothing has come.
+    pub fn way(&self, inlet: InletId, now: Time) -> Option<(Way, Counts)> {
+        let speaker = self.voice(inlet)?.stage()?.speaker();
+        Some((speaker.way(now)?, speaker.counts()))
     }
 
     /// Totals since the mixer was made.
@@ -221,8 +275,9 @@ impl Mixer {
         }
     }
 
-    fn open(&mut self, now: Time, inlet: InletId, spec: Spec) {
-        let named = self.voices.iter().find(|voice| !voice.closed && voice.name == spec.name);
+    fn open(&mut self, opened: Voice) {
+        let inlet = opened.id;
+        let named = self.voices.iter().find(|voice| !voice.closed && voice.is_named_as(&opened));
         match named.map(|voice| voice.id) {
             Some(newer) if newer > inlet => {
                 return self.report(Event::Refused { inlet, refusal: Refusal::SourceReplaced });
@@ -234,7 +289,7 @@ impl Mixer {
         if open >= OPEN_INLETS_MAX {
             self.report(Event::Refused { inlet, refusal: Refusal::InputsFull });
         } else {
-            self.voices.push(Voice::new(now, inlet, spec));
+            self.voices.push(opened);
         }
     }
 
@@ -243,7 +298,8 @@ impl Mixer {
         let Some(voice) = self.voices.iter_mut().find(|voice| voice.id == inlet) else {
             return;
         };
-        match voice.inlet.push(now, pcm, &mut self.kernels) {
+        let Origin::Source(source) = &mut voice.origin else { return };
+        match source.push(now, pcm, &mut self.kernels) {
             Taken::Whole => {}
             Taken::Dropped(ms) => self.report(Event::Skipped { inlet, ms: ms as u64 }),
             Taken::RateOutside => self.report(Event::RateOutside { inlet, rate_hz }),
@@ -254,8 +310,7 @@ impl Mixer {
         let Some(voice) = self.voices.iter_mut().find(|voice| voice.id == inlet) else {
             return;
         };
-        voice.closed = true;
-        voice.inlet.close();
+        voice.close();
         let closing = self.voices.iter().filter(|voice| voice.closed).count();
         if closing > CLOSING_INLETS_MAX
             && let Some(oldest) = self.voices.iter().position(|voice| voice.closed)
@@ -275,6 +330,8 @@ impl Mixer {
         self.change_duties();
         self.change_places();
         self.sum_voices(&mut frame.samples);
+        let outputs = &mut self.outputs;
+        self.minus.send(&frame.samples, &mut self.voices, |output| outputs.push_back(output));
         frame.kind = self.put_on_air(&mut frame.samples);
         self.limiter.limit(&mut frame.samples);
         match frame.kind {
@@ -396,6 +453,10 @@ impl Mixer {
         self.voices.iter().find(|voice| voice.id == inlet)
     }
 
+    fn voice_mut(&mut self, inlet: InletId) -> Option<&mut Voice> {
+        self.voices.iter_mut().find(|voice| voice.id == inlet)
+    }
+
     fn report(&mut self, event: Event) {
         self.counters.count(event);
         self.outputs.push_back(Output::Event(event));
@@ -404,7 +465,7 @@ impl Mixer {
 
 /// Whether a voice is to be heard as far as its own duty goes.
 fn is_wanted(voice: &Voice) -> bool {
-    voice.backup_for.is_none() || voice.duty == Duty::OnDuty
+    (voice.backup_for.is_none() || voice.duty == Duty::OnDuty) && !voice.is_muted()
 }
 
 /// Whether a voice needs one of the places: finished mixes and waiting backups do not.

@@ -155,7 +155,7 @@ impl Clock {
                     answer = Err(refusal)
                 }
                 mix::Output::Event(event) => self.note(event),
-                mix::Output::Frame(_) => unreachable!("only a tick makes a frame"),
+                mix::Output::Frame(_) | mix::Output::Minus { .. } => unreachable!("only a tick makes sound"),
             }
         }
         answer
@@ -173,6 +173,8 @@ impl Clock {
                     self.mixer.give_back(frame);
                 }
                 mix::Output::Event(event) => self.note(event),
+                // Nobody is on the stage who would hear it.
+                mix::Output::Minus { .. } => {}
             }
         }
         for (inlet, gauge) in &self.gauges {
@@ -217,6 +219,11 @@ impl Clock {
             | Event::Dead { .. }
             | Event::Returned { .. }
             | Event::Over { .. }
+            | Event::Speaking { .. }
+            | Event::Echo { .. }
+            | Event::EchoGone { .. }
+            | Event::Clipping { .. }
+            | Event::ClippingGone { .. }
             | Event::TookOver { .. }
             | Event::GaveBack { .. }
             | Event::ClockLate { .. } => {

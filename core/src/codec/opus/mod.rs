@@ -18,6 +18,10 @@ pub const PACKET_BYTES_MAX: usize = 1_276;
 pub const PACKET_SAMPLES_MAX: usize = 5_760;
 /// How hard the encoder tries, 0 to 10; see decision 0030 for the measurement behind it.
 pub const COMPLEXITY: u8 = 9;
+/// The same for what speakers hear of each other, which is coded several times at every tick.
+pub const TALK_COMPLEXITY: u8 = 6;
+/// Loss that the sound for speakers is prepared for, in per cent: so much of each packet repeats the one before.
+const TALK_LOSS_PERCENT: c_int = 5;
 
 /// Why libopus did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,14 +71,25 @@ impl Encoder {
 
     /// An encoder of `bit_rate` bits a second that tries as hard as `complexity` says, 0 to 10.
     pub fn with_complexity(bit_rate: u32, complexity: u8) -> Result<Self, Error> {
+        Self::made(ffi::OPUS_APPLICATION_AUDIO, bit_rate, complexity)
+    }
+
+    /// An encoder for what speakers hear of each other: speech, at [`TALK_COMPLEXITY`], each packet with what
+    /// it takes to make up for the loss of the one before (RFC 6716, 2.1.7).
+    pub fn talk(bit_rate: u32) -> Result<Self, Error> {
+        let mut encoder = Self::made(ffi::OPUS_APPLICATION_VOIP, bit_rate, TALK_COMPLEXITY)?;
+        encoder.set(ffi::OPUS_SET_INBAND_FEC_REQUEST, 1)?;
+        encoder.set(ffi::OPUS_SET_PACKET_LOSS_PERC_REQUEST, TALK_LOSS_PERCENT)?;
+        Ok(encoder)
+    }
+
+    fn made(application: c_int, bit_rate: u32, complexity: u8) -> Result<Self, Error> {
         if !(6_000..=510_000).contains(&bit_rate) {
             return Err(Error::BitRate(bit_rate));
         }
         let mut status = ffi::OPUS_OK;
         // SAFETY: `status` outlives the call; libopus returns null and sets it when it cannot.
-        let state = unsafe {
-            ffi::opus_encoder_create(RATE_HZ as i32, 1, ffi::OPUS_APPLICATION_AUDIO, &raw mut status)
-        };
+        let state = unsafe { ffi::opus_encoder_create(RATE_HZ as i32, 1, application, &raw mut status) };
         let state = NonNull::new(state).ok_or(Error::Library(status))?;
         let mut encoder = Self { state, prediction: Prediction::Carry };
         encoder.set(ffi::OPUS_SET_BITRATE_REQUEST, bit_rate as c_int)?;
@@ -146,6 +161,25 @@ impl Drop for Encoder {
     }
 }
 
+/// 48 frames of 1,275 bytes and their lengths are below this; what is longer is padding nobody needs.
+const BYTES_MAX: usize = 65_536;
+
+/// Which sound is read from a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Itself,
+    TheOneBefore,
+}
+
+/// Whether a packet repeats something of the one before it. Anything that is no packet does not.
+pub fn repeats_the_one_before(packet: &[u8]) -> bool {
+    if packet.is_empty() || packet.len() > BYTES_MAX {
+        return false;
+    }
+    // SAFETY: the pointer holds `packet.len()` bytes, at least one; the call reads only them.
+    unsafe { ffi::opus_packet_has_lbrr(packet.as_ptr(), packet.len() as i32) == 1 }
+}
+
 /// A decoder that gives mono sound at 48 kHz, whatever the packets hold.
 #[derive(Debug)]
 pub struct Decoder {
@@ -170,24 +204,50 @@ impl Decoder {
         if packet.is_empty() {
             return Err(Error::Packet);
         }
-        // 48 frames of 1,275 bytes and their lengths are below this; what is longer is padding nobody needs.
-        const BYTES_MAX: usize = 65_536;
         if packet.len() > BYTES_MAX {
             return Err(Error::TooLong(packet.len()));
         }
-        self.run(packet, PACKET_SAMPLES_MAX, out)
+        self.run(packet, Wanted::Itself, PACKET_SAMPLES_MAX, out)
+    }
+
+    /// Appends `samples` of the lost sound that ends where `next` begins: its last frame from what `next`
+    /// repeats of it, if it does (RFC 6716, 2.1.7), the rest concealed.
+    pub fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> Result<usize, Error> {
+        if next.is_empty() {
+            return Err(Error::Packet);
+        }
+        if next.len() > BYTES_MAX {
+            return Err(Error::TooLong(next.len()));
+        }
+        Self::concealable(samples)?;
+        self.run(next, Wanted::TheOneBefore, samples, out)
     }
 
     /// Appends `samples` of what probably came next, for a packet that never arrived; fades to silence when
     /// repeated.
     pub fn conceal(&mut self, samples: usize, out: &mut Vec<f32>) -> Result<usize, Error> {
+        Self::concealable(samples)?;
+        self.run(&[], Wanted::Itself, samples, out)
+    }
+
+    fn concealable(samples: usize) -> Result<(), Error> {
         if samples == 0 || !samples.is_multiple_of(120) || samples > PACKET_SAMPLES_MAX {
             return Err(Error::Conceal(samples));
         }
-        self.run(&[], samples, out)
+        Ok(())
     }
 
-    fn run(&mut self, packet: &[u8], room: usize, out: &mut Vec<f32>) -> Result<usize, Error> {
+    fn run(
+        &mut self,
+        packet: &[u8],
+        wanted: Wanted,
+        room: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<usize, Error> {
+        let repeated = match wanted {
+            Wanted::Itself => 0,
+            Wanted::TheOneBefore => 1,
+        };
         let data = if packet.is_empty() { std::ptr::null() } else { packet.as_ptr() };
         let before = out.len();
         out.resize(before + room, 0.0);
@@ -200,7 +260,7 @@ impl Decoder {
                 packet.len() as i32,
                 out[before..].as_mut_ptr(),
                 room as c_int,
-                0,
+                repeated,
             )
         };
         let samples = usize::try_from(decoded).unwrap_or(0).min(room);

@@ -62,6 +62,7 @@ impl Stage {
                     self.mixer.give_back(frame);
                 }
                 Output::Event(event) => self.events.push((self.ticks, event)),
+                Output::Minus { .. } => unreachable!("nobody is on the stage"),
             }
         }
     }

@@ -112,6 +112,7 @@ fn listen(mixer: &mut Mixer, heard: &mut Heard) {
                 mixer.give_back(frame);
             }
             Output::Event(event) => heard.events.push(event),
+            Output::Minus { .. } => unreachable!("nobody is on the stage"),
         }
     }
     if let Some(level) = mixer.levels().next() {
