@@ -4,8 +4,7 @@
 //! every tick, also when they are not heard, so that each is on time, measured and levelled the moment it is.
 
 use std::collections::VecDeque;
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::backup::{Duty, Free, Primary};
 use super::event::{Counters, Event};
@@ -120,7 +119,7 @@ pub enum Output {
         /// For whom; `None` for every speaker who listens and got none of their own at this tick.
         whose: Option<InletId>,
         /// One packet.
-        packet: Bytes,
+        packet: Arc<[u8]>,
     },
     /// Something to count and perhaps to say.
     Event(Event),

@@ -1,4 +1,4 @@
-//! Who is speaking: known at the second frame of a word, and not taken back between two words.
+//! Who is speaking: known at the third frame of a word, and not taken back between two words.
 
 use super::TICKS_PER_S;
 use super::loudest::SPEAKING_LUFS;
@@ -8,9 +8,9 @@ pub const ENDED_TICKS_MIN: u32 = TICKS_PER_S / 2;
 
 /// Speech stands out from the background by at least this, in LU.
 const ABOVE_LU: f64 = 12.0;
-/// So many of the last [`RECENT_FRAMES`] must be speech: a knock on the table is one.
-const FRAMES_MIN: u32 = 2;
-const RECENT_FRAMES: u32 = 3;
+/// So many of the last [`RECENT_FRAMES`] must be speech: a knock on the table is in one or two.
+const FRAMES_MIN: u32 = 3;
+const RECENT_FRAMES: u32 = 4;
 
 /// Whether somebody speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ mod packet;
 mod path;
 mod stretch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use outcome::{Counts, Heard, Taken, Way};
 pub use packet::{PAYLOAD_BYTES_MAX, Packet, WAITING_PACKETS_MAX};

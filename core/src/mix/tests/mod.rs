@@ -5,4 +5,7 @@ mod limiter;
 mod mixer;
 mod resample;
 mod sources;
+mod speakers;
+mod stage;
 mod synth;
+mod trouble;

@@ -2,27 +2,7 @@
 
 use std::f64::consts::TAU;
 
-/// Small, and the same everywhere: xorshift64*.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// Evenly in 0..1.
-    pub fn unit(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Evenly in −1..1.
-    pub fn sample(&mut self) -> f32 {
-        (self.unit() * 2.0 - 1.0) as f32
-    }
-}
+pub use crate::ingest::speaker::tests::road::{Random, voice};
 
 pub fn tone(hz: f64, rate_hz: u32, amplitude: f64, samples: std::ops::Range<u64>) -> Vec<f32> {
     samples.map(|n| (amplitude * (TAU * hz * n as f64 / f64::from(rate_hz)).sin()) as f32).collect()

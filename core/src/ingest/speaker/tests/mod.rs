@@ -1,7 +1,7 @@
 //! What the road does to a voice, and how little of it is heard.
 
 mod hostile;
-mod road;
+pub(crate) mod road;
 
 use super::*;
 use road::{CLEAN, Loss, Road, lag, packets, play, travel, voice};
@@ -37,10 +37,10 @@ fn on_a_clean_path_a_packet_waits_for_the_tick_only() {
 /// Method: the same voice over both roads; in order and overtaking.
 #[test]
 fn sixty_milliseconds_of_jitter_leave_no_gap() {
-    let sound = voice(2, 40.0);
+    let sound = voice(2, 26.0);
     let sent = packets(&sound, false);
-    let clean = play(&travel(&sent, CLEAN), 39.0, 3.0);
-    for seed in 1..6 {
+    let clean = play(&travel(&sent, CLEAN), 25.0, 3.0);
+    for seed in 1..5 {
         let road = Road { jitter_ms: 60.0, seed, ..CLEAN };
         let mut came = travel(&sent, road);
         if seed % 2 == 0 {
@@ -51,10 +51,10 @@ fn sixty_milliseconds_of_jitter_leave_no_gap() {
                 packet.arrived = latest;
             }
         }
-        let journey = play(&came, 39.0, 3.0);
-        let heard = journey.between(5.0, 39.0);
+        let journey = play(&came, 25.0, 3.0);
+        let heard = journey.between(5.0, 25.0);
         let made_up = heard.iter().filter(|heard| **heard != Heard::Sound).count();
-        let more_ms = journey.delay_ms(10.0, 39.0) - clean.delay_ms(10.0, 39.0);
+        let more_ms = journey.delay_ms(10.0, 25.0) - clean.delay_ms(10.0, 25.0);
         assert!(made_up <= heard.len() / 200, "seed {seed}: {made_up} ticks of {}", heard.len());
         assert!(more_ms < 120.0, "seed {seed}: {more_ms:.1} ms");
         assert!(!heard.contains(&Heard::Nothing));
@@ -96,33 +96,33 @@ fn what_is_sent_again_is_waited_for() {
 /// Goal: a clock that is 0.1 % off is followed for minutes: nothing made up, no delay that grows.
 #[test]
 fn a_clock_that_is_off_is_followed() {
-    let sent = packets(&voice(5, 122.0), false);
+    let sent = packets(&voice(5, 62.0), false);
     for fast in [0.001, -0.001] {
-        let journey = play(&travel(&sent, Road { fast, ..CLEAN }), 120.0, 9.0);
+        let journey = play(&travel(&sent, Road { fast, ..CLEAN }), 60.0, 9.0);
         let counts = journey.speaker.counts();
-        assert_eq!(share(journey.between(3.0, 120.0), Heard::Sound), 1.0, "{fast}: {counts:?}");
-        for from in [10.0, 50.0, 90.0] {
-            let delay = journey.delay_ms(from, from + 30.0);
+        assert_eq!(share(journey.between(3.0, 60.0), Heard::Sound), 1.0, "{fast}: {counts:?}");
+        for from in [5.0, 30.0, 45.0] {
+            let delay = journey.delay_ms(from, from + 15.0);
             assert!(delay < 36.0, "{fast}: {delay:.1} ms from second {from}");
         }
         let changed = counts.shortened_samples as f64 - counts.lengthened_samples as f64;
-        let expected = fast * 120.0 * 48_000.0;
-        assert!((changed - expected).abs() < 1_500.0, "{fast}: {changed} samples, not {expected}");
+        let expected = fast * 60.0 * 48_000.0;
+        assert!((changed - expected).abs() < 1_200.0, "{fast}: {changed} samples, not {expected}");
     }
 }
 
 /// Goal: once a path has become calm, sound is held back no longer than necessary.
 #[test]
 fn the_delay_goes_back_when_the_path_is_calm_again() {
-    let sent = packets(&voice(6, 60.0), false);
+    let sent = packets(&voice(6, 45.0), false);
     let mut came = travel(&sent[..1_000], Road { jitter_ms: 60.0, ..CLEAN });
     let rest = travel(&sent[1_000..], CLEAN);
     let later = std::time::Duration::from_secs(20);
     came.extend(rest.into_iter().map(|packet| Packet { arrived: packet.arrived + later, ..packet }));
-    let journey = play(&came, 59.0, 3.0);
-    let (during, after) = (journey.delay_ms(10.0, 19.0), journey.delay_ms(40.0, 59.0));
+    let journey = play(&came, 44.0, 3.0);
+    let (during, after) = (journey.delay_ms(10.0, 19.0), journey.delay_ms(36.0, 44.0));
     assert!(during > 50.0 && after < 26.0, "{during:.1} ms, then {after:.1} ms");
-    assert_eq!(share(journey.between(5.0, 59.0), Heard::Sound), 1.0);
+    assert_eq!(share(journey.between(5.0, 44.0), Heard::Sound), 1.0);
 }
 
 /// Goal: a pause by DTX is no loss: nothing is concealed, the delay stays, and words begin whole.

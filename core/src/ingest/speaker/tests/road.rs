@@ -21,6 +21,11 @@ impl Random {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// Evenly in −1..1.
+    pub fn sample(&mut self) -> f32 {
+        (self.unit() * 2.0 - 1.0) as f32
+    }
 }
 
 /// How packets get lost.
