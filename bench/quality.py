@@ -1,6 +1,6 @@
 """Wide-band PESQ (ITU-T P.862.2) of what a listener heard against what was sent, in pieces of eight seconds.
 
-Usage: quality.py REFERENCE.wav HEARD.wav      (48 kHz mono, 16 bit; the second may begin earlier or later)
+Usage: quality.py REFERENCE.wav HEARD.wav [NAME]   (48 kHz mono, 16 bit; the second may begin earlier or later)
 Prints one JSON line: the mean, the lowest piece, and how many pieces were measured.
 """
 
@@ -39,4 +39,5 @@ for start in range(SETTLE_S * RATE, len(reference) - PIECE_S * RATE, PIECE_S * R
 if not scores:
     sys.exit("nothing to compare: the sounds do not overlap")
 mean = sum(scores) / len(scores)
-print(json.dumps({"measured": "pesq_wb", "mean": mean, "min": min(scores), "pieces": len(scores)}))
+name = sys.argv[3] if len(sys.argv) > 3 else "pesq_wb"
+print(json.dumps({"measured": name, "mean": mean, "min": min(scores), "pieces": len(scores)}))

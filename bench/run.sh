@@ -49,6 +49,11 @@ measure "$release/sound" drift "$drift"
 measure "$release/sound" inputs "$inputs"
 measure "$release/sound" icecast "$icecast"
 measure "$release/mix" --json
+measure "$release/stage" cost
+measure "$release/stage" quality "$folder"
+for road in clean jitter-60 random-5 bursts-5 random-5-again bursts-5-again; do
+    measure "$python" bench/quality.py "$folder/stage-reference.wav" "$folder/stage-$road-minus.wav" "pesq_stage_$road"
+done
 measure "$release/program"
 measure "$release/recording"
 "$python" bench/table.py "$figures"

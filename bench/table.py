@@ -53,6 +53,12 @@ for beside in measured["icecast"]["rows"]:
     row(f"{name} tribune to Icecast", beside["ratio"], "x")
 for case in measured["mix"]["mix"]:
     row(f"mix: {case['case']}", case["cores"] * 100, "% of a core")
+stage = measured["stage_cost"]
+row(f"stage: {stage['speakers']} speakers, mix and mix-minus", stage["cores"], "cores", 0.5)
+roads = {"clean": 4.0, "jitter-60": 4.0, "random-5": 3.2, "bursts-5": 3.0, "random-5-again": 3.2, "bursts-5-again": 3.0}
+for road, least in roads.items():
+    row(f"stage: PESQ wide-band, {road}", measured[f"pesq_stage_{road}"]["mean"], "MOS-LQO", least=least)
+    row(f"stage: held back, {road}", measured[f"stage_{road}"]["held_back_ms"], "ms")
 program = next(figures for figures in measured.values() if "default_renditions_ms_per_s" in figures)
 row("cutting the default renditions", program["default_renditions_ms_per_s"], "ms a second")
 recording = next(figures for figures in measured.values() if "end_to_replay_ms" in figures)

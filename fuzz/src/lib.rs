@@ -10,15 +10,16 @@ pub use requests::*;
 use tribune_core::codec::{aac, mp3, opus as opus_codec, vorbis};
 use tribune_core::ingest::frames::{self, Frames, Kind};
 use tribune_core::ingest::ogg::{self, Packets, Pages, opus};
+use tribune_core::ingest::speaker::{Packet, Speaker};
 use tribune_core::ingest::{Hint, Input, Output, Source, icecast, metadata};
-use tribune_core::time::Time;
+use tribune_core::time::{FRAME_MS, FRAME_SAMPLES, Time};
 
 /// A target takes any bytes and panics when something that must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 29] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -27,6 +28,7 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("mp3_frames", mp3_frames),
     ("vorbis_headers", vorbis_headers),
     ("source", source),
+    ("speaker_packets", speaker_packets),
     ("icecast_headers", icecast_headers),
     ("metadata_query", metadata_query),
     ("source_head", source_head),
@@ -195,6 +197,29 @@ pub fn source(data: &[u8]) {
     }
     source.handle_input(Time::ZERO, Input::Ended);
     drain(&mut source);
+}
+
+/// A speaker's packets, each after five bytes: the ticks that pass first; how many bytes the next two are
+/// shifted by; how its number and its place differ from those of the one before; its length.
+pub fn speaker_packets(data: &[u8]) {
+    let mut speaker = Speaker::new().expect("a decoder needs nothing but memory");
+    let (mut tick, mut seq, mut timestamp, mut rest) = (0_u64, 0_u64, 0_u64, data);
+    let mut frame = [0.0; FRAME_SAMPLES];
+    while let Some((&[ticks, shift, number, place, length], after)) = rest.split_first_chunk::<5>() {
+        let (payload, after) = after.split_at(usize::from(length).min(after.len()));
+        rest = after;
+        for _ in 0..ticks % 32 {
+            tick += 1;
+            speaker.tick(Time::from_millis(tick * FRAME_MS), &mut frame);
+            assert!(frame.iter().all(|sample| sample.is_finite()));
+        }
+        let differs =
+            |by: u8, unit: i64| (i64::from(by as i8) << (u32::from(shift) % 7 * 8)).wrapping_mul(unit);
+        seq = seq.wrapping_add_signed(differs(number, 1));
+        timestamp = timestamp.wrapping_add_signed(differs(place, 120));
+        let arrived = Time::from_millis(tick * FRAME_MS + 7);
+        speaker.push(Packet { arrived, seq, timestamp, payload: payload.to_vec().into() });
+    }
 }
 
 /// Lines of `name: value` after a line with the method.

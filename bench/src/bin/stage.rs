@@ -13,7 +13,7 @@ use tribune_bench::wav;
 use tribune_core::codec::opus::{Decoder, Encoder};
 use tribune_core::ingest::speaker::Packet;
 use tribune_core::mix::{Hears, InletId, Input, Mixer, OnAir, Output, SpeakerSpec};
-use tribune_core::time::{FRAME_MS, FRAME_SAMPLES, Time};
+use tribune_core::time::{FRAME_MS, Time};
 
 /// What our answer asks browsers for, in bits a second: below 40,000 libopus repeats nothing at 5 % loss.
 const BROWSER_BITS_PER_S: u32 = 48_000;
@@ -58,7 +58,7 @@ fn quality(folder: &Path) -> anyhow::Result<()> {
         let heard = hear(&sent.travel(road))?;
         wav::write(&folder.join(format!("stage-{name}-minus.wav")), &heard.minus)?;
         wav::write(&folder.join(format!("stage-{name}-program.wav")), &heard.program)?;
-        print(&json!({"measured": "stage_path", "road": name, "held_back_ms": heard.held_back_ms,
+        print(&json!({"measured": format!("stage_{name}"), "held_back_ms": heard.held_back_ms,
             "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}));
     }
     Ok(())
@@ -170,5 +170,3 @@ fn cost() -> anyhow::Result<serde_json::Value> {
         "slowest_tick_ms": slowest.as_secs_f64() * 1_000.0,
         "minus_packets_per_tick": packets as f64 / (COST_S as f64 * 1_000.0 / FRAME_MS as f64)}))
 }
-
-const _: () = assert!(FRAME_SAMPLES == 960);

@@ -1,10 +1,10 @@
 //! What speakers hear of each other: the mix without themselves, coded once for each who is in the mix and
 //! once for all others.
 //!
-//! It goes out at the tick in which it is mixed: the limiter's look-ahead is left to the program, and the rare
-//! peak above full scale is bent instead. Who comes into the mix changes from the shared packets to their own
-//! and back. Both encoders then make a packet that leans on none before it, and an encoder that was idle is
-//! first given the frame before, so that nothing is heard of the change.
+//! It goes out at the tick in which it is mixed: the limiter's look-ahead is left to the program, and
+//! the rare peak above full scale is bent instead. Who comes into the mix changes from the shared
+//! packets to their own and back. Both encoders then make a packet that leans on none before it, and an
+//! encoder that was idle is first given the frame before, so that nothing is heard of the change.
 
 use super::echo;
 use super::mixer::Output;

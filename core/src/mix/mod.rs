@@ -2,8 +2,8 @@
 //!
 //! [`Mixer`] is the machine. A source's sound passes `inlet` (its bursts, by `pace` and `resample`,
 //! become 20 ms of the program's clock), `level` (its loudness), `loudest` and `backup` (whether it is
-//! heard), then the sum passes `limiter`. A speaker's packets pass `speaker` instead of `inlet`; what they hear
-//! is made by `minus`.
+//! heard), then the sum passes `limiter`. A speaker's packets pass `speaker` instead of `inlet`; what
+//! they hear is made by `minus`.
 
 mod backup;
 mod clipping;

@@ -1,8 +1,8 @@
 //! A speaker's background: how loud it is, and kept down while they do not speak.
 //!
-//! The expander sees a whole frame before it is heard, so it opens before the first sound of a word and has no
-//! beginning to cut. It closes slowly, and never entirely: a room that goes dead between words is worse than
-//! its noise.
+//! The expander sees a whole frame before it is heard, so it opens before the first sound of a word and
+//! has no beginning to cut. It closes slowly, and never entirely: a room that goes dead between words is
+//! worse than its noise.
 
 use super::TICKS_PER_S;
 use super::level::{from_db, ramp};

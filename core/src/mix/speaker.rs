@@ -1,5 +1,5 @@
-//! What the mix knows about a speaker beyond any other voice: their path, whether they are muted, what is wrong
-//! with their sound, and the encoder of what they hear.
+//! What the mix knows about a speaker beyond any other voice: their path, whether they are muted, what
+//! is wrong with their sound, and the encoder of what they hear.
 
 use super::InletId;
 use super::clipping::{self, Clipping};

@@ -20,7 +20,8 @@ pub const PACKET_SAMPLES_MAX: usize = 5_760;
 pub const COMPLEXITY: u8 = 9;
 /// The same for what speakers hear of each other, which is coded several times at every tick.
 pub const TALK_COMPLEXITY: u8 = 6;
-/// Loss that the sound for speakers is prepared for, in per cent: so much of each packet repeats the one before.
+/// Loss that the sound for speakers is prepared for, in per cent. It is what makes packets repeat the one
+/// before, in the frames where that helps.
 const TALK_LOSS_PERCENT: c_int = 5;
 
 /// Why libopus did not do what was asked.

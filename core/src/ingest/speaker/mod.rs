@@ -36,7 +36,8 @@ pub const PAUSE_MS_MAX: u64 = 1_000;
 pub const LEAP_MS_MAX: f64 = 2_000.0;
 /// The same in packets.
 pub const LEAP_PACKETS_MAX: u64 = 500;
-/// After a hole, sound above what must be held back is played up to this and left out beyond, in milliseconds.
+/// After a hole, sound above what must be held back is played up to this and left out beyond, in
+/// milliseconds.
 pub const BEHIND_MS_MAX: f64 = 100.0;
 
 /// libopus makes sound up in pieces of 2.5 ms.
@@ -414,7 +415,8 @@ impl Speaker {
         }
     }
 
-    /// A piece that can go or be said twice without being noticed; less alike after a while of looking for one.
+    /// A piece that can go or be said twice without being noticed; less alike after a while of looking
+    /// for one.
     fn alike(&mut self, lag_max: usize) -> Option<stretch::Piece> {
         self.ticks_wished = self.ticks_wished.saturating_add(1);
         let least = if self.ticks_wished < LATER_TICKS { LIKENESS_MIN } else { LIKENESS_MIN_LATER };

@@ -27,7 +27,8 @@ const IN_TIME_TO_REPAIR: f64 = 0.9;
 const QUEUE_MS: f64 = 3.0;
 /// The share of lost packets is a mean over about so many.
 const LOSS_PACKETS: f64 = 256.0;
-/// Above this share the next packet is waited for, because it repeats the one before; below the other no more.
+/// Above this share the next packet is waited for, because it repeats the one before; below the other no
+/// more.
 const LOSSY_SHARE: f64 = 0.01;
 const SOUND_SHARE: f64 = 0.004;
 
@@ -68,7 +69,8 @@ impl Path {
         self.recent.clear();
     }
 
-    /// How late `timestamp` (48 kHz) is at `now`, in milliseconds from an arbitrary zero; 0 before anything came.
+    /// How late `timestamp` (48 kHz) is at `now`, in milliseconds from an arbitrary zero; 0 before
+    /// anything came.
     pub fn late_ms(&self, now: Time, timestamp: u64) -> f64 {
         self.base.map_or(0.0, |base| late_ms(base, now, timestamp))
     }

@@ -124,7 +124,7 @@ fn a_mute_takes_effect_at_the_next_tick() {
     }
 }
 
-/// Goal: who speaks is known within 200 ms, and a pause between words, a knock or a noisy room change nothing.
+/// Goal: who speaks is known within 200 ms; a pause between words, a knock and a noisy room change nothing.
 #[test]
 fn who_speaks_is_known_at_once() {
     let mut random = Random::new(5);

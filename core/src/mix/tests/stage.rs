@@ -70,8 +70,8 @@ impl Stage {
         self.tell(Input::Mute { inlet: InletId(who), muted });
     }
 
-    /// `seconds` during which each says what `says` gives for them, at a sample of time, after what they heard;
-    /// nothing is sent for nothing.
+    /// `seconds` during which each says what `says` gives for them, at a sample of time, after what they
+    /// heard; nothing is sent for nothing.
     pub fn play(&mut self, seconds: f64, says: impl Fn(u32, usize, &[f32]) -> Option<Vec<f32>>) {
         for _ in 0..(seconds * 50.0).round() as usize {
             let arrived = Time::from_millis(100 + self.ticks * 20 - BEFORE_TICK_MS);

@@ -49,7 +49,7 @@ fn garbage_is_bounded_and_never_louder_than_a_decoder_makes_it() {
     }
 }
 
-/// Goal: another stream (another device) takes over after its second packet; a single stray one changes nothing.
+/// Goal: another stream (another device) takes over after its second packet; a stray one changes nothing.
 #[test]
 fn a_leap_is_believed_when_it_is_followed() {
     let sent = packets(&voice(9, 10.0), false);
