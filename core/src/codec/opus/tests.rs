@@ -125,7 +125,7 @@ fn what_was_lost_is_in_the_next_packet() {
         })
         .collect();
     assert!(packets.iter().filter(|packet| repeats_the_one_before(packet)).count() > 50);
-    let error = |makes_up: &mut dyn FnMut(&mut Decoder, &[u8], &mut Vec<f32>)| -> f64 {
+    let error = |makes_up: fn(&mut Decoder, &[u8], &mut Vec<f32>)| -> f64 {
         let (mut whole, mut torn) =
             (Decoder::new().expect("libopus takes it"), Decoder::new().expect("libopus takes it"));
         let mut error = 0.0;
@@ -141,10 +141,10 @@ fn what_was_lost_is_in_the_next_packet() {
         }
         error
     };
-    let repaired = error(&mut |decoder, next, out| {
+    let repaired = error(|decoder, next, out| {
         assert_eq!(decoder.recover(next, FRAME_SAMPLES, out), Ok(FRAME_SAMPLES));
     });
-    let concealed = error(&mut |decoder, _, out| {
+    let concealed = error(|decoder, _, out| {
         assert_eq!(decoder.conceal(FRAME_SAMPLES, out), Ok(FRAME_SAMPLES));
     });
     assert!(repaired < 0.5 * concealed, "{repaired:.2} and {concealed:.2}");
