@@ -122,11 +122,9 @@ fn print(args: &VerifyArgs, report: &Report) {
 fn sentences(report: &Report) -> Vec<String> {
     let seconds = report.seconds;
     let mut lines = vec![match report.answer() {
-        Answer::Yes if report.redactions.is_empty() => {
-            format!("Yes: the recording ({seconds} s) is complete and unedited.")
-        }
-        Answer::Yes => format!(
-            "Yes: the recording ({seconds} s) is complete and as sealed, except for {} marked redaction(s).",
+        Answer::Yes => format!("Yes: the recording ({seconds} s) is complete and unedited."),
+        Answer::No if report.complete && report.wrong.is_empty() && !report.redactions.is_empty() => format!(
+            "No: {} passage(s) were taken out, and the seal says so; the rest of {seconds} s is as sealed.",
             report.redactions.len()
         ),
         Answer::No => "No: this is not the recording as it was sealed.".to_owned(),

@@ -20,7 +20,7 @@ export interface Status {
   replays?: number;
   program?: { head: string | null; parts: number } | null;
   notices?: { at: string; text: string }[];
-  replay?: { opus: string; m4a: string; hls: string; seal: string } | null;
+  replay?: { opus: string; m4a: string; hls: string; seal: string; redactions?: number } | null;
   /** The page's own address, written by the server into the page. */
   url?: string;
 }
@@ -70,6 +70,7 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     any_notice: notices.length > 0,
     notices: notices.map(({ at, text }): Values => ({ at: clock(Date.parse(at), place), text })),
     replay: !!status.replay,
+    cut: !!status.replay?.redactions,
   };
 }
 

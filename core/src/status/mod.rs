@@ -65,6 +65,8 @@ pub struct ReplayLinks {
     pub hls: String,
     /// The chain: part hashes and signatures.
     pub seal: String,
+    /// Passages that were taken out since, each marked in the seal.
+    pub redactions: u64,
 }
 
 /// One status as it is served.

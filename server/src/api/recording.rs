@@ -131,12 +131,17 @@ async fn redact_closed(api: &Api, room: &Handle, passage: Passage) -> Result<Res
     let (seconds, why) = passage.seconds()?;
     let (shelf, key) = (api.shelf.clone(), api.rooms.setup().key.clone());
     let (name, said) = (room.name().to_string(), (wall(api), why));
-    let mark = on_the_disk(move || shelf.redact((&name, &key), seconds, said)).await?;
+    let done = on_the_disk(move || {
+        let mark = shelf.redact((&name, &key), seconds, said);
+        (mark, shelf.survey(&name))
+    });
+    let (mark, survey) = done.await?;
     let mark = mark.map_err(|error| match &error {
         RedactError::Outside { .. } => Failure::malformed(error.to_string()),
         RedactError::TooMany | RedactError::StillOpen => Failure::new(Refusal::WrongState, error.to_string()),
         RedactError::Open(_) | RedactError::Io(_) => ours(&error),
     })?;
+    room.redacted(survey.map_err(|error| ours(&error))?.redactions.len() as u64).await;
     let document = json!({
         "at_s": mark.at_s(),
         "seconds": mark.seconds(),

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -86,13 +86,18 @@ impl DiskFile {
         }
     }
 
-    /// Waits until what was written is durable.
+    /// Waits until what was written is durable. A file that somebody removed takes writes as before, but
+    /// nobody will find it again.
     pub fn sync(&self) -> io::Result<()> {
         match &self.disk {
             Disk::Faulty(faults) if faults.fails_sync.load(Ordering::Relaxed) => {
-                Err(io::Error::other("the disk failed on demand"))
+                return Err(io::Error::other("the disk failed on demand"));
             }
-            Disk::Real | Disk::Faulty(_) => self.file.sync_data(),
+            Disk::Real | Disk::Faulty(_) => self.file.sync_data()?,
+        }
+        match self.file.metadata()?.nlink() {
+            0 => Err(io::Error::new(io::ErrorKind::NotFound, "a file of the recording was removed")),
+            _ => Ok(()),
         }
     }
 

@@ -285,6 +285,23 @@ fn a_disk_that_cannot_sync_promises_nothing_and_loses_only_until_it_can() {
 }
 
 #[test]
+fn files_that_somebody_removes_promise_nothing_more() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut tape, _) = tape(dir.path());
+    for no in 0..6 {
+        tape.append(&part(no));
+    }
+    let promised = tape.sealed();
+    fs::remove_file(Stored::Pages.path(dir.path())).expect("removes");
+    for no in 6..18 {
+        tape.append(&part(no));
+    }
+    assert_eq!(tape.sealed(), promised);
+    let Health::Failing { why, .. } = tape.health() else { panic!("it fails") };
+    assert!(why.contains("removed"), "{why}");
+}
+
+#[test]
 fn what_is_missing_or_damaged_is_said_and_left_alone() {
     for (stored, damage, says) in [
         (Stored::Genesis, None, "recording.json is damaged: it is missing"),
@@ -358,7 +375,8 @@ fn a_passage_taken_out_is_gone_and_marked() {
     assert_eq!((mark.from, mark.parts), (3, 4));
     for form in [Form::Opus, Form::M4a, Form::Mp4] {
         let report = checked(dir.path(), form);
-        assert_eq!(report.answer(), Answer::Yes, "{form:?} {report:?}");
+        assert_eq!(report.answer(), Answer::No, "{form:?} {report:?}");
+        assert!(report.complete && report.wrong.is_empty() && !report.unedited, "cut, and nothing else");
         assert_eq!((report.redactions[0].at_s, report.redactions[0].seconds), (0.96, 1.28));
     }
     let gone = &part(3 + 4).tracks[0].units;
@@ -389,8 +407,8 @@ fn an_interrupted_redaction_is_finished_at_the_next_start() {
     fs::write(Stored::Pages.path(&folder), pages_before).expect("writes");
     assert_eq!(shelf.finish_interrupted(&key()).expect("reads"), [""; 0]);
     assert_eq!(fs::read(Stored::Pages.path(&folder)).expect("pages"), pages_after);
-    assert_eq!(checked(&folder, Form::Opus).answer(), Answer::Yes);
-    assert_eq!(checked(&folder, Form::Opus).redactions.len(), 1);
+    let report = checked(&folder, Form::Opus);
+    assert!(report.complete && report.wrong.is_empty() && report.redactions.len() == 1, "{report:?}");
 }
 
 #[test]

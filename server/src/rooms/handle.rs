@@ -73,6 +73,7 @@ pub struct Tally {
 pub(super) enum Message {
     Command { by: Caller, command: Command, answer: oneshot::Sender<Result<Answer, Refused>> },
     Demand { demand: Demand, answer: oneshot::Sender<Option<Program>> },
+    Redacted { redactions: u64, answer: oneshot::Sender<()> },
     RecordingDeleted,
     Stop { answer: oneshot::Sender<bool>, why: Stop },
 }
@@ -147,6 +148,15 @@ impl Handle {
     /// The program if it runs; asking opens nothing.
     pub fn running(&self) -> Option<Program> {
         self.view().program.clone()
+    }
+
+    /// So many passages are now out of the recording; returns when the status says so.
+    pub async fn redacted(&self, redactions: u64) {
+        let (answer, told) = oneshot::channel();
+        if self.messages.send(Message::Redacted { redactions, answer }).await.is_ok() {
+            // A room whose task is gone says nothing new; the passage is out and marked all the same.
+            let _ = told.await;
+        }
     }
 
     /// The recording is gone for good.

@@ -213,7 +213,10 @@ fn a_recording_is_shown_taken_home_redacted_and_deleted() {
     let after = node.get("/kept/replay.opus").1;
     assert!(after != before && after.len() == before.len(), "the passage is gone, its length is not");
     let (code, verdict) = verify(&[&format!("{}/kept/replay.opus", node.public)]);
-    assert_eq!((code, &verdict["redactions"][0]["why"]), (0, &redaction["why"]), "{verdict}");
+    assert_eq!((code, &verdict["redactions"][0]["why"]), (1, &redaction["why"]), "{verdict}");
+    let found = (&verdict["complete"], &verdict["unedited"], &verdict["wrong"]);
+    assert_eq!(found, (&json!(true), &json!(false), &json!([])), "cut, marked, and nothing else: {verdict}");
+    assert!(String::from_utf8_lossy(&node.get("/kept").1).contains("with a passage taken out"));
     let tar = write(folder.path(), "kept.tar", &export(&node, path));
     let names = Command::new("tar").args(["tf", &tar]).output().expect("tar runs").stdout;
     let names = String::from_utf8(names).expect("names are text");

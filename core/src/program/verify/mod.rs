@@ -97,7 +97,7 @@ pub enum Answer {
 pub struct Report {
     /// Every sealed part is in the file, from the first word to the end.
     pub complete: bool,
-    /// What is in the file is as sealed and in its order, except for marked redactions.
+    /// What is in the file is as sealed and in its order, and nothing was taken out.
     pub unedited: bool,
     /// A kept status names a head of this chain.
     pub witnessed: bool,
@@ -175,7 +175,7 @@ pub fn verify(seal: &Seal, file: &[u8], witness: Option<&[u8]>) -> Result<Report
     let found = compare::compare(seal, &coded);
     let mut report = Report {
         complete: found.complete && chain.closed && chain.wrong.is_empty(),
-        unedited: found.unedited && chain.wrong.is_empty(),
+        unedited: found.unedited && chain.wrong.is_empty() && seal.redactions.is_empty(),
         witnessed: false,
         signed_by: to_text(&seal.genesis.key),
         seconds: redact::seconds(seal.parts().count() as u64),

@@ -51,6 +51,8 @@ pub(super) struct Owner {
     sealed: Sealed,
     counts: Counts,
     peak: u64,
+    /// Passages taken out of the recording.
+    redactions: u64,
     program: Running,
     closing: Option<oneshot::Receiver<Ended>>,
     lingering: Option<(Live, Time)>,
@@ -129,6 +131,7 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
         sealed: Sealed::default(),
         counts: Counts::default(),
         peak: 0,
+        redactions: 0,
         program: Running::default(),
         closing: None,
         lingering: None,
@@ -192,6 +195,11 @@ impl Owner {
                 self.room.handle_input(now, Input::Demand(demand));
                 self.drain().await;
                 let _ = answer.send(self.program.program.clone());
+            }
+            Message::Redacted { redactions, answer } => {
+                self.redactions = redactions;
+                self.tell().await;
+                let _ = answer.send(());
             }
             Message::RecordingDeleted => {
                 self.room.handle_input(now, Input::RecordingDeleted);

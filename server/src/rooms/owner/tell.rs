@@ -132,6 +132,7 @@ impl Owner {
             m4a: format!("{base}/replay.m4a"),
             hls: format!("{base}/replay.m3u8"),
             seal: format!("{base}/seal"),
+            redactions: self.redactions,
         })
     }
 
@@ -141,6 +142,7 @@ impl Owner {
         let said: Value = serde_json::from_slice(last).unwrap_or_default();
         let number = |path: &str| said.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         self.peak = number("/peak");
+        self.redactions = number("/replay/redactions");
         self.tally.replays.store(number("/replays"), Ordering::Relaxed);
         self.tally.turned_away.store(number("/turned_away"), Ordering::Relaxed);
         let head = said.pointer("/program/head").and_then(Value::as_str).map(str::to_owned);
