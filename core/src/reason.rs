@@ -79,13 +79,25 @@ pub enum Refusal {
     RoomsFull,
     /// Too many wrong keys came from one address.
     KeysGuessed,
+    /// The request's body is of another media type than this address takes.
+    TypeWrong,
+    /// An offer of WebRTC that cannot be answered: no audio, no Opus, or nothing to send.
+    OfferUnfit,
+    /// No WHIP session of that address.
+    SessionUnknown,
+    /// The ICE session that is meant is over.
+    SessionMoved,
+    /// A PATCH that does not say which ICE session it means.
+    MatchMissing,
+    /// As many speakers as the node takes.
+    StageFull,
     /// A bug of ours.
     OurFault,
 }
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 29] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -108,6 +120,12 @@ impl Refusal {
         Self::GoingDown,
         Self::RoomsFull,
         Self::KeysGuessed,
+        Self::TypeWrong,
+        Self::OfferUnfit,
+        Self::SessionUnknown,
+        Self::SessionMoved,
+        Self::MatchMissing,
+        Self::StageFull,
         Self::OurFault,
     ];
 
@@ -217,6 +235,48 @@ impl Refusal {
                 Theirs,
                 60,
                 "Too many wrong keys came from this address. Please wait a minute.",
+            ),
+            Self::TypeWrong => row(
+                "type_wrong",
+                415,
+                Theirs,
+                0,
+                "This address takes another media type than the one that came.",
+            ),
+            Self::OfferUnfit => row(
+                "offer_unfit",
+                406,
+                Theirs,
+                0,
+                "Offer one audio track in Opus that sends; this offer cannot be answered.",
+            ),
+            Self::SessionUnknown => row(
+                "session_unknown",
+                404,
+                Theirs,
+                0,
+                "There is no such session, or it is over. Please offer anew.",
+            ),
+            Self::SessionMoved => row(
+                "session_moved",
+                412,
+                Theirs,
+                0,
+                "ICE has begun anew since; this was for the session before.",
+            ),
+            Self::MatchMissing => row(
+                "match_missing",
+                428,
+                Theirs,
+                0,
+                "This must say which ICE session it is for: send If-Match.",
+            ),
+            Self::StageFull => row(
+                "stage_full",
+                503,
+                Ours,
+                30,
+                "This server has as many speakers as it takes. Please tell its operator.",
             ),
             Self::OurFault => {
                 row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")

@@ -19,7 +19,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 29] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -49,6 +49,8 @@ pub const TARGETS: [(&str, Target); 29] = [
     ("hls_query", hls_query),
     ("window_place", window_place),
     ("room_words", room_words),
+    ("whip_offer", whip_offer),
+    ("whip_fragment", whip_fragment),
 ];
 
 /// Pages, and packets out of all of them as if they were one stream.

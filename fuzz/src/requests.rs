@@ -8,6 +8,9 @@ use tribune_core::door::address::{self, Headers, PROXY_BYTES_MAX, ProxyHeader};
 use tribune_core::egress::range::{Asked, Serve, Version};
 use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
 use tribune_core::ingest::head::{self, HEAD_BYTES_MAX, HEAD_LINES_MAX, Start};
+use tribune_core::ingest::whip::{
+    CANDIDATES_MAX, Credentials, FRAGMENT_BYTES_MAX, Fragment, Offer, Patch, answer_for_speech, read_patch,
+};
 use tribune_core::ingest::{TITLE_BYTES_MAX, Title};
 use tribune_core::mix::Kind;
 use tribune_core::program::playlist::{Published, Query};
@@ -137,5 +140,42 @@ pub fn room_words(data: &[u8]) {
     }
     if let Some(at) = WallTime::parse(&text) {
         assert_eq!(WallTime::parse(&at.rfc3339()), Some(at), "{text}");
+    }
+}
+
+/// An offer to send sound: what is read of it can be written and read again.
+pub fn whip_offer(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = answer_for_speech(&text);
+    let Ok(offer) = Offer::read(&text) else { return };
+    let fresh = Credentials { ufrag: "fresh".to_owned(), pwd: "0123456789012345678901".to_owned() };
+    let again = offer.restarted(&fresh);
+    assert!(again.fragment().candidates.is_empty());
+    if let Ok(read) = Offer::read(&again.text) {
+        assert_eq!((read.credentials, read.wants, read.nack), (fresh, offer.wants, offer.nack));
+    }
+}
+
+/// A fragment of ICE, and what a PATCH with it means.
+pub fn whip_fragment(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (header, body) = text.split_once('\n').unwrap_or((&text, ""));
+    let Ok(fragment) = Fragment::read(body) else { return };
+    assert!(fragment.candidates.len() <= CANDIDATES_MAX);
+    let known = Credentials { ufrag: "known".to_owned(), pwd: "0123456789012345678901".to_owned() };
+    match read_patch(Some(header), "\"tag\"", &known, fragment.clone()) {
+        Ok(Patch::Trickle(same)) => assert_eq!(same, fragment),
+        Ok(Patch::Restart(fresh, same)) => {
+            assert_eq!(
+                (Some(&fresh), same.candidates),
+                (fragment.credentials.as_ref(), fragment.candidates.clone())
+            );
+            let ours = Fragment::write(&fresh, "0", &fragment.candidates);
+            // Ours has lines of its own beside the addresses.
+            if ours.len() <= FRAGMENT_BYTES_MAX {
+                assert_eq!(Fragment::read(&ours), Ok(fragment));
+            }
+        }
+        Err(_) => {}
     }
 }

@@ -20,6 +20,8 @@ mod title;
 mod track;
 /// The hold sound's file.
 pub mod wav;
+/// WHIP: offers and fragments of browsers and encoders.
+pub mod whip;
 
 pub use hint::Hint;
 pub use outcome::{Codec, Error, Format, Lost, RATE_HZ_MAX, RATE_HZ_MIN};
