@@ -1,7 +1,7 @@
 # tribune in a container: built on Debian 12, run on Debian 12 without a compiler, as a user without rights.
 #
 #   docker build -t tribune .
-#   docker run -p 8080:8080 -p 8081:8081 -v tribune-data:/var/lib/tribune tribune
+#   docker run -p 8080:8080 -p 8081:8081 -p 8082:8082/udp -p 8082:8082 -v tribune-data:/var/lib/tribune tribune
 #
 # docs/operating.md says which options belong to which deployment.
 
@@ -37,9 +37,10 @@ VOLUME /var/lib/tribune
 # health and metrics stay inside unless you say otherwise.
 ENV TRIBUNE_LISTEN=[::]:8080 \
     TRIBUNE_STAGE=[::]:8081 \
+    TRIBUNE_MEDIA=[::]:8082 \
     TRIBUNE_OPS=127.0.0.1:9090 \
     TRIBUNE_DATA=/var/lib/tribune
-EXPOSE 8080 8081
+EXPOSE 8080 8081 8082/udp 8082
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:9090/healthz"]

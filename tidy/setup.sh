@@ -34,6 +34,7 @@ chromium                      chromium
 nginx-light                   nginx
 varnish                       varnishd
 opus-tools                    opusinfo
+python3-aiortc                -
 oggz-tools                    oggz-validate
 openssl                       openssl
 vorbis-tools                  oggenc

@@ -29,7 +29,7 @@ impl Node {
         let data = std::env::temp_dir().join(format!("tribune-bench-{}", std::process::id()));
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
-            .args(["--operator-key", OPERATOR, "--data"])
+            .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
             .arg(&data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

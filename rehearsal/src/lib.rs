@@ -1,6 +1,9 @@
-//! Clients that speak the public wire as people's programs do: a source, listeners. They share nothing with
-//! the server but the codecs and containers everybody has.
+//! Clients that speak the public wire as people's programs do: a source, speakers, listeners. They share
+//! nothing with the server but the codecs and containers everybody has.
 
 pub mod hls;
+mod link;
 pub mod listener;
 pub mod source;
+pub mod speaker;
+mod whip;

@@ -46,6 +46,9 @@ pub mod webhook;
 /// 3. Live sources.
 pub mod ingest;
 
+/// 3b. Speakers in their browsers: WHIP, WebRTC.
+pub mod stage;
+
 /// 4. and 5. The clock: mix, parts.
 pub mod program;
 

@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tribune_core::ingest::wav;
 use tribune_core::program::retention::{self, Belief, Calendar};
@@ -29,10 +30,11 @@ use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
 use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
-use crate::program::Env;
+use crate::program::{self, Env, ToStage};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::shutdown::{self, Shutdown, Trigger};
+use crate::stage::{self, Answering, Sockets as MediaSockets, Stage};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
@@ -58,6 +60,8 @@ pub struct Listening {
     pub stage: Vec<SocketAddr>,
     /// Health and metrics.
     pub ops: Vec<SocketAddr>,
+    /// Speakers' sound, UDP and TCP.
+    pub media: SocketAddr,
     /// Whether the first two speak TLS.
     pub tls: bool,
 }
@@ -93,7 +97,17 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let mut bound = bind(&config, &runtimes)?;
     let config = Arc::new(with_real_ports(config, &bound));
     let metrics = Metrics::new(&config.data);
-    let node = runtimes.stage.block_on(build(world, &config, (&metrics, &runtimes), shutdown.clone()))?;
+    let (to_stage, heard) = program::to_stage();
+    let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage };
+    let node = runtimes.stage.block_on(build(world, &config, sides, shutdown.clone()))?;
+    let (stage, speakers_left) = Stage::start(stage::Begin {
+        answering: Answering::new(bound.media.at, &config.media_public)?,
+        sockets: bound.media,
+        heard,
+        metrics: metrics.media(),
+        world,
+        shutdown: shutdown.clone(),
+    })?;
     let listeners = Listeners { config: &config, metrics: &metrics, descriptors, world };
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
@@ -106,7 +120,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
             let mut spec = listeners.spec("stage", tls.clone());
             spec.take_source = Some(ingest::take_source(node.clone()));
             let _on = runtimes.stage.enter();
-            net::serve(bound.stage, spec, stage_router(&node)?, shutdown.clone())
+            net::serve(bound.stage, spec, stage_router(&node, stage)?, shutdown.clone())
         },
         {
             let spec = listeners.spec("ops", None);
@@ -116,9 +130,10 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     ];
     runtimes.stage.spawn(sweep(node.clone()));
     runtimes.stage.spawn(watch_recorders(node.clone()));
-    tracing::info!(public = ?bound.listening.public, stage = ?bound.listening.stage, "node_listens");
+    let Listening { public, stage, media, .. } = &bound.listening;
+    tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
-    runtimes.stage.block_on(until_the_end(node, trigger, serving))
+    runtimes.stage.block_on(until_the_end(node, trigger, (serving, speakers_left)))
 }
 
 /// The three halls of a node, which share no thread.
@@ -164,6 +179,7 @@ struct Sockets {
     public: Bound,
     stage: Bound,
     ops: Bound,
+    media: MediaSockets,
     redirect: Option<Bound>,
     listening: Listening,
 }
@@ -176,14 +192,16 @@ fn bind(config: &Config, runtimes: &Runtimes) -> anyhow::Result<Sockets> {
     let public = open(&runtimes.audience, config.listen)?;
     let stage = open(&runtimes.stage, config.stage)?;
     let ops = open(&runtimes.ops, config.ops)?;
+    let media = MediaSockets::open(config.media)?;
     let redirect = config.redirect_at().map(|addr| open(&runtimes.audience, addr)).transpose()?;
     let listening = Listening {
         public: public.addrs(),
         stage: stage.addrs(),
         ops: ops.addrs(),
+        media: media.at,
         tls: config.tls_cert.is_some() || config.acme.is_some(),
     };
-    Ok(Sockets { public, stage, ops, redirect, listening })
+    Ok(Sockets { public, stage, ops, media, redirect, listening })
 }
 
 /// Port 0 means any free one; links must name the one it became.
@@ -192,15 +210,24 @@ fn with_real_ports(mut config: Config, sockets: &Sockets) -> Config {
     config.listen = first(&sockets.listening.public, config.listen);
     config.stage = first(&sockets.listening.stage, config.stage);
     config.ops = first(&sockets.listening.ops, config.ops);
+    config.media = sockets.listening.media;
     config
+}
+
+/// What rooms reach besides their own folder.
+struct Sides<'a> {
+    metrics: &'a Arc<Metrics>,
+    runtimes: &'a Runtimes,
+    to_stage: ToStage,
 }
 
 async fn build(
     world: World,
     config: &Arc<Config>,
-    (metrics, runtimes): (&Arc<Metrics>, &Runtimes),
+    sides: Sides<'_>,
     shutdown: Shutdown,
 ) -> anyhow::Result<Arc<Node>> {
+    let Sides { metrics, runtimes, to_stage } = sides;
     let key = Arc::new(keys::node_key(&config.data, world)?);
     let shelf = Shelf::new(config.data.join("rooms"));
     for failure in shelf.finish_interrupted(&key)? {
@@ -212,6 +239,7 @@ async fn build(
         audience: runtimes.audience.handle().clone(),
         key: key.clone(),
         hold: config.hold_sound.as_deref().map(hold_sound).transpose()?,
+        to_stage,
     };
     let setup = Setup {
         config: config.clone(),
@@ -290,12 +318,15 @@ impl Listeners<'_> {
     }
 }
 
-fn stage_router(node: &Arc<Node>) -> anyhow::Result<Router> {
+fn stage_router(node: &Arc<Node>, stage: Stage) -> anyhow::Result<Router> {
     let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
     let api = Api::new(node.rooms.clone(), node.shelf.clone(), operator.hash());
     let naming = || from_fn_with_state(node.world, answer::name_requests);
     let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
-    Ok(ingest::router(node.clone()).merge(api::router(api)).fallback_service(nowhere))
+    Ok(ingest::router(node.clone())
+        .merge(stage::router(node.clone(), stage))
+        .merge(api::router(api))
+        .fallback_service(nowhere))
 }
 
 fn checks(node: &Arc<Node>) -> Checks {
@@ -385,12 +416,13 @@ async fn watch_recorders(node: Arc<Node>) {
 async fn until_the_end(
     node: Arc<Node>,
     trigger: Trigger,
-    serving: [JoinHandle<()>; 3],
+    (serving, speakers_left): ([JoinHandle<()>; 3], oneshot::Receiver<()>),
 ) -> anyhow::Result<()> {
     let signals = tokio::spawn(trigger.follow_signals(DRAIN));
     node.shutdown.draining().await;
     // Nobody waits for a disk that hangs: what was sealed is sealed, and the next start names the rest.
     tokio::select! { () = node.rooms.shut_down() => {}, () = node.shutdown.at_once() => {} }
+    tokio::select! { _ = speakers_left => {}, () = node.shutdown.at_once() => {} }
     for served in serving {
         served.await.context("a listener died")?;
     }

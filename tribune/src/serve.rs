@@ -43,16 +43,16 @@ pub struct Args {
     /// Proxies whose word about the visitor's address is believed
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
     trusted_proxy: Vec<String>,
-    /// Where browsers' sound will come in; taken, and not used yet
-    #[arg(long, value_name = "ADDR", env = "TRIBUNE_MEDIA")]
+    /// Where speakers' sound comes in from browsers, UDP and TCP [default: 127.0.0.1:8082]
+    #[arg(long, value_name = "ADDR")]
     media: Option<String>,
     /// Shedding in the kernel; taken, and not used yet
     #[arg(long, env = "TRIBUNE_KERNEL_SHED")]
     kernel_shed: bool,
 }
 
-/// Variables of the flags that are taken and not used yet.
-const NOT_USED_YET: [&str; 2] = ["TRIBUNE_MEDIA", "TRIBUNE_KERNEL_SHED"];
+/// Variables of flags that are taken and not used yet.
+const NOT_USED_YET: [&str; 1] = ["TRIBUNE_KERNEL_SHED"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,21 +61,16 @@ Examples:
   TRIBUNE_DATA=/var/lib/tribune tribune serve --config /etc/tribune.toml";
 
 pub fn run(args: Args) -> ExitCode {
-    let (media, kernel_shed) = (args.media.is_some(), args.kernel_shed);
+    let kernel_shed = args.kernel_shed;
     let config = match args.load() {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string(), 2),
     };
-    let early: Vec<_> = [("--media", media), ("--kernel-shed", kernel_shed)]
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(flag, _)| *flag)
-        .collect();
     if let Err(error) = tribune_server::run::logs(&config) {
         return fail(&format!("{error:#}"), 2);
     }
-    for flag in early {
-        tracing::warn!(flag, "flag_not_used_yet");
+    if kernel_shed {
+        tracing::warn!(flag = "--kernel-shed", "flag_not_used_yet");
     }
     let ran = tribune_server::run::run(config, say_where);
     // The sentence about what went wrong comes after the lines that led to it.
@@ -86,7 +81,7 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Three lines for people and scripts: which listener, and its address.
+/// Lines for people and scripts: which listener, and its address.
 fn say_where(listening: &Listening) {
     let mut out = std::io::stdout().lock();
     let scheme = if listening.tls { "https" } else { "http" };
@@ -101,6 +96,7 @@ fn say_where(listening: &Listening) {
             let _ = writeln!(out, "{name:<6} {scheme}://{addr}");
         }
     }
+    let _ = writeln!(out, "{:<6} udp+tcp://{}", "media", listening.media);
     let _ = out.flush();
 }
 
@@ -110,6 +106,7 @@ impl Args {
             ("listen", self.listen),
             ("stage", self.stage),
             ("ops", self.ops),
+            ("media", self.media),
             ("data", self.data),
             ("operator_key", self.operator_key),
             ("tls_cert", self.tls_cert),

@@ -91,7 +91,7 @@ export class RealNode {
   async start() {
     this.data = await mkdtemp(join(tmpdir(), 'tribune-web-'));
     this.rooms = [];
-    const free = ['--listen', '--stage', '--ops'].flatMap((listener) => [listener, '127.0.0.1:0']);
+    const free = ['--listen', '--stage', '--ops', '--media'].flatMap((listener) => [listener, '127.0.0.1:0']);
     const stdio = ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'];
     this.child = spawn(BINARY, ['serve', ...free, '--operator-key', KEY, '--data', this.data], { stdio });
     const lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();

@@ -25,7 +25,7 @@ impl<S: Sync> FromRequestParts<S> for Shown {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let from = parts.extensions.get().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddr(ip)| *ip);
+        let from = visitor(parts);
         bearer(&parts.headers).map(|key| Self { key, from })
     }
 }
@@ -68,9 +68,14 @@ impl Api {
     }
 }
 
+/// From where a request came.
+pub(crate) fn visitor(parts: &Parts) -> IpAddr {
+    parts.extensions.get().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddr(ip)| *ip)
+}
+
 /// A text that cannot be a key is a wrong key of its own kind: it is no guess, so it is said what is wrong
 /// with it.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<Key>, Failure> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));

@@ -27,6 +27,8 @@ use crate::answer::{self, Failure};
 use crate::recording::Shelf;
 use crate::rooms::Rooms;
 
+pub(crate) use auth::{bearer, visitor};
+pub(crate) use guesses::{Guesses, TooMany};
 pub use links::Links;
 
 #[cfg(test)]

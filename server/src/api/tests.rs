@@ -374,7 +374,14 @@ async fn every_route_is_documented_and_every_documented_path_is_served() {
 
 fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
     let metrics = Metrics::new(&config.data);
-    Env { world, metrics, audience: tokio::runtime::Handle::current(), key: Arc::clone(key), hold: None }
+    Env {
+        world,
+        metrics,
+        audience: tokio::runtime::Handle::current(),
+        key: Arc::clone(key),
+        hold: None,
+        to_stage: crate::program::to_stage().0,
+    }
 }
 
 /// Whatever stands in a body, the answer is a refusal by its row or what was asked; never a fault of ours.

@@ -7,7 +7,7 @@ mod file;
 mod options;
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -34,6 +34,10 @@ pub struct Config {
     pub stage: SocketAddr,
     /// The listener for health and metrics.
     pub ops: SocketAddr,
+    /// Where speakers' sound comes in: UDP and TCP.
+    pub media: SocketAddr,
+    /// The addresses speakers are told in place of `media`'s.
+    pub media_public: Vec<IpAddr>,
     /// The listener that sends plain HTTP on to HTTPS.
     pub redirect: Option<SocketAddr>,
     /// Where everything is kept.
@@ -100,6 +104,8 @@ impl Default for Config {
             listen: loopback(8080),
             stage: loopback(8081),
             ops: loopback(9090),
+            media: loopback(8082),
+            media_public: Vec::new(),
             redirect: None,
             data: "./tribune-data".into(),
             operator_key: None,
@@ -280,7 +286,8 @@ impl Config {
                 );
             }
         }
-        let named = [("listen", self.listen), ("stage", self.stage), ("ops", self.ops)];
+        let named =
+            [("listen", self.listen), ("stage", self.stage), ("ops", self.ops), ("media", self.media)];
         for (n, (name, addr)) in named.iter().enumerate() {
             if let Some((other, _)) = named[..n].iter().find(|(_, taken)| taken == addr && addr.port() != 0) {
                 return fail(name, &format!("{name} and {other} cannot both be {addr}"));

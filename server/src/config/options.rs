@@ -1,6 +1,6 @@
 //! The table of options.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 /// Options of the wire whose feature does not exist yet.
-pub const LATER: [&str; 4] = ["media", "kernel_shed", "nats", "store"];
+pub const LATER: [&str; 3] = ["kernel_shed", "nats", "store"];
 
 /// What is said when one of them is given.
 pub fn later(word: &str) -> String {
@@ -106,10 +106,24 @@ macro_rules! maybe {
 }
 
 /// Every option once, in the order of the example file.
-pub const OPTIONS: [Opt; 27] = [
+pub const OPTIONS: [Opt; 29] = [
     address!(listen, "Where listeners come in: pages, the live program, replays."),
     address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
     address!(ops, "Where health and metrics are read; keep it private."),
+    address!(media, "Where speakers' sound comes in from their browsers, over UDP and over TCP."),
+    Opt {
+        name: "media_public",
+        kind: Kind::List,
+        unit: "list of IP addresses",
+        says: "The addresses speakers are told, with media's port; without them the one media listens on.",
+        sample: "",
+        show: |config| {
+            Some(format!("{:?}", config.media_public.iter().map(ToString::to_string).collect::<Vec<_>>()))
+        },
+        set: |config, values| {
+            put(&mut config.media_public, values.iter().map(ip_address).collect::<Result<_, _>>())
+        },
+    },
     maybe!(
         redirect,
         "IP address and port",
@@ -302,6 +316,13 @@ fn block(text: &String) -> Result<IpNet, String> {
     IpNet::from_str(text)
         .or_else(|_| std::net::IpAddr::from_str(text).map(IpNet::from))
         .map_err(|_| format!("{text:?} is no address block, like 10.0.0.0/8 or 2001:db8::/32"))
+}
+
+fn ip_address(text: &String) -> Result<IpAddr, String> {
+    let ip = IpAddr::from_str(text).ok().filter(|ip| !ip.is_unspecified());
+    ip.ok_or_else(|| {
+        format!("{text:?} is no IP address a speaker can reach, like 203.0.113.7 or 2001:db8::7")
+    })
 }
 
 fn domain(text: &str) -> Result<String, String> {

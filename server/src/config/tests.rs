@@ -85,9 +85,14 @@ fn what_is_wrong_is_named_with_its_line() {
         ("tls_cert = \"a\"\ntls_key = \"b\"\nacme = \"a.b\"", 3, "use either acme or tls_cert and tls_key"),
         ("ops = \"127.0.0.1:8080\"", 1, "ops and listen cannot both be 127.0.0.1:8080"),
         (
-            "media = \"127.0.0.1:8082\"",
+            "media_public = [\"::1\", \"0.0.0.0\"]",
             1,
-            "media belongs to a feature this version does not have; leave it out",
+            "\"0.0.0.0\" is no IP address a speaker can reach, like 203.0.113.7 or 2001:db8::7",
+        ),
+        (
+            "nats = \"nats://127.0.0.1\"",
+            1,
+            "nats belongs to a feature this version does not have; leave it out",
         ),
     ] {
         let error = from_text(text).unwrap_err();

@@ -28,7 +28,7 @@ use crate::answer::{self, Failure, Path};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
-use crate::program::{Inlet, Program, Replaced};
+use crate::program::{Inlet, Program, Replaced, Sort};
 use crate::rooms::Handle;
 use crate::world::World;
 pub use feed::{Feed, Over};
@@ -38,8 +38,9 @@ const SOURCE_NAME_CHARS_MAX: usize = 64;
 /// A refused sender is read on for so long, and so far, that it hears why.
 const READ_ON: Duration = Duration::from_secs(1);
 const READ_ON_BYTES_MAX: usize = 1 << 20;
-/// A program that closes just as a source comes is opened again; once is enough, because it was just wanted.
-const OPENINGS_MAX: usize = 2;
+/// A program that closes just as somebody comes to send is opened again; once is enough, because it was just
+/// wanted.
+pub(crate) const OPENINGS_MAX: usize = 2;
 /// The name of the source at `/{room}/source`.
 const MAIN: &str = "main";
 
@@ -220,7 +221,7 @@ impl Admitted {
             over
         };
         let over = heard.instrument(span).await;
-        if program.sources().names().is_empty() {
+        if program.sources().names(Sort::Source).is_empty() {
             program.titles().set(String::new());
         }
         match over {

@@ -81,7 +81,7 @@ fn listen(addr: SocketAddr, stack: Stack) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-fn advice(error: &io::Error) -> String {
+pub(crate) fn advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             "another program listens there; stop it or choose another port".to_owned()

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use tribune_core::door::address::canonical;
 use tribune_core::reason::Shed;
 
+pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
 pub use limits::Limits;
 pub use requests::{ClientAddr, Reached};

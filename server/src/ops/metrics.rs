@@ -67,12 +67,67 @@ pub struct RoomMetrics {
     pub source_bytes: Count,
     /// Frames for which an open source had no sound ready.
     pub underruns: Count,
+    /// Packets of sound received from speakers.
+    pub speaker_packets: Count,
+    /// Packets of speakers that the clock had no time to take.
+    pub speaker_packets_dropped: Count,
+    /// Frames for the stage that the media thread had no time to take.
+    pub stage_frames_dropped: Count,
     /// The recorder: 0 off, 1 writing, 2 behind, 3 stopped by an error.
     pub recorder_state: Gauge,
     /// Parts cut and not yet on disk.
     pub recorder_lag_parts: Gauge,
     /// Parts that never reached the disk.
     pub recorder_lost: Count,
+}
+
+/// The metrics of the media thread.
+#[derive(Clone, Debug)]
+pub struct MediaMetrics {
+    /// Speakers who were answered and have not left.
+    pub answered: Gauge,
+    /// Speakers who are connected.
+    pub connected: Gauge,
+    /// Datagrams received.
+    pub received: Count,
+    /// Datagrams sent.
+    pub sent: Count,
+    /// Connections lost because the library broke over them.
+    pub broken: Count,
+    dropped: [Count; Dropped::ALL.len()],
+}
+
+/// Why a datagram went nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is none of WebRTC's.
+    Malformed,
+    /// It is nobody's.
+    Unknown,
+    /// The socket did not take it.
+    NotSent,
+    /// A TCP connection was one too many.
+    ConnectionsFull,
+}
+
+impl Dropped {
+    const ALL: [Self; 4] = [Self::Malformed, Self::Unknown, Self::NotSent, Self::ConnectionsFull];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::NotSent => "not_sent",
+            Self::ConnectionsFull => "connections_full",
+        }
+    }
+}
+
+impl MediaMetrics {
+    /// Counts a datagram that went nowhere.
+    pub fn drop(&self, why: Dropped) {
+        self.dropped[why as usize].inc();
+    }
 }
 
 /// The metrics of one room's output.
@@ -116,6 +171,11 @@ struct RoomOutput {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -136,6 +196,15 @@ struct Families {
     inlets_open: Family<Room, Gauge>,
     source_bytes: Family<Room, Count>,
     underruns: Family<Room, Count>,
+    speaker_packets: Family<Room, Count>,
+    speaker_packets_dropped: Family<Room, Count>,
+    stage_frames_dropped: Family<Room, Count>,
+    speakers_answered: Gauge,
+    speakers_connected: Gauge,
+    media_received: Count,
+    media_sent: Count,
+    media_broken: Count,
+    media_dropped: Family<Why, Count>,
     recorder_state: Family<Room, Gauge>,
     recorder_lag: Family<Room, Gauge>,
     recorder_lost: Family<Room, Count>,
@@ -155,6 +224,7 @@ impl Metrics {
         let mut families = Families::new();
         families.register_net(tribune);
         families.register_program(tribune);
+        families.register_stage(tribune);
         families.register_outputs(tribune);
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -197,9 +267,26 @@ impl Metrics {
             inlets_open: families.inlets_open.get_or_create_owned(&key),
             source_bytes: families.source_bytes.get_or_create_owned(&key),
             underruns: families.underruns.get_or_create_owned(&key),
+            speaker_packets: families.speaker_packets.get_or_create_owned(&key),
+            speaker_packets_dropped: families.speaker_packets_dropped.get_or_create_owned(&key),
+            stage_frames_dropped: families.stage_frames_dropped.get_or_create_owned(&key),
             recorder_state: families.recorder_state.get_or_create_owned(&key),
             recorder_lag_parts: families.recorder_lag.get_or_create_owned(&key),
             recorder_lost: families.recorder_lost.get_or_create_owned(&key),
+        }
+    }
+
+    /// The metrics of the media thread.
+    pub fn media(&self) -> MediaMetrics {
+        let families = &self.families;
+        MediaMetrics {
+            answered: families.speakers_answered.clone(),
+            connected: families.speakers_connected.clone(),
+            received: families.media_received.clone(),
+            sent: families.media_sent.clone(),
+            broken: families.media_broken.clone(),
+            dropped: Dropped::ALL
+                .map(|why| families.media_dropped.get_or_create_owned(&Why { why: why.word() })),
         }
     }
 
@@ -222,6 +309,9 @@ impl Metrics {
             &families.frames_late,
             &families.source_bytes,
             &families.underruns,
+            &families.speaker_packets,
+            &families.speaker_packets_dropped,
+            &families.stage_frames_dropped,
             &families.recorder_lost,
         ] {
             counts.remove(&key);
@@ -268,6 +358,15 @@ impl Families {
             inlets_open: Family::default(),
             source_bytes: Family::default(),
             underruns: Family::default(),
+            speaker_packets: Family::default(),
+            speaker_packets_dropped: Family::default(),
+            stage_frames_dropped: Family::default(),
+            speakers_answered: Gauge::default(),
+            speakers_connected: Gauge::default(),
+            media_received: Count::default(),
+            media_sent: Count::default(),
+            media_broken: Count::default(),
+            media_dropped: Family::default(),
             recorder_state: Family::default(),
             recorder_lag: Family::default(),
             recorder_lost: Family::default(),
@@ -326,6 +425,30 @@ impl Families {
         );
         to.register("recorder_lag_parts", "Parts cut and not yet on disk", self.recorder_lag.clone());
         to.register("recorder_parts_lost", "Parts that never reached the disk", self.recorder_lost.clone());
+    }
+
+    fn register_stage(&mut self, to: &mut Registry) {
+        to.register("speaker_packets", "Packets of sound from speakers", self.speaker_packets.clone());
+        to.register(
+            "speaker_packets_dropped",
+            "Packets of speakers the clock had no time for",
+            self.speaker_packets_dropped.clone(),
+        );
+        to.register(
+            "stage_frames_dropped",
+            "Frames of the mix that speakers were not sent: the media thread was behind",
+            self.stage_frames_dropped.clone(),
+        );
+        to.register("speakers_answered", "Speakers answered and not gone", self.speakers_answered.clone());
+        to.register("speakers_connected", "Speakers connected", self.speakers_connected.clone());
+        to.register("media_datagrams_received", "Datagrams of WebRTC received", self.media_received.clone());
+        to.register("media_datagrams_sent", "Datagrams of WebRTC sent", self.media_sent.clone());
+        to.register("media_datagrams_dropped", "Datagrams that went nowhere", self.media_dropped.clone());
+        to.register(
+            "media_broken",
+            "Speakers lost to a bug in the WebRTC library",
+            self.media_broken.clone(),
+        );
     }
 
     fn register_outputs(&mut self, to: &mut Registry) {

@@ -22,6 +22,7 @@ fn metrics() -> Arc<Metrics> {
 fn busy_metrics() -> Arc<Metrics> {
     let metrics = metrics();
     metrics.listener("public").answered("/{room}", 200);
+    metrics.media().received.inc();
     metrics.room("evening").lateness.observe(std::time::Duration::from_millis(1));
     metrics.output("evening", "opus").listeners.inc();
     metrics

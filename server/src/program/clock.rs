@@ -13,7 +13,8 @@ use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, Time};
 
 use super::inlet::Gauge;
-use super::{COMMANDS_MAX, Command, Env, Spec};
+use super::minus::{Minus, ProgramId, ToStage};
+use super::{COMMANDS_MAX, Command, Env, Spec, Voice};
 use crate::ops::RoomMetrics;
 use crate::ops::logs::{Budget, Repeats};
 use crate::recording::Recorder;
@@ -29,6 +30,8 @@ static ENCODER_FAILED: Repeats = Repeats::new();
 
 /// What the clock starts with.
 pub(super) struct Begin<'a> {
+    /// Which run of which room's program this is.
+    pub id: ProgramId,
     /// What is cut.
     pub renditions: &'a Arc<Renditions>,
     /// The number of the first part, the start of a segment.
@@ -39,6 +42,21 @@ pub(super) struct Begin<'a> {
     pub crossing: mpsc::Sender<Crossing>,
     /// What is to be obeyed.
     pub commands: Receiver<Command>,
+}
+
+/// The way to those on stage.
+struct Stage {
+    to: ToStage,
+    program: ProgramId,
+    /// The frame in the making, counted from the program's first.
+    frame: u64,
+}
+
+impl Stage {
+    fn next(&mut self) -> Minus {
+        self.frame += 1;
+        Minus { program: self.program, frame: self.frame, own: Vec::new(), others: None }
+    }
 }
 
 /// The thread's state; it has no other owner.
@@ -53,6 +71,7 @@ pub(super) struct Clock {
     crossing: mpsc::Sender<Crossing>,
     commands: Receiver<Command>,
     gauges: BTreeMap<InletId, Arc<Gauge>>,
+    stage: Stage,
     /// Sources that come and go all the time fill no log.
     events: Budget,
     /// Why the thread stops with the part in flight, and who waits for it, once somebody does.
@@ -79,6 +98,7 @@ impl Clock {
             commands: begin.commands,
             gauges: BTreeMap::new(),
             events: Budget::new(now),
+            stage: Stage { to: env.to_stage.clone(), program: begin.id, frame: 0 },
             stopping: None,
         })
     }
@@ -131,7 +151,11 @@ impl Clock {
         let now = self.world.now();
         match command {
             Command::Open { inlet, spec, gauge, reply } => {
-                self.mixer.handle_input(now, mix::Input::Open { inlet, spec });
+                let input = match spec {
+                    Voice::Source(spec) => mix::Input::Open { inlet, spec },
+                    Voice::Speaker(spec) => mix::Input::OpenSpeaker { inlet, spec },
+                };
+                self.mixer.handle_input(now, input);
                 let answer = self.opened(inlet);
                 if answer.is_ok() {
                     self.gauges.insert(inlet, gauge);
@@ -141,6 +165,9 @@ impl Clock {
                 let _ = reply.send(answer);
             }
             Command::Sound { inlet, pcm } => self.mixer.handle_input(now, mix::Input::Sound { inlet, pcm }),
+            Command::Packet { inlet, packet } => {
+                self.mixer.handle_input(now, mix::Input::Packet { inlet, packet });
+            }
             Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
             Command::Stop { halt, reply } => self.stopping = Some((halt, reply)),
         }
@@ -165,22 +192,35 @@ impl Clock {
     fn frame(&mut self, due: Time) -> bool {
         self.close_left_inlets(due);
         self.mixer.handle_input(due, mix::Input::Tick);
-        let mut finished = false;
+        let (mut minus, mut mixed) = (self.stage.next(), None);
         while let Some(output) = self.mixer.poll_output() {
             match output {
-                mix::Output::Frame(frame) => {
-                    finished |= self.cut(&frame);
-                    self.mixer.give_back(frame);
-                }
+                mix::Output::Frame(frame) => mixed = Some(frame),
                 mix::Output::Event(event) => self.note(event),
-                // Nobody is on the stage who would hear it.
-                mix::Output::Minus { .. } => {}
+                mix::Output::Minus { whose: Some(inlet), packet } => minus.own.push((inlet, packet)),
+                mix::Output::Minus { whose: None, packet } => minus.others = Some(packet),
             }
         }
+        // First those who wait for an answer: the audience's encoders take their time.
+        self.put_on_stage(minus);
+        let finished = mixed.is_some_and(|frame| {
+            let finished = self.cut(&frame);
+            self.mixer.give_back(frame);
+            finished
+        });
         for (inlet, gauge) in &self.gauges {
             gauge.set_backlog(self.mixer.backlog_ms(*inlet));
         }
         finished
+    }
+
+    fn put_on_stage(&self, minus: Minus) {
+        if minus.is_silent() {
+            return;
+        }
+        if self.stage.to.put(minus).is_err() {
+            self.metrics.stage_frames_dropped.inc();
+        }
     }
 
     /// Adds a frame to the part in flight; says whether it finished it.
@@ -266,11 +306,15 @@ impl Clock {
     fn skip(&mut self, now: Time, late: Duration) -> Time {
         let lost = u64::try_from(late.as_millis()).unwrap_or(u64::MAX) / program::PART_MS + 1;
         self.restart_cutter(PartNo(self.next.0 + lost));
+        self.stage.frame += u64::try_from(late.as_millis()).unwrap_or(u64::MAX) / FRAME_MS;
         tracing::warn!(lost_ms = late.as_millis() as u64, "program_stalled");
         now + FRAME
     }
 
     fn close(self) {
+        for gauge in self.gauges.values() {
+            gauge.end();
+        }
         let Some((halt, waiting)) = self.stopping else { return };
         // When the audience's side is gone, nobody is left to be told.
         let _ = self.crossing.try_send(Crossing::Halt(halt));

@@ -21,6 +21,8 @@ pub struct Gauge {
     backlog_ms: AtomicU64,
     /// The source has left.
     closed: AtomicBool,
+    /// The program is over.
+    over: AtomicBool,
     /// The backlog is below its limit again.
     eased: Notify,
 }
@@ -35,6 +37,18 @@ impl Gauge {
 
     pub(super) fn has_left(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn leave(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
     }
 }
 
@@ -80,7 +94,7 @@ impl Inlet {
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.gauge.closed.store(true, Ordering::Release);
+        self.gauge.leave();
     }
 }
 
@@ -88,14 +102,14 @@ impl Drop for Inlet {
 mod tests {
     use std::sync::mpsc::sync_channel;
 
-    use super::super::Sources;
+    use super::super::{Sort, Sources};
     use super::*;
 
     #[tokio::test]
     async fn a_sender_that_is_faster_than_the_clock_waits_for_it() {
         let (commands, _clock) = sync_channel(1_024);
         let gauge = Arc::new(Gauge::default());
-        let (named, _) = Sources::new().take("main");
+        let (named, _) = Sources::new().take(Sort::Source, "main");
         let inlet = Inlet { named, commands, gauge: gauge.clone() };
         let frame = || Pcm { rate_hz: 48_000, samples: vec![0.0; 960] };
         for _ in 1..BACKLOG_MS_MAX / 20 {

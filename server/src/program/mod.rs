@@ -7,7 +7,9 @@
 
 mod clock;
 mod inlet;
+mod minus;
 mod sources;
+mod speaker;
 #[cfg(test)]
 pub mod spoken;
 #[cfg(test)]
@@ -23,7 +25,8 @@ use anyhow::Context;
 use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tribune_core::mix::{self, InletId};
+use tribune_core::ingest::speaker::Packet;
+use tribune_core::mix::{self, InletId, SpeakerSpec};
 use tribune_core::program::seal::Sealed;
 use tribune_core::program::{self, Codec, Edition, Renditions};
 use tribune_core::reason::Refusal;
@@ -31,7 +34,9 @@ use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
 
 pub use inlet::Inlet;
-pub use sources::{Named, Replaced, Sources};
+pub use minus::{Minus, ProgramId, ToStage, to_stage};
+pub use sources::{Named, Replaced, Sort, Sources};
+pub use speaker::{Given, Speaker};
 pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
@@ -63,6 +68,8 @@ pub struct Env {
     pub key: Arc<SigningKey>,
     /// Mono samples at 48 kHz in place of the built-in hold sound.
     pub hold: Option<Arc<[f32]>>,
+    /// Where what speakers hear of each other goes.
+    pub to_stage: ToStage,
 }
 
 /// What a program is opened with.
@@ -86,6 +93,7 @@ pub struct Spec {
 pub struct Program {
     world: World,
     commands: SyncSender<Command>,
+    id: ProgramId,
     live: Live,
     audience: Arc<Audience>,
     recorder: Arc<Recorder>,
@@ -100,17 +108,27 @@ pub struct Ended {
     pub sealed: Sealed,
 }
 
+/// An input as the mixer is told of it.
+enum Voice {
+    Source(mix::Spec),
+    Speaker(SpeakerSpec),
+}
+
 /// What the thread obeys between two frames.
 enum Command {
     Open {
         inlet: InletId,
-        spec: mix::Spec,
+        spec: Voice,
         gauge: Arc<inlet::Gauge>,
         reply: oneshot::Sender<Result<(), Refusal>>,
     },
     Sound {
         inlet: InletId,
         pcm: tribune_core::ingest::Pcm,
+    },
+    Packet {
+        inlet: InletId,
+        packet: Packet,
     },
     OnAir(OnAir),
     Stop {
@@ -135,7 +153,9 @@ impl Program {
         let first = program::first_part(wall, first_opened_at, recovered.resume_at(wall));
         let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(first_opened_at));
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
+        let id = env.to_stage.new_program();
         let begin = clock::Begin {
+            id,
             renditions: &renditions,
             first,
             recorder: recorder.clone(),
@@ -149,6 +169,7 @@ impl Program {
         Ok(Self {
             world: env.world,
             commands,
+            id,
             live,
             audience,
             recorder,
@@ -167,7 +188,7 @@ impl Program {
         &self.audience
     }
 
-    /// The named sources that are sending.
+    /// The sources and speakers that are sending.
     pub fn sources(&self) -> &Arc<Sources> {
         &self.sources
     }
@@ -205,13 +226,28 @@ impl Program {
     /// All inputs are in use by sources of other names, another sender has taken the name meanwhile, or the
     /// program is over.
     pub async fn inlet(&self, spec: mix::Spec) -> Result<(Inlet, Replaced), Refusal> {
-        let (named, replaced) = self.sources.take(&spec.name);
+        let (named, replaced) = self.sources.take(Sort::Source, &spec.name);
+        let gauge = self.open_input(named.inlet(), Voice::Source(spec)).await?;
+        Ok((Inlet { named, commands: self.commands.clone(), gauge }, replaced))
+    }
+
+    /// Opens an input of the mix that takes a speaker's packets. A speaker of the same name is told to go,
+    /// and their place is taken over.
+    ///
+    /// # Errors
+    /// All inputs are in use by others, another speaker has taken the name meanwhile, or the program is over.
+    pub async fn speaker(&self, spec: SpeakerSpec) -> Result<Speaker, Refusal> {
+        let (named, replaced) = self.sources.take(Sort::Speaker, &spec.name);
+        let gauge = self.open_input(named.inlet(), Voice::Speaker(spec)).await?;
+        Ok(Speaker { named, replaced, program: self.id, commands: self.commands.clone(), gauge })
+    }
+
+    async fn open_input(&self, inlet: InletId, spec: Voice) -> Result<Arc<inlet::Gauge>, Refusal> {
         let gauge = Arc::new(inlet::Gauge::default());
         let (reply, answer) = oneshot::channel();
-        let open = Command::Open { inlet: named.inlet(), spec, gauge: gauge.clone(), reply };
-        self.deliver(open).await?;
+        self.deliver(Command::Open { inlet, spec, gauge: gauge.clone(), reply }).await?;
         answer.await.map_err(|_| Refusal::RoomEnded)??;
-        Ok((Inlet { named, commands: self.commands.clone(), gauge }, replaced))
+        Ok(gauge)
     }
 
     /// Whether the audience hears the hold sound or the room, from the next frame on.

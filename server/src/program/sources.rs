@@ -1,4 +1,5 @@
-//! The named sources of one room that are sending now. A name belongs to the one who came last.
+//! The named sources and speakers of one room that are sending now. A name belongs to the one who came last;
+//! sources have names of their own, and speakers have theirs.
 //!
 //! A sender whose network died comes back on a new connection while the old one still looks alive; so the
 //! newer takes the name, and the older is told to go. The number of each is drawn under the same lock, so
@@ -10,10 +11,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tribune_core::mix::InletId;
 
-/// Sources by name; each with the word that sends it away.
+/// Who sends, by name; each with the word that sends it away.
 #[derive(Default)]
 pub struct Sources {
-    sending: Mutex<(u32, BTreeMap<String, Sending>)>,
+    sending: Mutex<(u32, ByName)>,
+}
+
+type ByName = BTreeMap<(Sort, String), Sending>;
+
+/// Whose names these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// An encoder's.
+    Source,
+    /// A person's on the stage.
+    Speaker,
 }
 
 struct Sending {
@@ -24,10 +36,10 @@ struct Sending {
 /// Resolves when another sender has taken this one's name.
 pub type Replaced = oneshot::Receiver<()>;
 
-/// A source's hold on its name; dropping it gives the name back, unless somebody has taken it.
+/// A sender's hold on its name; dropping it gives the name back, unless somebody has taken it.
 pub struct Named {
     sources: Arc<Sources>,
-    name: String,
+    name: (Sort, String),
     inlet: InletId,
 }
 
@@ -45,21 +57,28 @@ impl Sources {
     }
 
     /// Takes a name, from whoever has it.
-    pub fn take(self: &Arc<Self>, name: &str) -> (Named, Replaced) {
+    pub fn take(self: &Arc<Self>, sort: Sort, name: &str) -> (Named, Replaced) {
         let (go, replaced) = oneshot::channel();
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.0 += 1;
         let inlet = InletId(sending.0);
-        if let Some(older) = sending.1.insert(name.to_owned(), Sending { inlet, go }) {
+        let name = (sort, name.to_owned());
+        if let Some(older) = sending.1.insert(name.clone(), Sending { inlet, go }) {
             // It may have left already.
             let _ = older.go.send(());
         }
-        (Named { sources: self.clone(), name: name.to_owned(), inlet }, replaced)
+        (Named { sources: self.clone(), name, inlet }, replaced)
     }
 
     /// The names in use.
-    pub fn names(&self) -> Vec<String> {
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner).1.keys().cloned().collect()
+    pub fn names(&self, of: Sort) -> Vec<String> {
+        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        sending.1.keys().filter(|(sort, _)| *sort == of).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Whether nobody sends.
+    pub fn is_empty(&self) -> bool {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner).1.is_empty()
     }
 }
 
@@ -79,15 +98,19 @@ mod tests {
     #[test]
     fn the_newest_sender_has_the_name() {
         let sources = Sources::new();
-        let (first, mut first_replaced) = sources.take("main");
+        let (first, mut first_replaced) = sources.take(Sort::Source, "main");
         assert!(first_replaced.try_recv().is_err());
-        let (second, mut second_replaced) = sources.take("main");
+        let (second, mut second_replaced) = sources.take(Sort::Source, "main");
         assert_eq!(first_replaced.try_recv(), Ok(()));
         assert!(first.inlet() < second.inlet());
+        let (speaker, _hers) = sources.take(Sort::Speaker, "main");
+        assert!(second_replaced.try_recv().is_err(), "a speaker takes no source's name");
         drop(first);
-        assert_eq!(sources.names(), ["main"]);
+        assert_eq!(sources.names(Sort::Source), ["main"]);
         assert!(second_replaced.try_recv().is_err());
         drop(second);
-        assert!(sources.names().is_empty());
+        assert!(sources.names(Sort::Source).is_empty() && !sources.is_empty());
+        drop(speaker);
+        assert!(sources.is_empty());
     }
 }

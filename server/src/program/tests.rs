@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use tribune_core::mix::{Levelling, OPEN_INLETS_MAX};
+use tribune_core::mix::{Hears, Levelling, OPEN_INLETS_MAX};
 
 use super::*;
 
@@ -12,6 +12,7 @@ fn program(dir: &Path) -> Program {
         audience: Handle::current(),
         key: Arc::new(crate::keys::node_key(dir, world).unwrap()),
         hold: None,
+        to_stage: to_stage().0,
     };
     let room = Name::parse("debate").unwrap();
     let (title, dir) = ("A debate".to_owned(), dir.join("debate"));
@@ -36,8 +37,23 @@ async fn a_sender_that_comes_back_is_heard_though_all_inputs_are_taken() {
     assert_eq!(open[3].1.try_recv(), Ok(()), "the older is told to go");
     drop(open.remove(3));
     assert!(replaced.try_recv().is_err());
-    assert_eq!(program.sources().names().len(), OPEN_INLETS_MAX, "the name stays the newer's");
+    assert_eq!(program.sources().names(Sort::Source).len(), OPEN_INLETS_MAX, "the name stays the newer's");
     drop(again);
-    assert!(!program.sources().names().contains(&"voice-3".to_owned()));
+    assert!(!program.sources().names(Sort::Source).contains(&"voice-3".to_owned()));
     program.halt(Halt::Paused).await;
+}
+
+#[tokio::test]
+async fn a_speaker_takes_the_place_of_a_speaker_and_of_no_source() {
+    let data = tempfile::tempdir().unwrap();
+    let program = program(data.path());
+    let anna = || SpeakerSpec { name: "anna".to_owned(), hears: Hears::MixMinus };
+    let (_source, mut source_replaced) = program.inlet(named("anna")).await.unwrap();
+    let mut older = program.speaker(anna()).await.unwrap();
+    assert!(!older.is_over());
+    let mut newer = program.speaker(anna()).await.unwrap();
+    assert!(older.is_over(), "the older is told to go");
+    assert!(!newer.is_over() && source_replaced.try_recv().is_err());
+    program.clone().halt(Halt::Paused).await;
+    assert!(newer.is_over(), "with the program");
 }

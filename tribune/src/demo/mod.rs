@@ -6,7 +6,7 @@
 pub mod voices;
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -80,6 +80,8 @@ fn show(args: &DemoArgs) -> anyhow::Result<()> {
         listen: args.listen.unwrap_or(default.listen),
         stage: args.stage.unwrap_or(default.stage),
         ops: args.ops.unwrap_or(default.ops),
+        // Nobody speaks by WebRTC here; any free port keeps out of the way of a node that runs beside.
+        media: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         operator_key: Some(operator.clone()),
         log_filter: "warn".into(),
         ..default

@@ -17,4 +17,5 @@ mod program;
 mod recording;
 mod secure;
 mod sources;
+mod stage;
 mod tone;

@@ -22,6 +22,8 @@ pub struct Node {
     pub stage: String,
     /// The same of the ops listener.
     pub ops: String,
+    /// `127.0.0.1:port` of the speakers' sound, UDP and TCP.
+    pub media: String,
     keep: Option<tempfile::TempDir>,
 }
 
@@ -66,7 +68,7 @@ impl Node {
     fn launch(mut program: Command, address: &str, (data, flags): (&Path, &[&str])) -> Self {
         let mut child = program
             .args(["serve", "--listen", address, "--stage", address, "--ops", "127.0.0.1:0"])
-            .args(["--operator-key", OPERATOR, "--data"])
+            .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
             .arg(data)
             .args(flags)
             .stdin(Stdio::null())
@@ -83,8 +85,9 @@ impl Node {
                 .to_owned()
         };
         let (public, stage, ops) = (address("listen"), address("stage"), address("ops"));
+        let media = address("media").trim_start_matches("udp+tcp://").to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, public, stage, ops, keep: None }
+        Self { child, public, stage, ops, media, keep: None }
     }
 
     /// Kills it as a power switch would: no warning, no clean-up.

@@ -265,9 +265,8 @@ impl Owner {
     /// Whether somebody sends, hears, or has asked for the program since the last look.
     pub(super) fn is_attended(&self) -> bool {
         let asked = self.tally.asked.swap(false, Ordering::Relaxed);
-        let with_us = |program: &Program| {
-            program.audience().counts().taken > 0 || !program.sources().names().is_empty()
-        };
+        let with_us =
+            |program: &Program| program.audience().counts().taken > 0 || !program.sources().is_empty();
         asked || self.program.program.as_ref().is_some_and(with_us)
     }
 

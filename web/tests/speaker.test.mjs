@@ -1,0 +1,111 @@
+// Speakers in Chromium, from a bare page of another origin, against a node of our own.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { RealNode } from './real-node.mjs';
+import { launch } from './visit.mjs';
+
+const RATE_HZ = 48_000;
+/** How long a voice may take to be heard, in ms. */
+const PATIENCE_MS = 30_000;
+const WHIP = readFileSync(createRequire(import.meta.url).resolve('whip-whep/whip.js'), 'utf8');
+/** What the page has besides the client: a tone as a track, and how much of what comes back is at a pitch. */
+const PAGE = `<!doctype html><title>A bare page</title><script type="module">
+import { WHIPClient } from '/whip.js';
+const audio = new AudioContext();
+window.tone = (hz) => {
+  const oscillator = new OscillatorNode(audio, { frequency: hz });
+  const to = audio.createMediaStreamDestination();
+  oscillator.connect(new GainNode(audio, { gain: 0.2 })).connect(to);
+  oscillator.start();
+  return to.stream;
+};
+window.publish = async (url, key, hz) => {
+  const connection = new RTCPeerConnection();
+  const stream = tone(hz);
+  connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] });
+  const client = new WHIPClient();
+  await client.publish(connection, url, key);
+  return Object.assign(window, { connection, client });
+};
+window.ready = true;
+</script>`;
+
+let node, browser, site, origin;
+
+before(async () => {
+  node = await new RealNode().start();
+  browser = await launch(['--autoplay-policy=no-user-gesture-required']);
+  site = createServer((request, answer) => {
+    const isCode = request.url === '/whip.js';
+    answer.setHeader('content-type', isCode ? 'text/javascript' : 'text/html');
+    answer.end(isCode ? WHIP : PAGE);
+  });
+  await new Promise((done) => site.listen(0, '127.0.0.1', done));
+  origin = `http://127.0.0.1:${site.address().port}`;
+});
+
+after(async () => {
+  await browser?.close();
+  site?.close();
+  await node?.stop();
+});
+
+async function barePage() {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(origin);
+  await page.waitForFunction(() => window.ready);
+  return page;
+}
+
+/** One second of the room's program, as ffmpeg hears it. */
+async function second(room) {
+  const url = `${node.origin}/${room.name}/live.opus`;
+  const args = ['-nostdin', '-v', 'error', '-i', url, '-t', '1', '-ac', '1', '-ar', `${RATE_HZ}`, '-f', 'f32le', '-'];
+  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks = [];
+  for await (const chunk of child.stdout) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+}
+
+/** The share of a sound's power that is at a pitch (Goertzel over pieces of 0.1 s). */
+function share(samples, hz) {
+  const piece = RATE_HZ / 10;
+  let [ofTone, ofAll] = [0, 0];
+  for (let from = 0; from + piece <= samples.length; from += piece) {
+    const turn = 2 * Math.cos((2 * Math.PI * hz) / RATE_HZ);
+    let [before, last] = [0, 0];
+    for (let at = from; at < from + piece; at += 1) {
+      [before, last] = [last, samples[at] + turn * last - before];
+      ofAll += samples[at] ** 2;
+    }
+    ofTone += (2 * (last ** 2 + before ** 2 - turn * last * before)) / piece;
+  }
+  return ofAll > 0 ? ofTone / ofAll : 0;
+}
+
+async function heard(room, hz) {
+  const until = Date.now() + PATIENCE_MS;
+  let of = 0;
+  while (of < 0.8) {
+    assert.ok(Date.now() < until, `a tone of ${hz} Hz is not heard: its share is ${of}`);
+    of = share(await second(room), hz);
+  }
+}
+
+test('the npm package whip-whep publishes and stops', async () => {
+  const room = await node.room();
+  await room.act('live');
+  const page = await barePage();
+  const url = `${node.stage}/${room.name}/whip`;
+  await page.evaluate(([to, key]) => window.publish(to, key, 440).then(() => {}), [url, room.key]);
+  await heard(room, 440);
+  await page.evaluate(() => client.stop());
+  assert.equal(await page.evaluate(() => connection.connectionState), 'closed');
+  await page.context().close();
+});
