@@ -92,6 +92,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let (trigger, shutdown) = shutdown::pair();
     let mut bound = bind(&config, &runtimes)?;
     let config = Arc::new(with_real_ports(config, &bound));
+    tell_guessed_links(&config);
     let metrics = Metrics::new(&config.data);
     let node = runtimes.stage.block_on(build(world, &config, (&metrics, &runtimes), shutdown.clone()))?;
     let listeners = Listeners { config: &config, metrics: &metrics, descriptors, world };
@@ -193,6 +194,21 @@ fn with_real_ports(mut config: Config, sockets: &Sockets) -> Config {
     config.stage = first(&sockets.listening.stage, config.stage);
     config.ops = first(&sockets.listening.ops, config.ops);
     config
+}
+
+fn tell_guessed_links(config: &Config) {
+    let guessed = config.guessed_links();
+    if guessed.is_empty() {
+        return;
+    }
+    let says = format!(
+        "Listening on all addresses does not say what visitors call this node: links begin with {} and {}. \
+         Set {}.",
+        config.public_base(),
+        config.stage_base(),
+        guessed.join(" and ")
+    );
+    tracing::warn!(says, "links_guessed");
 }
 
 async fn build(

@@ -3,6 +3,7 @@
 //! The table in `options.rs` is read by the file parser, the environment, the flags and the example file, so
 //! that none of them can know an option the others do not.
 
+mod base;
 mod file;
 mod options;
 
@@ -239,11 +240,21 @@ impl Config {
     }
 
     fn base_of(&self, addr: SocketAddr) -> String {
-        match (&self.acme, &self.tls_cert) {
-            (Some(domain), _) => format!("https://{domain}:{}", addr.port()),
-            (None, Some(_)) => format!("https://{addr}"),
-            (None, None) => format!("http://{addr}"),
-        }
+        let secure = self.acme.is_some() || self.tls_cert.is_some();
+        let scheme = if secure { "https" } else { "http" };
+        let domain = self.acme.as_deref();
+        base::Base { scheme, domain, addr, machine: base::machine() }.written()
+    }
+
+    /// Options whose absence makes links name this machine by what it calls itself, which others may not
+    /// know it by: their listeners are on all addresses, and nothing says what they are called.
+    pub fn guessed_links(&self) -> Vec<&'static str> {
+        let links =
+            [("public_url", &self.public_url, self.listen), ("stage_url", &self.stage_url, self.stage)];
+        let guessed = links
+            .iter()
+            .filter(|(_, url, addr)| url.is_none() && self.acme.is_none() && addr.ip().is_unspecified());
+        guessed.map(|(name, ..)| *name).collect()
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {

@@ -187,14 +187,14 @@ pub const OPTIONS: [Opt; 27] = [
         "http or https URL",
         "\"https://live.example.org\"",
         url,
-        "The public listener as visitors see it, for links; made from listen without it."
+        "The public listener as visitors see it, for links; without it listen, or this machine's name when that is all addresses."
     ),
     maybe!(
         stage_url,
         "http or https URL",
         "\"https://stage.example.org\"",
         url,
-        "The stage listener as hosts and speakers see it, for links; made from stage without it."
+        "The stage listener as hosts and speakers see it, for links; without it stage, or this machine's name likewise."
     ),
     number!(seats_max, "seats", (0, CAP_MAX), "Most listeners one room may have at once on this node."),
     number!(rooms_max, "rooms", (1, 100_000), "Most rooms kept, ended ones included."),

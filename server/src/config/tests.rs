@@ -145,6 +145,23 @@ fn links_begin_with_what_visitors_see() {
     assert_eq!(secure.stage_base(), "https://127.0.0.1:8081");
 }
 
+#[test]
+fn links_that_are_guessed_are_told() {
+    for (text, guessed) in [
+        ("", &[][..]),
+        ("listen = \"[::]:8080\"", &["public_url"]),
+        ("listen = \"[::]:8080\"\nstage = \"0.0.0.0:8081\"", &["public_url", "stage_url"]),
+        ("listen = \"[::]:8080\"\npublic_url = \"https://a.org\"", &[]),
+        ("listen = \"[::]:443\"\nacme = \"a.org\"", &[]),
+    ] {
+        let config = from_text(text).unwrap();
+        assert_eq!(config.guessed_links(), guessed, "{text}");
+        for base in [config.public_base(), config.stage_base()] {
+            assert!(!base.contains("[::]") && !base.contains("0.0.0.0"), "{text}: {base}");
+        }
+    }
+}
+
 /// Every option with a value, damaged in a way the seed draws: what cannot be read has a line of the file.
 #[test]
 fn damaged_files_are_read_or_refused_with_a_line() {
