@@ -74,6 +74,25 @@ pub fn logs(config: &Config) -> anyhow::Result<()> {
     Ok(logs::begin(&config.log_filter, format)?)
 }
 
+/// Reads the files that a configuration names as a node does when it starts: what is wrong, in a sentence,
+/// and with which option.
+///
+/// # Errors
+/// The first file that cannot be used.
+pub fn try_files(config: &Config) -> Result<(), (&'static str, String)> {
+    if let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) {
+        let files = Files { cert: cert.clone(), key: key.clone() };
+        if let Err(wrong) = Certificates::from_files(&files) {
+            let of_the_key = wrong.to_string().contains(&key.display().to_string());
+            return Err((if of_the_key { "tls_key" } else { "tls_cert" }, wrong.to_string()));
+        }
+    }
+    if let Some(path) = &config.hold_sound {
+        hold_sound(path).map_err(|wrong| ("hold_sound", format!("{wrong:#}")))?;
+    }
+    Ok(())
+}
+
 /// Before the process ends: waits a moment until what was logged is written.
 pub fn flush_logs() {
     logs::flush();

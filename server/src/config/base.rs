@@ -40,7 +40,8 @@ impl Base<'_> {
     }
 }
 
-/// The name of this machine as it knows it, asked once; `localhost` when it has none that may stand in a link.
+/// The name of this machine as it knows it, asked once; `localhost` when it has none that may stand in a
+/// link.
 pub(super) fn machine() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {

@@ -185,14 +185,19 @@ impl Config {
         Ok(config)
     }
 
-    /// A file alone, over the defaults: what `tribune check-config` looks at.
+    /// A file alone, over the defaults: what `tribune check-config` looks at. `also` says what else is wrong,
+    /// by the option's name and in a sentence.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line.
-    pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
+    pub fn load_file(
+        path: &Path,
+        also: impl FnOnce(&Self) -> Result<(), (&'static str, String)>,
+    ) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let lines = config.read_file(path)?;
         config.check(&lines)?;
+        also(&config).map_err(|(name, what)| lines.wrong(&[name], what))?;
         Ok(config)
     }
 
@@ -272,7 +277,7 @@ impl Config {
 
     /// What no option can see alone.
     fn check(&self, lines: &file::Lines) -> Result<(), ConfigError> {
-        let fail = |name: &str, what: &str| Err(lines.wrong(name, what.to_owned()));
+        let fail = |name: &str, what: &str| Err(lines.wrong(&[name], what.to_owned()));
         match (&self.tls_cert, &self.tls_key, &self.acme) {
             (Some(_), None, _) => return fail("tls_cert", "tls_cert needs tls_key beside it"),
             (None, Some(_), _) => return fail("tls_key", "tls_key needs tls_cert beside it"),
@@ -291,10 +296,13 @@ impl Config {
                 );
             }
         }
+        let redirect = self.redirect_at().map(|addr| ("redirect", addr));
         let named = [("listen", self.listen), ("stage", self.stage), ("ops", self.ops)];
+        let named: Vec<_> = named.into_iter().chain(redirect).collect();
         for (n, (name, addr)) in named.iter().enumerate() {
             if let Some((other, _)) = named[..n].iter().find(|(_, taken)| taken == addr && addr.port() != 0) {
-                return fail(name, &format!("{name} and {other} cannot both be {addr}"));
+                // The later one, or the other when that one is the default.
+                return Err(lines.wrong(&[name, other], format!("{name} and {other} cannot both be {addr}")));
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tribune_core::room::{CAP_MAX, Key};
 
 use super::{Config, LogFormat};
+use crate::ops::logs;
 
 /// One option.
 pub struct Opt {
@@ -187,14 +188,14 @@ pub const OPTIONS: [Opt; 27] = [
         "http or https URL",
         "\"https://live.example.org\"",
         url,
-        "The public listener as visitors see it, for links; without it listen, or this machine's name when that is all addresses."
+        "The public listener as visitors see it, for links; made from listen without it."
     ),
     maybe!(
         stage_url,
         "http or https URL",
         "\"https://stage.example.org\"",
         url,
-        "The stage listener as hosts and speakers see it, for links; without it stage, or this machine's name likewise."
+        "The stage listener as hosts and speakers see it, for links; made from stage without it."
     ),
     number!(seats_max, "seats", (0, CAP_MAX), "Most listeners one room may have at once on this node."),
     number!(rooms_max, "rooms", (1, 100_000), "Most rooms kept, ended ones included."),
@@ -261,7 +262,7 @@ pub const OPTIONS: [Opt; 27] = [
         says: "Which log lines are written: error, warn, info, debug or trace.",
         sample: "",
         show: |config| Some(quoted(&config.log_filter)),
-        set: |config, values| put(&mut config.log_filter, Ok(one(values)?.to_owned())),
+        set: |config, values| put(&mut config.log_filter, log_filter(one(values)?)),
     },
 ];
 
@@ -335,6 +336,10 @@ fn contact(text: &str) -> Result<String, String> {
     (good && plain)
         .then(|| text.to_owned())
         .ok_or_else(|| format!("{text:?} is no address, like mailto:a@b.org"))
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    logs::check(text).map(|()| text.to_owned())
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

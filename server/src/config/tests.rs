@@ -4,6 +4,9 @@ use std::io::Write;
 
 use super::*;
 
+const NO_LEVEL: &str =
+    "\"warning\" is no level: give error, warn, info, debug or trace, or off, alone or as module=level";
+
 fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -11,7 +14,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 fn from_text(text: &str) -> Result<Config, ConfigError> {
-    Config::load_file(file(text).path())
+    Config::load_file(file(text).path(), |_| Ok(()))
 }
 
 #[test]
@@ -83,6 +86,13 @@ fn what_is_wrong_is_named_with_its_line() {
         ("\ntls_cert = \"a\"", 2, "tls_cert needs tls_key beside it"),
         ("tls_key = \"a\"", 1, "tls_key needs tls_cert beside it"),
         ("tls_cert = \"a\"\ntls_key = \"b\"\nacme = \"a.b\"", 3, "use either acme or tls_cert and tls_key"),
+        ("log_filter = \"warning\"", 1, NO_LEVEL),
+        ("listen = \"127.0.0.1:9090\"", 1, "ops and listen cannot both be 127.0.0.1:9090"),
+        (
+            "\nlisten = \"127.0.0.1:80\"\nacme = \"a.org\"",
+            2,
+            "redirect and listen cannot both be 127.0.0.1:80",
+        ),
         ("ops = \"127.0.0.1:8080\"", 1, "ops and listen cannot both be 127.0.0.1:8080"),
         (
             "media = \"127.0.0.1:8082\"",
@@ -95,9 +105,8 @@ fn what_is_wrong_is_named_with_its_line() {
         assert!(error.to_string().contains(&format!(":{line}: ")));
     }
     assert!(from_text("listen = ").unwrap_err().what.starts_with("this is not TOML"));
-    assert!(
-        Config::load_file(Path::new("/nonexistent/x.toml")).unwrap_err().what.contains("cannot be opened")
-    );
+    let missing = Config::load_file(Path::new("/nonexistent/x.toml"), |_| Ok(()));
+    assert!(missing.unwrap_err().what.contains("cannot be opened"));
 }
 
 #[test]
