@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use tribune_core::room::{Name, TITLE_CHARS_MAX, is_title};
+use tribune_core::time::WallTime;
 
 /// Makes and runs rooms through the API of a node.
 #[derive(clap::Args)]
@@ -66,7 +68,8 @@ Examples:
   tribune room notice election 'We begin in five minutes.'
   tribune room end election
 
-Exit status: 0 done, 1 the node refused, 2 bad usage, or the node could not be reached.";
+Exit status: 0 done, 1 the node refused, or there is no replay of the conversation,
+2 bad usage, or the node could not be reached.";
 
 /// How long one answer may take; closing a long evening's chain takes less than a second.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -74,6 +77,10 @@ const ANSWER: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// What is said when a room ended and its conversation cannot be heard.
+const NO_REPLAY: &str = "The room has ended, but there is no replay of its conversation: the recording could \
+    not be closed yet, or was deleted. `tribune room show` says when there is one, the node's log why not.";
 
 /// Why there is nothing to print.
 enum Failed {
@@ -91,16 +98,23 @@ struct Request {
 
 pub fn run(args: Args) -> ExitCode {
     let base = base_of(&args.stage);
+    let ends = matches!(args.command, Command::End { .. });
     let answer =
         request_of(args.command).and_then(|request| ask(&base, args.operator_key.as_deref(), &request));
     match answer {
-        Ok(text) => match writeln!(std::io::stdout(), "{text}") {
+        Ok(document) => match writeln!(std::io::stdout(), "{document:#}") {
+            Ok(()) if ends && lacks_replay(&document) => fail(NO_REPLAY, 1),
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(2),
         },
         Err(Failed::Refused(why)) => fail(&why, 1),
         Err(Failed::Unusable(why)) => fail(&why, 2),
     }
+}
+
+/// Whether there was a conversation in this room that has ended, and nothing of it can be heard.
+fn lacks_replay(status: &Value) -> bool {
+    status["started_at"].is_string() && status["replay"].is_null()
 }
 
 fn fail(sentence: &str, code: u8) -> ExitCode {
@@ -114,9 +128,11 @@ fn request_of(command: Command) -> Result<Request, Failed> {
     let request = |method, path, body| Request { method, path, body };
     Ok(match command {
         Command::New { title, room, starts, cap } => {
+            let room = room.as_deref().map(name_of).transpose()?;
+            check_new(&title, starts.as_deref())?;
             let mut body = json!({"title": title});
             for (field, value) in [
-                ("room", room.map(Value::from)),
+                ("room", room.map(|room| Value::from(room.as_str()))),
                 ("starts_at", starts.map(Value::from)),
                 ("cap", cap.map(Value::from)),
             ] {
@@ -136,9 +152,27 @@ fn request_of(command: Command) -> Result<Request, Failed> {
 }
 
 fn path_of(name: &str) -> Result<String, Failed> {
-    match tribune_core::room::Name::parse(name) {
-        Ok(name) => Ok(format!("/api/v1/rooms/{name}")),
-        Err(error) => Err(Failed::Unusable(format!("{name:?} is no room: {error}."))),
+    name_of(name).map(|name| format!("/api/v1/rooms/{name}"))
+}
+
+fn name_of(name: &str) -> Result<Name, Failed> {
+    Name::parse(name).map_err(|error| Failed::Unusable(format!("{name:?} is no room: {error}.")))
+}
+
+/// What the node would refuse in any case is bad usage, and need not be asked.
+fn check_new(title: &str, starts: Option<&str>) -> Result<(), Failed> {
+    if !is_title(title) {
+        let says = format!(
+            "--title {title:?} is no title: give 1 to {TITLE_CHARS_MAX} characters, not only spaces, in \
+             one line."
+        );
+        return Err(Failed::Unusable(says));
+    }
+    match starts.filter(|starts| WallTime::parse(starts).is_none()) {
+        Some(starts) => Err(Failed::Unusable(format!(
+            "--starts {starts:?} is no time in RFC 3339, like 2026-11-03T20:00:00Z."
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -148,7 +182,7 @@ fn base_of(stage: &str) -> String {
     if bare.contains("://") { bare.to_owned() } else { format!("http://{bare}") }
 }
 
-fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Failed> {
+fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<Value, Failed> {
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(ANSWER))
         .timeout_connect(Some(CONNECT))
@@ -180,7 +214,7 @@ fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Faile
         ))
     })?;
     if status.is_success() {
-        return Ok(format!("{document:#}"));
+        return Ok(document);
     }
     Err(Failed::Refused(refusal(&document, key)))
 }
@@ -200,5 +234,45 @@ fn refusal(document: &Value, key: Option<&str>) -> String {
              operator.key of its data folder."
         ),
         (None | Some(_), _) => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_usage_is_known_before_the_node_is_asked() {
+        let new = |title: &str, room: Option<&str>, starts: Option<&str>| Command::New {
+            title: title.to_owned(),
+            room: room.map(str::to_owned),
+            starts: starts.map(str::to_owned),
+            cap: None,
+        };
+        for (command, word) in [
+            (new("", None, None), "--title \"\" is no title"),
+            (new("a\nb", None, None), "is no title"),
+            (new("a", Some("Bad Name"), None), "\"Bad Name\" is no room"),
+            (new("a", None, Some("soon")), "--starts \"soon\" is no time"),
+            (Command::Live { room: "Bad Name".to_owned() }, "\"Bad Name\" is no room"),
+        ] {
+            match request_of(command) {
+                Err(Failed::Unusable(says)) => assert!(says.contains(word), "{says}"),
+                Err(Failed::Refused(_)) | Ok(_) => panic!("{word}: not refused as bad usage"),
+            }
+        }
+        assert!(request_of(new("a", Some("b"), Some("2026-11-03T20:00:00Z"))).is_ok());
+    }
+
+    #[test]
+    fn an_end_without_a_replay_is_told_when_there_was_something_to_hear() {
+        for (started_at, replay, lacks) in [
+            (json!("2026-11-03T20:00:00Z"), Value::Null, true),
+            (json!("2026-11-03T20:00:00Z"), json!({"opus": "x"}), false),
+            (Value::Null, Value::Null, false),
+        ] {
+            let status = json!({"started_at": started_at, "replay": replay});
+            assert_eq!(lacks_replay(&status), lacks, "{status}");
+        }
     }
 }
