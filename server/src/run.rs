@@ -15,7 +15,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
-use tribune_core::ingest::wav;
+use tribune_core::mix::HoldSound;
 use tribune_core::program::retention::{self, Belief, Calendar};
 use tribune_core::room::Moment;
 use tribune_core::time::WallTime;
@@ -29,7 +29,7 @@ use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
 use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
-use crate::program::Env;
+use crate::program::{Env, hold};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::shutdown::{self, Shutdown, Trigger};
@@ -246,7 +246,7 @@ async fn build(
         metrics: metrics.clone(),
         audience: runtimes.audience.handle().clone(),
         key: key.clone(),
-        hold: config.hold_sound.as_deref().map(hold_sound).transpose()?,
+        hold: config.hold_sound.as_deref().map_or(Ok(HoldSound::built_in()), hold_sound)?,
     };
     let setup = Setup {
         config: config.clone(),
@@ -344,11 +344,9 @@ fn checks(node: &Arc<Node>) -> Checks {
 }
 
 /// The hold sound from a WAV file: mono or stereo, 16 bit, 48 kHz.
-fn hold_sound(path: &Path) -> anyhow::Result<Arc<[f32]>> {
+fn hold_sound(path: &Path) -> anyhow::Result<HoldSound> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the hold sound {}", path.display()))?;
-    let samples =
-        wav::read(&bytes).with_context(|| format!("{} cannot be the hold sound", path.display()))?;
-    Ok(samples.into())
+    hold::read(&bytes).with_context(|| format!("{} cannot be the hold sound", path.display()))
 }
 
 /// Once a minute, what retention and quota say is deleted.

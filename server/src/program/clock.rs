@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tribune_core::mix::{self, Event, InletId, Mixer};
+use tribune_core::mix::{self, Event, HoldSound, InletId, Mixer};
 use tribune_core::program::{self, Cutter, Part, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
@@ -39,6 +39,8 @@ pub(super) struct Begin<'a> {
     pub crossing: mpsc::Sender<Crossing>,
     /// What is to be obeyed.
     pub commands: Receiver<Command>,
+    /// What is heard on hold.
+    pub hold: HoldSound,
 }
 
 /// The thread's state; it has no other owner.
@@ -55,6 +57,8 @@ pub(super) struct Clock {
     gauges: BTreeMap<InletId, Arc<Gauge>>,
     /// Sources that come and go all the time fill no log.
     events: Budget,
+    /// Who waits until the hold sound before is over.
+    held: Vec<oneshot::Sender<()>>,
     /// Why the thread stops with the part in flight, and who waits for it, once somebody does.
     stopping: Option<(Halt, oneshot::Sender<()>)>,
 }
@@ -64,9 +68,7 @@ impl Clock {
         let now = env.world.now();
         let mut mixer = Mixer::new();
         mixer.handle_input(now, mix::Input::OnAir(spec.on_air));
-        if let Some(samples) = &env.hold {
-            mixer.handle_input(now, mix::Input::HoldSound(samples.to_vec()));
-        }
+        mixer.handle_input(now, mix::Input::HoldSound(begin.hold));
         Ok(Self {
             world: env.world,
             metrics: env.metrics.room(spec.room.as_str()),
@@ -79,6 +81,7 @@ impl Clock {
             commands: begin.commands,
             gauges: BTreeMap::new(),
             events: Budget::new(now),
+            held: Vec::new(),
             stopping: None,
         })
     }
@@ -142,6 +145,10 @@ impl Clock {
             }
             Command::Sound { inlet, pcm } => self.mixer.handle_input(now, mix::Input::Sound { inlet, pcm }),
             Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
+            Command::Hold { sound, reply } => {
+                self.mixer.handle_input(now, mix::Input::HoldSound(sound));
+                self.held.push(reply);
+            }
             Command::Stop { halt, reply } => self.stopping = Some((halt, reply)),
         }
     }
@@ -174,6 +181,10 @@ impl Clock {
                 }
                 mix::Output::Event(event) => self.note(event),
             }
+        }
+        for told in self.held.drain(..) {
+            // Who asked may have left.
+            let _ = told.send(());
         }
         for (inlet, gauge) in &self.gauges {
             gauge.set_backlog(self.mixer.backlog_ms(*inlet));

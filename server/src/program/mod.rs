@@ -6,6 +6,7 @@
 //! bounded channels that it never waits for.
 
 mod clock;
+pub mod hold;
 mod inlet;
 mod sources;
 #[cfg(test)]
@@ -15,21 +16,22 @@ mod tests;
 mod titles;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tribune_core::mix::{self, InletId};
+use tribune_core::mix::{self, HoldSound, InletId};
 use tribune_core::program::seal::Sealed;
 use tribune_core::program::{self, Codec, Edition, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
 
+pub use hold::HOLD_BYTES_MAX;
 pub use inlet::Inlet;
 pub use sources::{Named, Replaced, Sources};
 pub use titles::Titles;
@@ -61,8 +63,8 @@ pub struct Env {
     pub audience: Handle,
     /// What the seal is signed with.
     pub key: Arc<SigningKey>,
-    /// Mono samples at 48 kHz in place of the built-in hold sound.
-    pub hold: Option<Arc<[f32]>>,
+    /// What is heard on hold in rooms that have no sound of their own.
+    pub hold: HoldSound,
 }
 
 /// What a program is opened with.
@@ -91,6 +93,7 @@ pub struct Program {
     recorder: Arc<Recorder>,
     sources: Arc<Sources>,
     titles: Titles,
+    hold: Arc<Mutex<HoldSound>>,
 }
 
 /// A program that has ended.
@@ -113,6 +116,11 @@ enum Command {
         pcm: tribune_core::ingest::Pcm,
     },
     OnAir(OnAir),
+    /// Answered after the next frame, with which the sound before is over.
+    Hold {
+        sound: HoldSound,
+        reply: oneshot::Sender<()>,
+    },
     Stop {
         halt: Halt,
         reply: oneshot::Sender<()>,
@@ -134,6 +142,7 @@ impl Program {
         let first_opened_at = first_opened_at(&spec.dir, wall);
         let first = program::first_part(wall, first_opened_at, recovered.resume_at(wall));
         let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(first_opened_at));
+        let hold = hold::of_room(&spec.dir, &env.hold);
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let begin = clock::Begin {
             renditions: &renditions,
@@ -141,6 +150,7 @@ impl Program {
             recorder: recorder.clone(),
             crossing,
             commands: obeyed,
+            hold: hold.clone(),
         };
         let clock = clock::Clock::new(env, &spec, begin)?;
         std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
@@ -154,6 +164,7 @@ impl Program {
             recorder,
             sources: Sources::new(),
             titles: Titles::new(spec.title),
+            hold: Arc::new(Mutex::new(hold)),
         })
     }
 
@@ -218,6 +229,22 @@ impl Program {
     pub async fn on_air(&self, on_air: OnAir) {
         // A program that is over is on no air.
         let _ = self.deliver(Command::OnAir(on_air)).await;
+    }
+
+    /// What is heard on hold from the next frame on.
+    pub async fn hold(&self, sound: HoldSound) {
+        // Freeing minutes of sound takes longer than a frame may wait: it happens here, when the clock is done
+        // with it.
+        let before = {
+            let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *hold, sound.clone())
+        };
+        let (reply, done) = oneshot::channel();
+        // A program that is over has no hold.
+        if self.deliver(Command::Hold { sound, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+        drop(before);
     }
 
     /// Finishes the part in flight, closes the chain, and returns when the replay can be fetched. Closing is

@@ -216,5 +216,11 @@ async fn a_name_is_drawn_when_none_is_asked_for() {
 
 fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
     let metrics = Metrics::new(&config.data);
-    Env { world, metrics, audience: tokio::runtime::Handle::current(), key: Arc::clone(key), hold: None }
+    Env {
+        world,
+        metrics,
+        audience: tokio::runtime::Handle::current(),
+        key: Arc::clone(key),
+        hold: tribune_core::mix::HoldSound::built_in(),
+    }
 }
