@@ -100,9 +100,7 @@ async fn keep(rooms: &Rooms, room: &Handle, wav: axum::body::Bytes) -> Result<()
     });
     let sound = written.await.map_err(|error| ours(&error))??;
     let given = room.hold(Some(sound)).await;
-    if given.is_err_and(|refused| refused.reason == Refusal::GoingDown)
-        && rooms.get(room.name().as_str()).is_none()
-    {
+    if given.is_err() {
         hold::forget(&folder);
     }
     given.map_err(Failure::from)

@@ -77,9 +77,9 @@ pub fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The room went away while its sound was being written: leaves nothing of it.
+/// The room did not take what was written, or went away meanwhile: leaves nothing of it.
 pub fn forget(folder: &Path) {
-    // Both fail when somebody else has removed them, or put something beside them.
+    // The folder of a room that is there is not empty, or is made again when it is needed.
     let _ = fs::remove_file(folder.join(UNFINISHED_FILE));
     let _ = fs::remove_dir(folder);
 }
