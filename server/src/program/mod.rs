@@ -233,8 +233,8 @@ impl Program {
 
     /// What is heard on hold from the next frame on.
     pub async fn hold(&self, sound: HoldSound) {
-        // Freeing minutes of sound takes time that the clock does not have: it happens here, when the clock is
-        // done with it.
+        // Freeing minutes of sound takes time that the clock does not have: it happens here, when the
+        // clock is done with it.
         let before = {
             let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *hold, sound.clone())
