@@ -75,6 +75,24 @@ impl Failure {
         let says = self.reason.row().says;
         if self.detail.is_empty() { says.to_owned() } else { format!("{says} ({})", self.detail) }
     }
+
+    /// The body of the answer to the request of this number.
+    pub(crate) fn document(self, number: &str) -> Value {
+        let row = self.reason.row();
+        let mut document = json!({
+            "code": row.code,
+            "message": self.message(),
+            "retry_after_s": row.retry_after_s,
+            "request_id": number,
+        });
+        if let Some(links) = self.replay {
+            document["replay"] = links;
+        }
+        if let Some(url) = self.page {
+            document["page"] = url.into();
+        }
+        document
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -148,18 +166,7 @@ pub async fn name_requests(State(world): State<World>, request: Request, next: N
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         let row = failure.reason.row();
         tracing::debug!(request_id = number, code = row.code, detail = %failure.detail, "refused");
-        let mut document = json!({
-            "code": row.code,
-            "message": failure.message(),
-            "retry_after_s": row.retry_after_s,
-            "request_id": number,
-        });
-        if let Some(links) = failure.replay {
-            document["replay"] = links;
-        }
-        if let Some(url) = failure.page {
-            document["page"] = url.into();
-        }
+        let document = failure.document(&number);
         *answer.body_mut() = Body::from(document.to_string());
         seal_json(&mut answer);
     }

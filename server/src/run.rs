@@ -16,7 +16,7 @@ use axum::middleware::from_fn_with_state;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tribune_core::ingest::wav;
+use tribune_core::mix::HoldSound;
 use tribune_core::program::retention::{self, Belief, Calendar};
 use tribune_core::room::Moment;
 use tribune_core::time::WallTime;
@@ -30,7 +30,7 @@ use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
 use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
-use crate::program::{self, Env, ToStage};
+use crate::program::{self, Env, ToStage, hold};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::shutdown::{self, Shutdown, Trigger};
@@ -78,6 +78,25 @@ pub fn logs(config: &Config) -> anyhow::Result<()> {
     Ok(logs::begin(&config.log_filter, format)?)
 }
 
+/// Reads the files that a configuration names as a node does when it starts: what is wrong, in a sentence,
+/// and with which option.
+///
+/// # Errors
+/// The first file that cannot be used.
+pub fn try_files(config: &Config) -> Result<(), (&'static str, String)> {
+    if let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) {
+        let files = Files { cert: cert.clone(), key: key.clone() };
+        if let Err(wrong) = Certificates::from_files(&files) {
+            let of_the_key = wrong.to_string().contains(&key.display().to_string());
+            return Err((if of_the_key { "tls_key" } else { "tls_cert" }, wrong.to_string()));
+        }
+    }
+    if let Some(path) = &config.hold_sound {
+        hold_sound(path).map_err(|wrong| ("hold_sound", format!("{wrong:#}")))?;
+    }
+    Ok(())
+}
+
 /// Before the process ends: waits a moment until what was logged is written.
 pub fn flush_logs() {
     logs::flush();
@@ -96,6 +115,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let (trigger, shutdown) = shutdown::pair();
     let mut bound = bind(&config, &runtimes)?;
     let config = Arc::new(with_real_ports(config, &bound));
+    tell_guessed_links(&config);
     let metrics = Metrics::new(&config.data);
     let (to_stage, heard) = program::to_stage();
     let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage };
@@ -221,6 +241,21 @@ struct Sides<'a> {
     to_stage: ToStage,
 }
 
+fn tell_guessed_links(config: &Config) {
+    let guessed = config.guessed_links();
+    if guessed.is_empty() {
+        return;
+    }
+    let says = format!(
+        "Listening on all addresses does not say what visitors call this node: links begin with {} and {}. \
+         Set {}.",
+        config.public_base(),
+        config.stage_base(),
+        guessed.join(" and ")
+    );
+    tracing::warn!(says, "links_guessed");
+}
+
 async fn build(
     world: World,
     config: &Arc<Config>,
@@ -238,7 +273,7 @@ async fn build(
         metrics: metrics.clone(),
         audience: runtimes.audience.handle().clone(),
         key: key.clone(),
-        hold: config.hold_sound.as_deref().map(hold_sound).transpose()?,
+        hold: config.hold_sound.as_deref().map_or(Ok(HoldSound::built_in()), hold_sound)?,
         to_stage,
     };
     let setup = Setup {
@@ -340,11 +375,9 @@ fn checks(node: &Arc<Node>) -> Checks {
 }
 
 /// The hold sound from a WAV file: mono or stereo, 16 bit, 48 kHz.
-fn hold_sound(path: &Path) -> anyhow::Result<Arc<[f32]>> {
+fn hold_sound(path: &Path) -> anyhow::Result<HoldSound> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the hold sound {}", path.display()))?;
-    let samples =
-        wav::read(&bytes).with_context(|| format!("{} cannot be the hold sound", path.display()))?;
-    Ok(samples.into())
+    hold::read(&bytes).with_context(|| format!("{} cannot be the hold sound", path.display()))
 }
 
 /// Once a minute, what retention and quota say is deleted.

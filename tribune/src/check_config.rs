@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tribune_server::config::Config;
+use tribune_server::run;
 
-/// Says whether a configuration file can be used: exit 0, or 2 with the line and what is wrong.
+/// Says whether a configuration file, and the files it names, can be used.
+///
+/// Exit 0, or 2 with the line and what is wrong.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tribune check-config tribune.toml")]
 pub struct Args {
@@ -15,7 +18,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    match Config::load_file(&args.file) {
+    match Config::load_file(&args.file, run::try_files) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nobody left to tell when standard error is closed.

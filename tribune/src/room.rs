@@ -1,11 +1,16 @@
 //! `tribune room`: makes and runs rooms through the API of a node.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use tribune_core::room::{Name, TITLE_CHARS_MAX, is_title};
+use tribune_core::time::WallTime;
+use tribune_server::program::HOLD_BYTES_MAX;
 
 /// Makes and runs rooms through the API of a node.
 #[derive(clap::Args)]
@@ -52,6 +57,16 @@ enum Command {
     Cap { room: String, seats: u32 },
     /// Tells everybody something
     Notice { room: String, text: String },
+    /// Gives the room a hold sound of its own, heard before the start and in gaps, from now on
+    Hold {
+        room: String,
+        /// 16 bit, 48000 Hz, mono or stereo, at most 300 s and 30 MB; it repeats
+        #[arg(value_name = "FILE.wav", required_unless_present = "none")]
+        file: Option<PathBuf>,
+        /// Back to the node's hold sound
+        #[arg(long, conflicts_with = "file")]
+        none: bool,
+    },
     /// Prints the room's status
     Show { room: String },
     /// Prints all rooms
@@ -64,16 +79,24 @@ Examples:
   tribune room new --title 'Election night' --room election --starts 2026-11-03T20:00:00Z
   tribune room live election
   tribune room notice election 'We begin in five minutes.'
+  tribune room hold election waiting.wav
   tribune room end election
 
-Exit status: 0 done, 1 the node refused, 2 bad usage, or the node could not be reached.";
+Exit status: 0 done, 1 the node refused, or there is no replay of the conversation,
+2 bad usage, or the node could not be reached.";
 
 /// How long one answer may take; closing a long evening's chain takes less than a second.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long sending a sound and its answer may take; the node waits for two minutes.
+const SOUND_ANSWER: Duration = Duration::from_secs(150);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// What is said when a room ended and its conversation cannot be heard.
+const NO_REPLAY: &str = "The room has ended, but there is no replay of its conversation: the recording could \
+    not be closed yet, or was deleted. `tribune room show` says when there is one, the node's log why not.";
 
 /// Why there is nothing to print.
 enum Failed {
@@ -86,21 +109,60 @@ enum Failed {
 struct Request {
     method: &'static str,
     path: String,
-    body: Option<Value>,
+    body: Body,
+}
+
+enum Body {
+    Nothing,
+    Json(Value),
+    Wav(Vec<u8>),
+}
+
+impl Body {
+    const fn answer(&self) -> Duration {
+        match self {
+            Self::Nothing | Self::Json(_) => ANSWER,
+            Self::Wav(_) => SOUND_ANSWER,
+        }
+    }
+
+    const fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Json(_) => Some("application/json"),
+            Self::Wav(_) => Some("audio/wav"),
+        }
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Json(value) => value.to_string().into_bytes(),
+            Self::Wav(bytes) => bytes,
+        }
+    }
 }
 
 pub fn run(args: Args) -> ExitCode {
     let base = base_of(&args.stage);
+    let ends = matches!(args.command, Command::End { .. });
     let answer =
-        request_of(args.command).and_then(|request| ask(&base, args.operator_key.as_deref(), &request));
+        request_of(args.command).and_then(|request| ask(&base, args.operator_key.as_deref(), request));
     match answer {
-        Ok(text) => match writeln!(std::io::stdout(), "{text}") {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(document)) => match writeln!(std::io::stdout(), "{document:#}") {
+            Ok(()) if ends && lacks_replay(&document) => fail(NO_REPLAY, 1),
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(2),
         },
         Err(Failed::Refused(why)) => fail(&why, 1),
         Err(Failed::Unusable(why)) => fail(&why, 2),
     }
+}
+
+/// Whether there was a conversation in this room that has ended, and nothing of it can be heard.
+fn lacks_replay(status: &Value) -> bool {
+    status["started_at"].is_string() && status["replay"].is_null()
 }
 
 fn fail(sentence: &str, code: u8) -> ExitCode {
@@ -114,9 +176,11 @@ fn request_of(command: Command) -> Result<Request, Failed> {
     let request = |method, path, body| Request { method, path, body };
     Ok(match command {
         Command::New { title, room, starts, cap } => {
+            let room = room.as_deref().map(name_of).transpose()?;
+            check_new(&title, starts.as_deref())?;
             let mut body = json!({"title": title});
             for (field, value) in [
-                ("room", room.map(Value::from)),
+                ("room", room.map(|room| Value::from(room.as_str()))),
                 ("starts_at", starts.map(Value::from)),
                 ("cap", cap.map(Value::from)),
             ] {
@@ -124,22 +188,60 @@ fn request_of(command: Command) -> Result<Request, Failed> {
                     body[field] = value;
                 }
             }
-            request("POST", "/api/v1/rooms".into(), Some(body))
+            request("POST", "/api/v1/rooms".into(), Body::Json(body))
         }
-        Command::Live { room } => request("POST", of(&room, "/live")?, None),
-        Command::End { room } => request("POST", of(&room, "/end")?, None),
-        Command::Cap { room, seats } => request("POST", of(&room, "/cap")?, Some(json!({"cap": seats}))),
-        Command::Notice { room, text } => request("POST", of(&room, "/notice")?, Some(json!({"text": text}))),
-        Command::Show { room } => request("GET", of(&room, "")?, None),
-        Command::List => request("GET", "/api/v1/rooms".into(), None),
+        Command::Live { room } => request("POST", of(&room, "/live")?, Body::Nothing),
+        Command::End { room } => request("POST", of(&room, "/end")?, Body::Nothing),
+        Command::Cap { room, seats } => {
+            request("POST", of(&room, "/cap")?, Body::Json(json!({"cap": seats})))
+        }
+        Command::Notice { room, text } => {
+            request("POST", of(&room, "/notice")?, Body::Json(json!({"text": text})))
+        }
+        Command::Hold { room, file: Some(file), none: _ } => {
+            request("PUT", of(&room, "/hold")?, Body::Wav(sound_of(&file)?))
+        }
+        Command::Hold { room, file: None, none: _ } => request("DELETE", of(&room, "/hold")?, Body::Nothing),
+        Command::Show { room } => request("GET", of(&room, "")?, Body::Nothing),
+        Command::List => request("GET", "/api/v1/rooms".into(), Body::Nothing),
     })
 }
 
 fn path_of(name: &str) -> Result<String, Failed> {
-    match tribune_core::room::Name::parse(name) {
-        Ok(name) => Ok(format!("/api/v1/rooms/{name}")),
-        Err(error) => Err(Failed::Unusable(format!("{name:?} is no room: {error}."))),
+    name_of(name).map(|name| format!("/api/v1/rooms/{name}"))
+}
+
+fn name_of(name: &str) -> Result<Name, Failed> {
+    Name::parse(name).map_err(|error| Failed::Unusable(format!("{name:?} is no room: {error}.")))
+}
+
+/// What the node would refuse in any case is bad usage, and need not be asked.
+fn check_new(title: &str, starts: Option<&str>) -> Result<(), Failed> {
+    if !is_title(title) {
+        let says = format!(
+            "--title {title:?} is no title: give 1 to {TITLE_CHARS_MAX} characters, not only spaces, in \
+             one line."
+        );
+        return Err(Failed::Unusable(says));
     }
+    match starts.filter(|starts| WallTime::parse(starts).is_none()) {
+        Some(starts) => Err(Failed::Unusable(format!(
+            "--starts {starts:?} is no time in RFC 3339, like 2026-11-03T20:00:00Z."
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Too large a file is refused here, because a node that refuses it does not read it to its end.
+fn sound_of(file: &Path) -> Result<Vec<u8>, Failed> {
+    let unusable = |why: &dyn std::fmt::Display| Failed::Unusable(format!("{}: {why}.", file.display()));
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(|error| unusable(&error))?;
+    opened.take(HOLD_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|error| unusable(&error))?;
+    if bytes.len() > HOLD_BYTES_MAX {
+        return Err(unusable(&format!("a hold sound has at most {HOLD_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// The same variable is an address for `tribune serve`, so one without a scheme is taken too.
@@ -148,9 +250,10 @@ fn base_of(stage: &str) -> String {
     if bare.contains("://") { bare.to_owned() } else { format!("http://{bare}") }
 }
 
-fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Failed> {
+/// The answer's document; `None` when there is nothing to say.
+fn ask(base: &str, key: Option<&str>, request: Request) -> Result<Option<Value>, Failed> {
     let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(ANSWER))
+        .timeout_global(Some(request.body.answer()))
         .timeout_connect(Some(CONNECT))
         .http_status_as_error(false)
         .build()
@@ -160,12 +263,12 @@ fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Faile
     if let Some(key) = key {
         head = head.header("authorization", format!("Bearer {key}"));
     }
-    if request.body.is_some() {
-        head = head.header("content-type", "application/json");
+    if let Some(kind) = request.body.kind() {
+        head = head.header("content-type", kind);
     }
-    let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let body = request.body.bytes();
     let unusable = |error: ureq::http::Error| Failed::Unusable(format!("{url:?} cannot be asked: {error}."));
-    let mut answer = if request.method == "GET" {
+    let mut answer = if request.method == "GET" || request.method == "DELETE" {
         agent.run(head.body(()).map_err(unusable)?)
     } else {
         agent.run(head.body(body).map_err(unusable)?)
@@ -174,13 +277,16 @@ fn ask(base: &str, key: Option<&str>, request: &Request) -> Result<String, Faile
     let status = answer.status();
     let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
     let text = text.map_err(|error| Failed::Unusable(format!("the answer of {base} broke off: {error}.")))?;
+    if status == ureq::http::StatusCode::NO_CONTENT {
+        return Ok(None);
+    }
     let document: Value = serde_json::from_str(&text).map_err(|_| {
         Failed::Unusable(format!(
             "{base} answered {status} without JSON: is this the stage listener of a tribune node?"
         ))
     })?;
     if status.is_success() {
-        return Ok(format!("{document:#}"));
+        return Ok(Some(document));
     }
     Err(Failed::Refused(refusal(&document, key)))
 }
@@ -200,5 +306,45 @@ fn refusal(document: &Value, key: Option<&str>) -> String {
              operator.key of its data folder."
         ),
         (None | Some(_), _) => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_usage_is_known_before_the_node_is_asked() {
+        let new = |title: &str, room: Option<&str>, starts: Option<&str>| Command::New {
+            title: title.to_owned(),
+            room: room.map(str::to_owned),
+            starts: starts.map(str::to_owned),
+            cap: None,
+        };
+        for (command, word) in [
+            (new("", None, None), "--title \"\" is no title"),
+            (new("a\nb", None, None), "is no title"),
+            (new("a", Some("Bad Name"), None), "\"Bad Name\" is no room"),
+            (new("a", None, Some("soon")), "--starts \"soon\" is no time"),
+            (Command::Live { room: "Bad Name".to_owned() }, "\"Bad Name\" is no room"),
+        ] {
+            match request_of(command) {
+                Err(Failed::Unusable(says)) => assert!(says.contains(word), "{says}"),
+                Err(Failed::Refused(_)) | Ok(_) => panic!("{word}: not refused as bad usage"),
+            }
+        }
+        assert!(request_of(new("a", Some("b"), Some("2026-11-03T20:00:00Z"))).is_ok());
+    }
+
+    #[test]
+    fn an_end_without_a_replay_is_told_when_there_was_something_to_hear() {
+        for (started_at, replay, lacks) in [
+            (json!("2026-11-03T20:00:00Z"), Value::Null, true),
+            (json!("2026-11-03T20:00:00Z"), json!({"opus": "x"}), false),
+            (Value::Null, Value::Null, false),
+        ] {
+            let status = json!({"started_at": started_at, "replay": replay});
+            assert_eq!(lacks_replay(&status), lacks, "{status}");
+        }
     }
 }

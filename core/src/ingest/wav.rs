@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::time::RATE_HZ;
 
 /// Longest hold sound, in seconds; it repeats.
-pub const WAV_S_MAX: usize = 600;
+pub const WAV_S_MAX: usize = 300;
 
 /// Why a file is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -14,10 +14,22 @@ pub enum WavWrong {
     #[error("this is not a WAV file, or it is cut off")]
     NotWav,
     /// Another rate, sample form or number of channels.
-    #[error("the sound must be 16-bit PCM at 48000 Hz, mono or stereo")]
-    Form,
+    #[error(
+        "the sound must be 16-bit PCM at {RATE_HZ} Hz, mono or stereo; this has {bits} bits at {rate_hz} Hz \
+         in {channels} channels (form {form})"
+    )]
+    Form {
+        /// 1 is PCM.
+        form: u16,
+        /// Bits a sample.
+        bits: u16,
+        /// Samples a second, in Hz.
+        rate_hz: u32,
+        /// Sounds side by side.
+        channels: u16,
+    },
     /// No sound, or more than `WAV_S_MAX`.
-    #[error("the sound must last up to {WAV_S_MAX} s, and not nothing")]
+    #[error("there must be some sound in it, and at most {WAV_S_MAX} s")]
     Length,
 }
 
@@ -48,10 +60,14 @@ pub fn read(file: &[u8]) -> Result<Vec<f32>, WavWrong> {
 fn channels_of(fmt: &[u8]) -> Result<usize, WavWrong> {
     let short = |at: usize| fmt.get(at..at + 2).map(|two| u16::from_le_bytes([two[0], two[1]]));
     let rate = fmt.get(4..8).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    match (short(0), short(2), rate, short(14)) {
+    let (Some(form), Some(channels), Some(rate_hz), Some(bits)) = (short(0), short(2), rate, short(14))
+    else {
+        return Err(WavWrong::NotWav);
+    };
+    match (form, channels, rate_hz, bits) {
         // 1 is PCM; 0xFFFE says that the same stands in an extension.
-        (Some(1 | 0xFFFE), Some(channels @ (1 | 2)), Some(RATE_HZ), Some(16)) => Ok(usize::from(channels)),
-        _ => Err(WavWrong::Form),
+        (1 | 0xFFFE, 1 | 2, RATE_HZ, 16) => Ok(usize::from(channels)),
+        _ => Err(WavWrong::Form { form, bits, rate_hz, channels }),
     }
 }
 
@@ -94,8 +110,9 @@ mod tests {
     #[test]
     fn other_files_are_refused_by_name() {
         assert_eq!(read(b"OggS and so on"), Err(WavWrong::NotWav));
-        assert_eq!(read(&wav(1, 44_100, &[1])), Err(WavWrong::Form));
-        assert_eq!(read(&wav(6, 48_000, &[1; 6])), Err(WavWrong::Form));
+        let form = |rate_hz, channels| Err(WavWrong::Form { form: 1, bits: 16, rate_hz, channels });
+        assert_eq!(read(&wav(1, 44_100, &[1])), form(44_100, 1));
+        assert_eq!(read(&wav(6, 48_000, &[1; 6])), form(48_000, 6));
         assert_eq!(read(&wav(1, 48_000, &[])), Err(WavWrong::Length));
         let whole = wav(1, 48_000, &[1, 2, 3]);
         for len in 0..whole.len() {

@@ -4,6 +4,7 @@
 //! A host's own sound is a loop whose end is cross-faded into its beginning.
 
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 use crate::time::{FRAME_SAMPLES, RATE_HZ};
 
@@ -57,10 +58,32 @@ struct Chord {
     swells: [Turn; 5],
 }
 
+/// A hold sound ready to be played. Copies share the samples, so that handing one over costs nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldSound(Option<Arc<[f32]>>);
+
+impl HoldSound {
+    /// The built-in chord.
+    pub const fn built_in() -> Self {
+        Self(None)
+    }
+
+    /// A host's own, 48 kHz mono, made into a loop; the built-in one when there are no samples. Takes time in
+    /// proportion to its length, so that the program's clock need not.
+    pub fn of(mut samples: Vec<f32>) -> Self {
+        samples.truncate(HOLD_SOUND_S_MAX * RATE_HZ as usize);
+        for sample in &mut samples {
+            *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
+        }
+        close_loop(&mut samples);
+        Self((!samples.is_empty()).then(|| samples.into()))
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Sound {
     Chord(Box<Chord>),
-    Loop { samples: Vec<f32>, at: usize },
+    Loop { samples: Arc<[f32]>, at: usize },
 }
 
 /// The hold sound and how far it is faded in.
@@ -68,22 +91,23 @@ enum Sound {
 pub(crate) struct Hold {
     sound: Sound,
     gain: f32,
+    /// The sound that was replaced while it was heard, and how loud it was: the next frame ends it.
+    replaced: Option<(Sound, f32)>,
 }
 
 impl Hold {
     /// The built-in sound, silent.
     pub fn new() -> Self {
-        Self { sound: chord(), gain: 0.0 }
+        Self { sound: chord(), gain: 0.0, replaced: None }
     }
 
-    /// Plays `samples` (48 kHz, mono) from now on; the built-in sound again when there are none.
-    pub fn replace(&mut self, mut samples: Vec<f32>) {
-        samples.truncate(HOLD_SOUND_S_MAX * RATE_HZ as usize);
-        for sample in &mut samples {
-            *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
+    /// Plays this sound from now on.
+    pub fn replace(&mut self, sound: HoldSound) {
+        let sound = sound.0.map_or_else(chord, |samples| Sound::Loop { samples, at: 0 });
+        let before = std::mem::replace(&mut self.sound, sound);
+        if self.gain > 0.0 {
+            self.replaced = Some((before, self.gain));
         }
-        close_loop(&mut samples);
-        self.sound = if samples.is_empty() { chord() } else { Sound::Loop { samples, at: 0 } };
         self.gain = 0.0;
     }
 
@@ -91,28 +115,40 @@ impl Hold {
     pub fn play(&mut self, frame: &mut [f32; FRAME_SAMPLES]) {
         self.sound.fill(frame);
         if self.gain < 1.0 {
-            for sample in frame {
+            for sample in frame.iter_mut() {
                 self.gain = (self.gain + RISE_PER_SAMPLE).min(1.0);
                 *sample *= self.gain;
             }
         }
+        self.end_replaced(frame);
     }
 
     /// Adds the end of the hold sound to a frame of something else: it is gone after 10 ms.
     pub fn leave(&mut self, frame: &mut [f32; FRAME_SAMPLES]) {
-        if self.gain == 0.0 {
-            return;
+        self.end_replaced(frame);
+        if self.gain > 0.0 {
+            self.sound.fall(self.gain, frame);
+            self.gain = 0.0;
         }
-        let mut tail = [0.0; FRAME_SAMPLES];
-        self.sound.fill(&mut tail);
-        for (at, (sample, held)) in frame.iter_mut().zip(&tail[..FALL_SAMPLES]).enumerate() {
-            *sample += held * self.gain * (1.0 - (at + 1) as f32 / FALL_SAMPLES as f32);
+    }
+
+    fn end_replaced(&mut self, frame: &mut [f32; FRAME_SAMPLES]) {
+        if let Some((mut sound, gain)) = self.replaced.take() {
+            sound.fall(gain, frame);
         }
-        self.gain = 0.0;
     }
 }
 
 impl Sound {
+    /// Adds its last 10 ms to a frame, falling from `gain` to nothing.
+    fn fall(&mut self, gain: f32, frame: &mut [f32; FRAME_SAMPLES]) {
+        let mut tail = [0.0; FRAME_SAMPLES];
+        self.fill(&mut tail);
+        for (at, (sample, held)) in frame.iter_mut().zip(&tail[..FALL_SAMPLES]).enumerate() {
+            *sample += held * gain * (1.0 - (at + 1) as f32 / FALL_SAMPLES as f32);
+        }
+    }
+
     fn fill(&mut self, frame: &mut [f32; FRAME_SAMPLES]) {
         match self {
             Self::Chord(chord) => {

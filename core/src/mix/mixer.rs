@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::backup::{Duty, Free, Primary};
 use super::event::{Counters, Event};
-use super::hold::Hold;
+use super::hold::{Hold, HoldSound};
 use super::inlet::{Taken, fade_out};
 use super::level::ramp;
 use super::limiter::Limiter;
@@ -103,8 +103,8 @@ pub enum Input {
     },
     /// The room goes live, or stops being live.
     OnAir(OnAir),
-    /// The host's own hold sound, 48 kHz mono; empty for the built-in one.
-    HoldSound(Vec<f32>),
+    /// What is heard on hold from now on. One that is being heard ends within 10 ms.
+    HoldSound(HoldSound),
     /// 20 ms have passed: make a frame.
     Tick,
 }
@@ -217,7 +217,7 @@ impl Mixer {
             }
             Input::Close { inlet } => self.close(inlet),
             Input::OnAir(on_air) => self.on_air = on_air,
-            Input::HoldSound(samples) => self.hold.replace(samples),
+            Input::HoldSound(sound) => self.hold.replace(sound),
             Input::Tick => self.tick(now),
         }
     }

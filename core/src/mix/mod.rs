@@ -30,7 +30,7 @@ mod tests;
 
 pub use event::{Counters, Event};
 pub use frame::{Frame, InletId, Kind};
-pub use hold::HOLD_SOUND_S_MAX;
+pub use hold::{HOLD_SOUND_S_MAX, HoldSound};
 pub use limiter::{FRAME_PEAK_DBTP_MAX, LIMITER_DELAY_SAMPLES, TRUE_PEAK_DBTP_MAX};
 pub use minus::MINUS_BITS_PER_S;
 pub use mixer::{CLOSING_INLETS_MAX, InletLevel, Input, Mixer, OPEN_INLETS_MAX, OnAir, Output, Spec, Why};

@@ -68,6 +68,8 @@ pub enum Act {
     Notice,
     /// Change the title.
     SetTitle,
+    /// Choose what is heard on hold.
+    SetHold,
     /// Change when it starts.
     Reschedule,
     /// Limit the seats.
@@ -92,12 +94,13 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Listen,
         Self::SendSound,
         Self::GoLive,
         Self::Notice,
         Self::SetTitle,
+        Self::SetHold,
         Self::Reschedule,
         Self::SetCap,
         Self::End,
@@ -118,6 +121,7 @@ impl Act {
             Self::GoLive => "live",
             Self::Notice => "notice",
             Self::SetTitle => "title",
+            Self::SetHold => "hold",
             Self::Reschedule => "reschedule",
             Self::SetCap => "cap",
             Self::End => "end",
@@ -137,7 +141,7 @@ pub const fn may(caller: Caller, act: Act) -> bool {
     match act {
         Act::Listen => true,
         Act::SendSound => matches!(caller, Caller::Of(Role::Speaker | Role::CoHost | Role::Host)),
-        Act::GoLive | Act::Notice | Act::SetTitle => {
+        Act::GoLive | Act::Notice | Act::SetTitle | Act::SetHold => {
             matches!(caller, Caller::Of(Role::CoHost | Role::Host) | Caller::Operator)
         }
         Act::Reschedule
@@ -157,12 +161,13 @@ mod tests {
     use super::*;
 
     /// Every case, by hand: listener, speaker, co-host, host, operator.
-    const TABLE: [(Act, [u8; 5]); 15] = [
+    const TABLE: [(Act, [u8; 5]); 16] = [
         (Act::Listen, [1, 1, 1, 1, 1]),
         (Act::SendSound, [0, 1, 1, 1, 0]),
         (Act::GoLive, [0, 0, 1, 1, 1]),
         (Act::Notice, [0, 0, 1, 1, 1]),
         (Act::SetTitle, [0, 0, 1, 1, 1]),
+        (Act::SetHold, [0, 0, 1, 1, 1]),
         (Act::Reschedule, [0, 0, 0, 1, 1]),
         (Act::SetCap, [0, 0, 0, 1, 1]),
         (Act::End, [0, 0, 0, 1, 1]),

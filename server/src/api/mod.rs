@@ -7,6 +7,7 @@ mod body;
 mod commands;
 mod events;
 mod guesses;
+mod hold;
 mod keys;
 mod links;
 mod manage;
@@ -42,6 +43,9 @@ pub struct Api {
     operator: Arc<KeyHash>,
     guesses: Arc<Mutex<guesses::Guesses>>,
     listeners: Arc<Semaphore>,
+    holds: Arc<Semaphore>,
+    /// One hold sound is written at a time, so that each is written whole.
+    hold_writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Api {
@@ -53,6 +57,8 @@ impl Api {
             operator: Arc::new(operator),
             guesses: Arc::default(),
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
+            holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
+            hold_writing: Arc::default(),
         }
     }
 }
@@ -71,7 +77,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 25] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -85,6 +91,8 @@ pub const ROUTES: [Route; 23] = [
     route(Method::POST, "/api/v1/rooms/{room}/cap", || post(commands::cap)),
     route(Method::PUT, "/api/v1/rooms/{room}/cap", || put(commands::cap)),
     route(Method::POST, "/api/v1/rooms/{room}/notice", || post(commands::notice)),
+    route(Method::PUT, "/api/v1/rooms/{room}/hold", || put(hold::set)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/hold", || delete(hold::unset)),
     route(Method::GET, "/api/v1/rooms/{room}/recording", || get(recording::show)),
     route(Method::DELETE, "/api/v1/rooms/{room}/recording", || delete(recording::delete)),
     route(Method::POST, "/api/v1/rooms/{room}/recording/redact", || post(recording::redact)),

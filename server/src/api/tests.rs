@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use tribune_core::mix::HoldSound;
 use tribune_core::room::Key;
 
 use super::*;
@@ -161,6 +162,9 @@ async fn every_key_may_what_its_role_may() {
         ("POST", "/debate/notice", json!({"text": "x"}), [401, 401, 401, 403, 200, 200, 200]),
         ("PATCH", "/debate", title.clone(), [401, 401, 401, 403, 200, 200, 200]),
         ("PATCH", "/debate", json!({"starts_at": null}), [401, 401, 401, 403, 403, 200, 200]),
+        ("DELETE", "/debate/hold", Value::Null, [401, 401, 401, 403, 204, 204, 204]),
+        // Who may is told what is wrong with the body.
+        ("PUT", "/debate/hold", Value::Null, [401, 401, 401, 403, 400, 400, 400]),
         ("POST", "/debate/cap", json!({"cap": 1}), [401, 401, 401, 403, 403, 200, 200]),
         ("GET", "/debate/webhooks", Value::Null, [401, 401, 401, 403, 403, 200, 200]),
         ("GET", "/debate/keys", Value::Null, [401, 401, 401, 200, 200, 200, 200]),
@@ -321,6 +325,68 @@ async fn a_receiver_is_told_and_can_check_who_told_it() {
     }
 }
 
+/// A WAV file of so many samples of silence.
+fn wav(rate_hz: u32, samples: usize) -> Vec<u8> {
+    let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    file.extend([rate_hz.to_le_bytes(), (2 * rate_hz).to_le_bytes()].concat());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((2 * samples as u32).to_le_bytes());
+    file.resize(file.len() + 2 * samples, 0);
+    file
+}
+
+async fn put_hold(node: &Node, key: &str, kind: &str, body: Vec<u8>) -> (u16, Value) {
+    let request = Request::put("/api/v1/rooms/debate/hold")
+        .header("content-type", kind)
+        .header("authorization", format!("Bearer {key}"));
+    read(node.send(request.body(body.into()).unwrap()).await).await
+}
+
+#[tokio::test]
+async fn a_hold_sound_is_kept_with_its_room_or_refused_by_name() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::on(data.path()).await;
+    let [host, cohost, _] = node.room("debate").await;
+    let folder = data.path().join("rooms/debate");
+    let good = wav(48_000, 4_800);
+    for (kind, body, code, names) in [
+        ("application/json", good.clone(), 400, "`Content-Type: audio/wav`"),
+        ("audio/wav", b"OggS".to_vec(), 400, "this is not a WAV file"),
+        ("audio/wav", wav(44_100, 9), 400, "this has 16 bits at 44100 Hz in 1 channels"),
+        ("audio/wav", wav(48_000, 0), 400, "there must be some sound in it, and at most 300 s"),
+        ("audio/wav", wav(48_000, 300 * 48_000 + 1), 400, "at most 300 s"),
+        ("audio/wav", vec![0; crate::program::HOLD_BYTES_MAX + 1], 413, "at most 30000000 bytes"),
+    ] {
+        let (status, answer) = put_hold(&node, &host, kind, body).await;
+        assert_eq!(status, code, "{names}: {answer}");
+        assert!(answer["message"].as_str().unwrap().contains(names), "{answer}");
+        assert!(!folder.exists(), "{names}: nothing is kept of it");
+    }
+    assert_eq!(put_hold(&node, &cohost, "audio/wav", good.clone()).await.0, 204);
+    assert_eq!(std::fs::read(folder.join("hold.wav")).unwrap(), good);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing unfinished is left");
+    let (_, lines) = node.ask(("GET", "/debate/audit"), OPERATOR, Value::Null).await;
+    let told = ["by", "act", "outcome"].map(|field| lines["audit"][0][field].clone());
+    assert_eq!(told, ["cohost", "hold", "done"]);
+    assert_eq!(node.ask(("DELETE", "/debate/hold"), &host, Value::Null).await.0, 204);
+    assert!(!folder.join("hold.wav").exists());
+    assert_eq!(node.ask(("DELETE", "/debate/hold"), &host, Value::Null).await.0, 204, "it is as asked");
+    assert_eq!(put_hold(&node, OPERATOR, "audio/x-wav", good.clone()).await.0, 204);
+    node.ask(("DELETE", "/debate"), OPERATOR, Value::Null).await;
+    assert!(!folder.exists(), "it went with its room");
+}
+
+#[tokio::test]
+async fn a_room_that_is_over_takes_no_hold_sound() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::on(data.path()).await;
+    let [host, ..] = node.room("debate").await;
+    node.ask(("POST", "/debate/live"), &host, Value::Null).await;
+    node.ask(("POST", "/debate/end"), &host, Value::Null).await;
+    let (status, answer) = put_hold(&node, &host, "audio/wav", wav(48_000, 9)).await;
+    assert_eq!((status, &answer["code"]), (410, &json!("room_ended")));
+}
+
 /// Takes one webhook; its body.
 fn hear(receiver: &TcpListener) -> Value {
     let (mut stream, _) = receiver.accept().unwrap();
@@ -379,7 +445,7 @@ fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
         metrics,
         audience: tokio::runtime::Handle::current(),
         key: Arc::clone(key),
-        hold: None,
+        hold: HoldSound::built_in(),
         to_stage: crate::program::to_stage().0,
     }
 }

@@ -18,9 +18,9 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// A complaint about option `name`, at its line when the file has it.
-    pub fn wrong(&self, name: &str, what: String) -> ConfigError {
-        let line = self.by_name.get(name).copied();
+    /// A complaint about the options `names`, at the line of the first that the file has.
+    pub fn wrong(&self, names: &[&str], what: String) -> ConfigError {
+        let line = names.iter().find_map(|name| self.by_name.get(*name).copied());
         let at = if line.is_some() { self.file.clone() } else { "configuration".into() };
         ConfigError { at, line, what }
     }

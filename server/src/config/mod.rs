@@ -3,6 +3,7 @@
 //! The table in `options.rs` is read by the file parser, the environment, the flags and the example file, so
 //! that none of them can know an option the others do not.
 
+mod base;
 mod file;
 mod options;
 
@@ -190,14 +191,19 @@ impl Config {
         Ok(config)
     }
 
-    /// A file alone, over the defaults: what `tribune check-config` looks at.
+    /// A file alone, over the defaults: what `tribune check-config` looks at. `also` says what else is wrong,
+    /// by the option's name and in a sentence.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line.
-    pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
+    pub fn load_file(
+        path: &Path,
+        also: impl FnOnce(&Self) -> Result<(), (&'static str, String)>,
+    ) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let lines = config.read_file(path)?;
         config.check(&lines)?;
+        also(&config).map_err(|(name, what)| lines.wrong(&[name], what))?;
         Ok(config)
     }
 
@@ -245,11 +251,21 @@ impl Config {
     }
 
     fn base_of(&self, addr: SocketAddr) -> String {
-        match (&self.acme, &self.tls_cert) {
-            (Some(domain), _) => format!("https://{domain}:{}", addr.port()),
-            (None, Some(_)) => format!("https://{addr}"),
-            (None, None) => format!("http://{addr}"),
-        }
+        let secure = self.acme.is_some() || self.tls_cert.is_some();
+        let scheme = if secure { "https" } else { "http" };
+        let domain = self.acme.as_deref();
+        base::Base { scheme, domain, addr, machine: base::machine() }.written()
+    }
+
+    /// Options whose absence makes links name this machine by what it calls itself, which others may not
+    /// know it by: their listeners are on all addresses, and nothing says what they are called.
+    pub fn guessed_links(&self) -> Vec<&'static str> {
+        let links =
+            [("public_url", &self.public_url, self.listen), ("stage_url", &self.stage_url, self.stage)];
+        let guessed = links
+            .iter()
+            .filter(|(_, url, addr)| url.is_none() && self.acme.is_none() && addr.ip().is_unspecified());
+        guessed.map(|(name, ..)| *name).collect()
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
@@ -267,7 +283,7 @@ impl Config {
 
     /// What no option can see alone.
     fn check(&self, lines: &file::Lines) -> Result<(), ConfigError> {
-        let fail = |name: &str, what: &str| Err(lines.wrong(name, what.to_owned()));
+        let fail = |name: &str, what: &str| Err(lines.wrong(&[name], what.to_owned()));
         match (&self.tls_cert, &self.tls_key, &self.acme) {
             (Some(_), None, _) => return fail("tls_cert", "tls_cert needs tls_key beside it"),
             (None, Some(_), _) => return fail("tls_key", "tls_key needs tls_cert beside it"),
@@ -286,11 +302,14 @@ impl Config {
                 );
             }
         }
+        let redirect = self.redirect_at().map(|addr| ("redirect", addr));
         let named =
             [("listen", self.listen), ("stage", self.stage), ("ops", self.ops), ("media", self.media)];
+        let named: Vec<_> = named.into_iter().chain(redirect).collect();
         for (n, (name, addr)) in named.iter().enumerate() {
             if let Some((other, _)) = named[..n].iter().find(|(_, taken)| taken == addr && addr.port() != 0) {
-                return fail(name, &format!("{name} and {other} cannot both be {addr}"));
+                // The later one, or the other when that one is the default.
+                return Err(lines.wrong(&[name, other], format!("{name} and {other} cannot both be {addr}")));
             }
         }
         Ok(())

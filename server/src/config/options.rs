@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tribune_core::room::{CAP_MAX, Key};
 
 use super::{Config, LogFormat};
+use crate::ops::logs;
 
 /// One option.
 pub struct Opt {
@@ -275,7 +276,7 @@ pub const OPTIONS: [Opt; 29] = [
         says: "Which log lines are written: error, warn, info, debug or trace.",
         sample: "",
         show: |config| Some(quoted(&config.log_filter)),
-        set: |config, values| put(&mut config.log_filter, Ok(one(values)?.to_owned())),
+        set: |config, values| put(&mut config.log_filter, log_filter(one(values)?)),
     },
 ];
 
@@ -356,6 +357,10 @@ fn contact(text: &str) -> Result<String, String> {
     (good && plain)
         .then(|| text.to_owned())
         .ok_or_else(|| format!("{text:?} is no address, like mailto:a@b.org"))
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    logs::check(text).map(|()| text.to_owned())
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -4,6 +4,9 @@ use std::io::Write;
 
 use super::*;
 
+const NO_LEVEL: &str =
+    "\"warning\" is no level: give error, warn, info, debug or trace, or off, alone or as module=level";
+
 fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -11,7 +14,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 fn from_text(text: &str) -> Result<Config, ConfigError> {
-    Config::load_file(file(text).path())
+    Config::load_file(file(text).path(), |_| Ok(()))
 }
 
 #[test]
@@ -83,6 +86,13 @@ fn what_is_wrong_is_named_with_its_line() {
         ("\ntls_cert = \"a\"", 2, "tls_cert needs tls_key beside it"),
         ("tls_key = \"a\"", 1, "tls_key needs tls_cert beside it"),
         ("tls_cert = \"a\"\ntls_key = \"b\"\nacme = \"a.b\"", 3, "use either acme or tls_cert and tls_key"),
+        ("log_filter = \"warning\"", 1, NO_LEVEL),
+        ("listen = \"127.0.0.1:9090\"", 1, "ops and listen cannot both be 127.0.0.1:9090"),
+        (
+            "\nlisten = \"127.0.0.1:80\"\nacme = \"a.org\"",
+            2,
+            "redirect and listen cannot both be 127.0.0.1:80",
+        ),
         ("ops = \"127.0.0.1:8080\"", 1, "ops and listen cannot both be 127.0.0.1:8080"),
         (
             "media_public = [\"::1\", \"0.0.0.0\"]",
@@ -100,9 +110,8 @@ fn what_is_wrong_is_named_with_its_line() {
         assert!(error.to_string().contains(&format!(":{line}: ")));
     }
     assert!(from_text("listen = ").unwrap_err().what.starts_with("this is not TOML"));
-    assert!(
-        Config::load_file(Path::new("/nonexistent/x.toml")).unwrap_err().what.contains("cannot be opened")
-    );
+    let missing = Config::load_file(Path::new("/nonexistent/x.toml"), |_| Ok(()));
+    assert!(missing.unwrap_err().what.contains("cannot be opened"));
 }
 
 #[test]
@@ -148,6 +157,23 @@ fn links_begin_with_what_visitors_see() {
     assert_eq!(named.public_base(), "https://live.example.org");
     let secure = from_text("tls_cert = \"a\"\ntls_key = \"b\"").unwrap();
     assert_eq!(secure.stage_base(), "https://127.0.0.1:8081");
+}
+
+#[test]
+fn links_that_are_guessed_are_told() {
+    for (text, guessed) in [
+        ("", &[][..]),
+        ("listen = \"[::]:8080\"", &["public_url"]),
+        ("listen = \"[::]:8080\"\nstage = \"0.0.0.0:8081\"", &["public_url", "stage_url"]),
+        ("listen = \"[::]:8080\"\npublic_url = \"https://a.org\"", &[]),
+        ("listen = \"[::]:443\"\nacme = \"a.org\"", &[]),
+    ] {
+        let config = from_text(text).unwrap();
+        assert_eq!(config.guessed_links(), guessed, "{text}");
+        for base in [config.public_base(), config.stage_base()] {
+            assert!(!base.contains("[::]") && !base.contains("0.0.0.0"), "{text}: {base}");
+        }
+    }
 }
 
 /// Every option with a value, damaged in a way the seed draws: what cannot be read has a line of the file.

@@ -14,6 +14,7 @@ use tribune_core::program::playlist::{self, Ask, MEDIA_TYPE, Query, Reload};
 use tribune_core::program::{PART_MS, PartNo};
 use tribune_core::reason::Refusal;
 
+use crate::answer::Failure;
 use crate::door::HandedOut;
 use crate::window::Live;
 
@@ -43,11 +44,16 @@ pub struct Sound {
 /// # Errors
 /// `Malformed` when the part asked for is too far ahead; `GoingDown` when it did not come in time, or will
 /// not come before the node is back.
-pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Response<Body>, Refusal> {
+pub async fn playlist(live: &Live, rendition: usize, query: Query) -> Result<Response<Body>, Failure> {
     let window = wait(live, |window| match query.ask.answer(window.published()) {
         Reload::Ready => Some(Ok(())),
         Reload::Wait => None,
-        Reload::TooFarAhead | Reload::PartWithoutSegment => Some(Err(Refusal::Malformed)),
+        Reload::TooFarAhead => Some(Err(Failure::malformed(
+            "_HLS_msn and _HLS_part name what is too far ahead of the newest part",
+        ))),
+        Reload::PartWithoutSegment => {
+            Some(Err(Failure::malformed("_HLS_part counts within a segment: it needs _HLS_msn beside it")))
+        }
     })
     .await?;
     let bytes = window.playlist(rendition, query.form).ok_or(Refusal::NotOpenYet)?;
@@ -99,10 +105,10 @@ pub fn multivariant(live: &Live) -> Response<Body> {
     answer(playlist::multivariant(&live.renditions).into(), MEDIA_TYPE, "no-store")
 }
 
-async fn wait(
+async fn wait<E: From<Refusal>>(
     live: &Live,
-    ready: impl Fn(&Window) -> Option<Result<(), Refusal>>,
-) -> Result<std::sync::Arc<Window>, Refusal> {
+    ready: impl Fn(&Window) -> Option<Result<(), E>>,
+) -> Result<std::sync::Arc<Window>, E> {
     let mut updates = live.window.clone();
     let waited = tokio::time::timeout(WAIT, async {
         loop {
@@ -111,7 +117,7 @@ async fn wait(
                 return verdict.map(|()| window);
             }
             if window.edge() == Edge::Paused {
-                return Err(Refusal::GoingDown);
+                return Err(Refusal::GoingDown.into());
             }
             updates.changed().await.map_err(|_| Refusal::RoomEnded)?;
         }

@@ -234,7 +234,7 @@ async fn hls_playlist(
     let rendition = file.strip_suffix(".m3u8").and_then(|name| live.renditions.position(name));
     let query = Query::parse(query.as_deref().unwrap_or_default())
         .map_err(|wrong| Failure::malformed(wrong.to_string()))?;
-    Ok(hls::playlist(&live, rendition.ok_or(Refusal::NoSuchPage)?, query).await?)
+    hls::playlist(&live, rendition.ok_or(Refusal::NoSuchPage)?, query).await
 }
 
 /// `/{room}/hls/{rendition}/{edition}/init.mp4`, `{segment}.mp4`, `{part}.part.mp4`.

@@ -9,7 +9,9 @@ use std::io;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tribune_core::ingest::{Error, Hint, Input, Output, Source, Why};
+use tribune_core::reason::Refusal;
 
+use crate::answer::Failure;
 use crate::ops::RoomMetrics;
 use crate::program::{Inlet, Program};
 use crate::world::World;
@@ -30,6 +32,41 @@ pub enum Over {
     Replaced,
     /// The room's program is over.
     RoomEnded,
+}
+
+impl Over {
+    /// What the sender is told; `None` when nothing went wrong.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Ended => None,
+            Self::Broken(error) => Some(Failure::new(Refusal::Malformed, error.clone())),
+            Self::Unheard(error) => Some(Failure::new(error.refusal(), error.to_string())),
+            Self::Replaced => Some(Refusal::SourceReplaced.into()),
+            Self::RoomEnded => Some(Refusal::RoomEnded.into()),
+        }
+    }
+
+    /// Says it in the log, which for most is the only place: who had a `200` before the sound is told nothing
+    /// more. What was not heard is a warning, because somebody believes to be on air.
+    pub(super) fn tell(&self) {
+        let says = self.says();
+        match self {
+            Self::Unheard(_) => tracing::warn!(says, "source_refused"),
+            Self::Ended | Self::Broken(_) | Self::Replaced | Self::RoomEnded => {
+                tracing::info!(says, "source_over");
+            }
+        }
+    }
+
+    fn says(&self) -> String {
+        match self {
+            Self::Ended => "The sender ended.".to_owned(),
+            Self::Broken(why) => format!("The connection broke: {why}."),
+            Self::Unheard(why) => format!("It cannot be heard: {why}."),
+            Self::Replaced => "Another sender took its place.".to_owned(),
+            Self::RoomEnded => "The room's program is over.".to_owned(),
+        }
+    }
 }
 
 /// Where a source's sound and titles go.
@@ -104,5 +141,25 @@ async fn until(deadline: Option<std::time::Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_source_is_a_sentence() {
+        let flac = "It cannot be heard: this is Ogg FLAC, which is not taken; send Ogg Opus, Ogg Vorbis, MP3 \
+            or AAC (ADTS).";
+        for (over, says, refusal) in [
+            (Over::Ended, "The sender ended.", None),
+            (Over::Unheard(Error::OtherKind("Ogg FLAC")), flac, Some(Error::OtherKind("").refusal())),
+            (Over::Replaced, "Another sender took its place.", Some(Refusal::SourceReplaced)),
+            (Over::RoomEnded, "The room's program is over.", Some(Refusal::RoomEnded)),
+        ] {
+            let told = (over.says(), over.failure().map(|failure| failure.reason()));
+            assert_eq!(told, (says.to_owned(), refusal), "{over:?}");
+        }
     }
 }

@@ -28,6 +28,7 @@ use crate::answer::{self, Failure, Path};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
+use crate::ops::logs::Repeats;
 use crate::program::{Inlet, Program, Replaced, Sort};
 use crate::rooms::Handle;
 use crate::world::World;
@@ -43,6 +44,8 @@ const READ_ON_BYTES_MAX: usize = 1 << 20;
 pub(crate) const OPENINGS_MAX: usize = 2;
 /// The name of the source at `/{room}/source`.
 const MAIN: &str = "main";
+
+static REFUSED: Repeats = Repeats::new();
 
 /// What a sender asks, however it came.
 struct Offer<'a> {
@@ -142,7 +145,19 @@ struct Admitted {
     span: tracing::Span,
 }
 
+/// Lets a sender in, or says why not, also in the log: few programs show what they are answered.
 async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
+    let admitted = examine(node, offer).await;
+    if let (Err(why), Some(repeated)) = (&admitted, REFUSED.pass(node.world.now())) {
+        // What a stranger writes is no name of ours.
+        let room = node.rooms.get(offer.room).map_or("none", |_| offer.room);
+        let name = source_name(offer.name).unwrap_or_default();
+        tracing::info!(room, name, says = why.message(), repeated, "source_refused");
+    }
+    admitted
+}
+
+async fn examine(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
     let hello = icecast::read(offer.method, offer.headers.iter().copied())
         .map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
     let room = node.rooms.get(offer.room).ok_or(Refusal::RoomUnknown)?;
@@ -217,20 +232,14 @@ impl Admitted {
                 over = feed.run(body) => over,
                 Ok(()) = replaced => Over::Replaced,
             };
-            tracing::info!(?over, "source_over");
+            over.tell();
             over
         };
         let over = heard.instrument(span).await;
         if program.sources().names(Sort::Source).is_empty() {
             program.titles().set(String::new());
         }
-        match over {
-            Over::Ended => Ok(()),
-            Over::Broken(error) => Err(Failure::new(Refusal::Malformed, error)),
-            Over::Unheard(error) => Err(Failure::new(error.refusal(), error.to_string())),
-            Over::Replaced => Err(Refusal::SourceReplaced.into()),
-            Over::RoomEnded => Err(Refusal::RoomEnded.into()),
-        }
+        over.failure().map_or(Ok(()), Err)
     }
 }
 

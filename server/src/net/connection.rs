@@ -18,16 +18,20 @@ use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonica
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
-use super::Shared;
 use super::requests::{InFlight, Near, answer, seen};
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
+use super::unread::{Answering, TLS_RECORD, Unread};
+use super::{ListenerSpec, Shared};
 use crate::ops::logs::Repeats;
 
 /// RFC 9113, section 3.4.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes read at a time before it is known what they are.
 const FIRST_BYTES: usize = 1_024;
+
+/// Where the API is, on the listener that takes sources too.
+const API: &str = "/api/";
 
 static SHED: Repeats = Repeats::new();
 
@@ -65,7 +69,7 @@ async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Res
         .await
         .map_err(|_| handshake_slow(shared))??;
     let (stream, opening) = tokio::select! {
-        opened = timeout(limits.head(), open(stream, shared.spec.take_source.as_ref())) =>
+        opened = timeout(limits.head(), open(stream, &shared.spec)) =>
             opened.map_err(|_| Early::Shed(Shed::HeadSlow))??,
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
@@ -141,7 +145,7 @@ enum Opening {
 }
 
 /// Reads just enough to know who takes the connection, and gives the bytes back to them.
-async fn open(mut stream: Stream, sources: Option<&TakeSource>) -> Result<(Stream, Opening), Early> {
+async fn open(mut stream: Stream, spec: &ListenerSpec) -> Result<(Stream, Opening), Early> {
     let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
     loop {
         if stream.read_buf(&mut bytes).await.map_err(|_| Early::Gone)? == 0 {
@@ -157,17 +161,24 @@ async fn open(mut stream: Stream, sources: Option<&TakeSource>) -> Result<(Strea
         if bytes.starts_with(&PROXY_SIGNATURE) {
             return Err(Early::Shed(Shed::ProxyRefused));
         }
-        let Some(take) = sources else {
+        if bytes.starts_with(&TLS_RECORD) {
+            return Err(malformed(stream, &Unread::Tls.answer(spec.world)).await);
+        }
+        let Some(take) = &spec.take_source else {
             return Ok((given_back(stream, bytes.freeze()), Opening::Http1));
         };
         match head::start(&bytes) {
             Ok(Start::Needs) => {}
             Ok(Start::Ordinary) => return Ok((given_back(stream, bytes.freeze()), Opening::Http1)),
+            // Without a body, and so without a length, it looks like a source, but no room is called `api`.
+            Ok(Start::Source(head)) if head.target.starts_with(API) => {
+                return Ok((given_back(stream, bytes.freeze()), Opening::Http1));
+            }
             Ok(Start::Source(head)) => {
                 let sound = bytes.split_off(head.bytes).freeze();
                 return Ok((given_back(stream, sound), Opening::Source(take.clone(), head)));
             }
-            Err(error) => return Err(malformed(stream, error).await),
+            Err(error) => return Err(malformed(stream, unreadable(error).as_bytes()).await),
         }
     }
 }
@@ -177,17 +188,20 @@ fn given_back(mut stream: Stream, first: Bytes) -> Stream {
     stream
 }
 
-async fn malformed(mut stream: Stream, error: head::HeadError) -> Early {
+async fn malformed(mut stream: Stream, answer: &[u8]) -> Early {
+    // They are told if they still listen; if not, the connection ends all the same.
+    let _ = stream.write_all(answer).await;
+    let _ = stream.shutdown().await;
+    Early::Shed(Shed::HeadMalformed)
+}
+
+fn unreadable(error: head::HeadError) -> String {
     let says = format!("This source's request cannot be read: {error}.\n");
-    let answer = format!(
+    format!(
         "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\
          Content-Length: {}\r\n\r\n{says}",
         says.len()
-    );
-    // They are told if they still listen; if not, the connection ends all the same.
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
-    Early::Shed(Shed::HeadMalformed)
+    )
 }
 
 fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, super::Reached) {
@@ -204,6 +218,7 @@ fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, 
 
 async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
     let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let answering = Answering::new(stream, shared.spec.world);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -214,7 +229,7 @@ async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
         let (shared, flying) = (shared.clone(), flying.clone());
         service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
     };
-    drive(shared, builder.serve_connection(TokioIo::new(stream), service), &flying).await;
+    drive(shared, builder.serve_connection(TokioIo::new(answering), service), &flying).await;
 }
 
 async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {

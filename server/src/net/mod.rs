@@ -20,6 +20,7 @@ pub mod source;
 mod stream;
 /// The certificate and its key.
 pub mod tls;
+mod unread;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -208,6 +208,44 @@ async fn a_question_about_the_server_has_an_answer() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_read_is_told_in_a_sentence() {
+    let node = Node::start(With { take_source: Some(taker(Arc::default())), ..With::default() });
+    let long = "a".repeat(60_000);
+    for (bytes, status, words) in [
+        (b"\0\0\0\0\r\n\r\n".to_vec(), 400, "HTTP/1.1 request"),
+        (b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400, "HTTP/1.1 request"),
+        (b"GET /who HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n".to_vec(), 400, "HTTP/1.1 request"),
+        (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(), 400, "begins like TLS"),
+        (format!("GET /who HTTP/1.1\r\nA: {long}\r\n\r\n").into_bytes(), 431, "more than 16 KiB"),
+        (format!("GET /who HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(99)).into_bytes(), 431, "64 lines"),
+        (format!("GET /who?a={long} HTTP/1.1\r\n\r\n").into_bytes(), 431, "more than 16 KiB"),
+    ] {
+        let answer = node.exchange(&bytes).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let told: serde_json::Value = serde_json::from_str(body(&answer)).expect("JSON");
+        let says = told["message"].as_str().expect("a sentence");
+        assert!(says.contains(words), "{words}: {says}");
+        assert!(answer.contains(&format!("X-Request-Id: {}\r\n", told["request_id"].as_str().expect("one"))));
+    }
+    // An answer of the router's is its own, whatever its status.
+    let twice = "GET /who HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/9.9\r\n\r\n";
+    let answers = node.exchange(twice.as_bytes()).await;
+    assert!(answers.starts_with("HTTP/1.1 200") && answers.contains("http://a/"), "{answers}");
+    node.end().await;
+}
+
+#[tokio::test]
+async fn the_api_is_no_mount() {
+    let node = Node::start(With { take_source: Some(taker(Arc::default())), ..With::default() });
+    for method in ["PUT", "SOURCE"] {
+        let request = format!("{method} /api/v1/rooms HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = node.exchange(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "the router of this test has no API: {answer}");
+    }
+    node.end().await;
+}
+
+#[tokio::test]
 async fn who_is_too_slow_is_shed() {
     let slow = Limits { handshake_ms_max: SHORT_MS, head_ms_max: SHORT_MS, ..limits() };
     let node = Node::start(With { limits: Some(slow), ..With::default() });

@@ -22,6 +22,25 @@ static LINES: OnceLock<Lines> = OnceLock::new();
 /// One line of this kind a second.
 const LINE_NS: u64 = 1_000_000_000;
 
+/// Whose lines can be chosen: ours, and those of the libraries below them.
+const CRATES: [&str; 14] = [
+    "tribune",
+    "tribune_server",
+    "tribune_core",
+    "tribune_rehearsal",
+    "axum",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "instant_acme",
+    "rustls",
+    "tokio",
+    "tokio_rustls",
+    "tower",
+    "ureq",
+];
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +71,34 @@ pub enum LogsError {
     /// It has begun already.
     #[error("logging has been set up already in this process")]
     Twice,
+}
+
+/// Whether `filter` says what its writer meant. The library that reads it takes a word it does not know for
+/// the name of a module, and then writes nothing else.
+///
+/// # Errors
+/// A sentence that names the word.
+pub fn check(filter: &str) -> Result<(), String> {
+    for directive in filter.split(',') {
+        // What stands in brackets chooses spans; the library checks that itself.
+        let (target, level) = match directive.rsplit_once('=') {
+            Some((target, level)) => (Some(target.split('[').next().unwrap_or_default()), level),
+            None => (None, directive),
+        };
+        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            return Err(format!(
+                "{level:?} is no level: give error, warn, info, debug or trace, or off, alone or as \
+                 module=level"
+            ));
+        }
+        let root = target.map(|target| target.split("::").next().unwrap_or_default());
+        if let Some(root) = root.filter(|root| !root.is_empty() && !CRATES.contains(root)) {
+            return Err(format!(
+                "{root:?} is no module that writes lines; write for example tribune_server::net=debug"
+            ));
+        }
+    }
+    EnvFilter::builder().parse(filter).map(drop).map_err(|wrong| wrong.to_string())
 }
 
 /// Begins logging to standard error. `level` is a level, or a list of `module=level`.
@@ -203,6 +250,33 @@ mod tests {
             [(0, Some(0)), (1, None), (999, None), (1_000, Some(2)), (1_500, None), (9_000, Some(1))]
         {
             assert_eq!(repeats.pass(Time::from_millis(ms)), passes, "at {ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_filter_says_what_was_meant_or_is_refused() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,tribune_server::net=debug",
+            "warn,hyper=trace,tribune=info",
+            "info,tribune_server[source]=debug",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (wrong, word) in [
+            ("warning", "\"warning\" is no level: give error, warn, info, debug or trace"),
+            ("loud", "\"loud\" is no level"),
+            ("info, hyper=trace", "\" hyper\" is no module"),
+            ("", "\"\" is no level"),
+            ("tribune", "\"tribune\" is no level"),
+            ("tribune=inof", "\"inof\" is no level"),
+            ("info,tribnue=debug", "\"tribnue\" is no module"),
+            ("info,tribune_server[source=debug", "nvalid"),
+        ] {
+            let said = check(wrong).expect_err(wrong);
+            assert!(said.contains(word), "{wrong}: {said}");
         }
     }
 

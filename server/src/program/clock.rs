@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tribune_core::mix::{self, Event, InletId, Mixer};
+use tribune_core::mix::{self, Event, HoldSound, InletId, Mixer};
 use tribune_core::program::{self, Cutter, Part, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
@@ -42,6 +42,8 @@ pub(super) struct Begin<'a> {
     pub crossing: mpsc::Sender<Crossing>,
     /// What is to be obeyed.
     pub commands: Receiver<Command>,
+    /// What is heard on hold.
+    pub hold: HoldSound,
 }
 
 /// The way to those on stage.
@@ -74,6 +76,8 @@ pub(super) struct Clock {
     stage: Stage,
     /// Sources that come and go all the time fill no log.
     events: Budget,
+    /// Who waits until the hold sound before is over.
+    held: Vec<oneshot::Sender<()>>,
     /// Why the thread stops with the part in flight, and who waits for it, once somebody does.
     stopping: Option<(Halt, oneshot::Sender<()>)>,
 }
@@ -83,9 +87,7 @@ impl Clock {
         let now = env.world.now();
         let mut mixer = Mixer::new();
         mixer.handle_input(now, mix::Input::OnAir(spec.on_air));
-        if let Some(samples) = &env.hold {
-            mixer.handle_input(now, mix::Input::HoldSound(samples.to_vec()));
-        }
+        mixer.handle_input(now, mix::Input::HoldSound(begin.hold));
         Ok(Self {
             world: env.world,
             metrics: env.metrics.room(spec.room.as_str()),
@@ -99,6 +101,7 @@ impl Clock {
             gauges: BTreeMap::new(),
             events: Budget::new(now),
             stage: Stage { to: env.to_stage.clone(), program: begin.id, frame: 0 },
+            held: Vec::new(),
             stopping: None,
         })
     }
@@ -169,6 +172,10 @@ impl Clock {
                 self.mixer.handle_input(now, mix::Input::Packet { inlet, packet });
             }
             Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
+            Command::Hold { sound, reply } => {
+                self.mixer.handle_input(now, mix::Input::HoldSound(sound));
+                self.held.push(reply);
+            }
             Command::Stop { halt, reply } => self.stopping = Some((halt, reply)),
         }
     }
@@ -208,6 +215,10 @@ impl Clock {
             self.mixer.give_back(frame);
             finished
         });
+        for told in self.held.drain(..) {
+            // Who asked may have left.
+            let _ = told.send(());
+        }
         for (inlet, gauge) in &self.gauges {
             gauge.set_backlog(self.mixer.backlog_ms(*inlet));
         }

@@ -6,6 +6,7 @@
 //! bounded channels that it never waits for.
 
 mod clock;
+pub mod hold;
 mod inlet;
 mod minus;
 mod sources;
@@ -17,8 +18,8 @@ mod tests;
 mod titles;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,13 +27,14 @@ use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::ingest::speaker::Packet;
-use tribune_core::mix::{self, InletId, SpeakerSpec};
+use tribune_core::mix::{self, HoldSound, InletId, SpeakerSpec};
 use tribune_core::program::seal::Sealed;
 use tribune_core::program::{self, Codec, Edition, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
 
+pub use hold::HOLD_BYTES_MAX;
 pub use inlet::Inlet;
 pub use minus::{Minus, ProgramId, ToStage, to_stage};
 pub use sources::{Named, Replaced, Sort, Sources};
@@ -66,8 +68,8 @@ pub struct Env {
     pub audience: Handle,
     /// What the seal is signed with.
     pub key: Arc<SigningKey>,
-    /// Mono samples at 48 kHz in place of the built-in hold sound.
-    pub hold: Option<Arc<[f32]>>,
+    /// What is heard on hold in rooms that have no sound of their own.
+    pub hold: HoldSound,
     /// Where what speakers hear of each other goes.
     pub to_stage: ToStage,
 }
@@ -99,6 +101,7 @@ pub struct Program {
     recorder: Arc<Recorder>,
     sources: Arc<Sources>,
     titles: Titles,
+    hold: Arc<Mutex<HoldSound>>,
 }
 
 /// A program that has ended.
@@ -131,6 +134,11 @@ enum Command {
         packet: Packet,
     },
     OnAir(OnAir),
+    /// Answered after the next frame, with which the sound before is over.
+    Hold {
+        sound: HoldSound,
+        reply: oneshot::Sender<()>,
+    },
     Stop {
         halt: Halt,
         reply: oneshot::Sender<()>,
@@ -152,6 +160,7 @@ impl Program {
         let first_opened_at = first_opened_at(&spec.dir, wall);
         let first = program::first_part(wall, first_opened_at, recovered.resume_at(wall));
         let (crossing, live) = window::cross(&env.audience, renditions.clone(), Edition(first_opened_at));
+        let hold = hold::of_room(&spec.dir, &env.hold);
         let (commands, obeyed) = sync_channel(COMMANDS_MAX);
         let id = env.to_stage.new_program();
         let begin = clock::Begin {
@@ -161,6 +170,7 @@ impl Program {
             recorder: recorder.clone(),
             crossing,
             commands: obeyed,
+            hold: hold.clone(),
         };
         let clock = clock::Clock::new(env, &spec, begin)?;
         std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
@@ -175,6 +185,7 @@ impl Program {
             recorder,
             sources: Sources::new(),
             titles: Titles::new(spec.title),
+            hold: Arc::new(Mutex::new(hold)),
         })
     }
 
@@ -254,6 +265,22 @@ impl Program {
     pub async fn on_air(&self, on_air: OnAir) {
         // A program that is over is on no air.
         let _ = self.deliver(Command::OnAir(on_air)).await;
+    }
+
+    /// What is heard on hold from the next frame on.
+    pub async fn hold(&self, sound: HoldSound) {
+        // Freeing minutes of sound takes time that the clock does not have: it happens here, when the
+        // clock is done with it.
+        let before = {
+            let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *hold, sound.clone())
+        };
+        let (reply, done) = oneshot::channel();
+        // A program that is over has no hold.
+        if self.deliver(Command::Hold { sound, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+        drop(before);
     }
 
     /// Finishes the part in flight, closes the chain, and returns when the replay can be fetched. Closing is

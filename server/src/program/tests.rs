@@ -11,7 +11,7 @@ fn program(dir: &Path) -> Program {
         metrics: Metrics::new(dir),
         audience: Handle::current(),
         key: Arc::new(crate::keys::node_key(dir, world).unwrap()),
-        hold: None,
+        hold: mix::HoldSound::built_in(),
         to_stage: to_stage().0,
     };
     let room = Name::parse("debate").unwrap();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+use tribune_core::mix::HoldSound;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{
     Answer, Caller, Command, Demand, Facts, Hearing, Key, Name, Refused, Replay, Role, State,
@@ -75,6 +76,7 @@ pub(super) enum Message {
     Demand { demand: Demand, answer: oneshot::Sender<Option<Program>> },
     Redacted { redactions: u64, answer: oneshot::Sender<()> },
     RecordingDeleted,
+    Hold { own: Option<HoldSound>, answer: oneshot::Sender<Result<(), Refused>> },
     Stop { answer: oneshot::Sender<bool>, why: Stop },
 }
 
@@ -163,6 +165,17 @@ impl Handle {
     pub async fn recording_deleted(&self) {
         // A task that is gone needs no telling: its room is removed or the node shuts down.
         let _ = self.messages.send(Message::RecordingDeleted).await;
+    }
+
+    /// Gives the room the hold sound that was written beside its place, or takes its own away; who listens
+    /// hears it at once.
+    ///
+    /// # Errors
+    /// `OurFault` when the disk cannot, `GoingDown` when the room is being removed.
+    pub async fn hold(&self, own: Option<HoldSound>) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(Message::Hold { own, answer }).await.map_err(|_| GONE)?;
+        answered.await.map_err(|_| GONE)?
     }
 
     /// The role of a key of this room. Every hash is compared, so that the time tells nothing.

@@ -221,7 +221,7 @@ fn programs(config: &Config, world: World, key: &Arc<SigningKey>) -> Env {
         metrics,
         audience: tokio::runtime::Handle::current(),
         key: Arc::clone(key),
-        hold: None,
+        hold: tribune_core::mix::HoldSound::built_in(),
         to_stage: crate::program::to_stage().0,
     }
 }

@@ -197,6 +197,8 @@ fn bad_files_and_flags_are_named_with_their_line() {
         (b"listen = \"nowhere\"", "tribune.toml:1: "),
         (b"operator_key = \"short\"", "tribune.toml:1: a key has 22"),
         (b"title = \"\xff\"", "is not UTF-8"),
+        (b"\nlog_filter = \"warning\"", "tribune.toml:2: \"warning\" is no level"),
+        (b"listen = \"127.0.0.1:9090\"", "tribune.toml:1: ops and listen cannot both be"),
     ] {
         std::fs::write(file, text).expect("our own folder");
         for args in [&["check-config", file][..], &["serve", "--config", file]] {
@@ -215,8 +217,29 @@ fn bad_files_and_flags_are_named_with_their_line() {
         (&["sing"], "sing"),
         (&["verify", "/no/such/file.opus"], "seal"),
         (&["room", "cap", "x", "many"], "many"),
+        (&["room", "new", "--title", ""], "no title"),
+        (&["room", "new", "--title", "x", "--room", "Bad Name"], "\"Bad Name\" is no room"),
+        (&["room", "new", "--title", "x", "--starts", "soon"], "\"soon\" is no time"),
     ] {
         let (code, words) = says(args);
         assert!(code == Some(2) && words.contains(expected), "{args:?}: {code:?} {words}");
+    }
+}
+
+#[test]
+fn files_that_a_configuration_names_are_read_before_they_are_needed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let (config, text) = (path("tribune.toml"), path("text"));
+    std::fs::write(&text, "This is neither a sound nor a certificate.").expect("our own folder");
+    for (lines, expected) in [
+        (format!("\nhold_sound = \"{text}\""), "tribune.toml:2: "),
+        ("hold_sound = \"/no/such/hold.wav\"".to_owned(), "cannot read the hold sound /no/such/hold.wav"),
+        (format!("tls_cert = \"{text}\"\ntls_key = \"{text}\""), "holds no certificate"),
+        ("tls_cert = \"/no/cert\"\ntls_key = \"/no/key\"".to_owned(), "tribune.toml:1: cannot read /no/cert"),
+    ] {
+        std::fs::write(&config, &lines).expect("our own folder");
+        let (code, words) = says(&["check-config", &config]);
+        assert!(code == Some(2) && words.contains(expected), "{lines}: {code:?} {words}");
     }
 }

@@ -211,6 +211,8 @@ fn every_odd_request_gets_a_refusal_of_ours() {
         ("GET", "/odd/hls/opus64/0/init.mp4", 404, "part_gone"),
         ("GET", "/odd/hls/opus64/init.mp4", 404, "no_such_page"),
         ("GET", "/odd/hls/opus64.m3u8?_HLS_msn=first", 400, "malformed"),
+        ("GET", "/odd/hls/opus64.m3u8?_HLS_part=1", 400, "malformed"),
+        ("GET", "/odd/hls/opus64.m3u8?_HLS_msn=18446744073709551615", 400, "malformed"),
         ("GET", "/odd/nothing/here", 404, "no_such_page"),
         ("GET", "/assets/none.js", 404, "no_such_page"),
         ("GET", "/metrics/status", 404, "room_unknown"),

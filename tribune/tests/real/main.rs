@@ -9,6 +9,7 @@ mod cache;
 mod disk;
 mod edge;
 mod hls;
+mod hold;
 mod icy;
 mod kill;
 mod node;

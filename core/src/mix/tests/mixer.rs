@@ -1,7 +1,7 @@
 //! Many sources at once: who is heard, what goes out, and what never does.
 
 use super::super::mixer::{Input, Mixer, OPEN_INLETS_MAX, OnAir, Output, Spec, Why};
-use super::super::{Event, FRAME_PEAK_DBTP_MAX, InletId, Kind, Levelling};
+use super::super::{Event, FRAME_PEAK_DBTP_MAX, HoldSound, InletId, Kind, Levelling};
 use super::synth::{Random, ebur128_dbtp, ebur128_lufs, power_db, speech, tone, tone_snr_db};
 use crate::ingest::Pcm;
 use crate::reason::Refusal;
@@ -180,15 +180,34 @@ fn silence_from_a_source_is_conversation_and_nobody_for_two_seconds_is_hold() {
 #[test]
 fn a_hosts_hold_sound_loops_without_a_click() {
     let mut stage = Stage::new(OnAir::Hold);
-    stage.tell(Input::HoldSound(tone(313.7, 48_000, 0.1, 0..50_001)));
+    stage.tell(Input::HoldSound(HoldSound::of(tone(313.7, 48_000, 0.1, 0..50_001))));
     stage.play(5.0, &[]);
     assert!(power_db(stage.between(1.0, 5.0)) > -26.0);
     assert!(steepest(&stage.sound) < 0.006, "{}", steepest(&stage.sound));
     for odd in [vec![], vec![f32::NAN], vec![f32::INFINITY; 3], vec![9.0; 100]] {
-        stage.tell(Input::HoldSound(odd));
+        stage.tell(Input::HoldSound(HoldSound::of(odd)));
         stage.play(1.0, &[]);
     }
     assert!(stage.sound.iter().all(|x| x.is_finite() && x.abs() < 0.9));
+}
+
+#[test]
+fn a_hold_sound_gives_way_to_another_without_a_click() {
+    let mut stage = Stage::new(OnAir::Hold);
+    let of = |hz: f64| HoldSound::of(tone(hz, 48_000, 0.1, 0..50_001));
+    stage.tell(Input::HoldSound(of(313.7)));
+    stage.play(2.01, &[]);
+    stage.tell(Input::HoldSound(of(201.3)));
+    // Nothing of this one has been heard yet, so nothing of it ends.
+    stage.tell(Input::HoldSound(of(251.1)));
+    stage.play(2.0, &[]);
+    assert!(tone_db(stage.between(1.0, 2.0), 313.7) > -26.0);
+    assert!(tone_db(stage.between(3.0, 4.0), 251.1) > -26.0);
+    assert!(tone_db(stage.between(3.0, 4.0), 313.7) < -50.0);
+    stage.tell(Input::HoldSound(HoldSound::built_in()));
+    stage.tell(Input::OnAir(OnAir::Program));
+    stage.play(2.0, &[]);
+    assert!(steepest(&stage.sound) < 0.007, "{}", steepest(&stage.sound));
 }
 
 #[test]

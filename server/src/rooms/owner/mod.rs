@@ -14,6 +14,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use tribune_core::mix::HoldSound;
+use tribune_core::reason::Refusal;
 use tribune_core::room::{Answer, Hearing, Input, Output, Refused, Replay, Room, State};
 use tribune_core::status::{Chain, Sealed, Status};
 use tribune_core::time::Time;
@@ -21,7 +23,7 @@ use tribune_core::time::Time;
 use super::Node;
 use super::handle::{Handle, MESSAGES_MAX, Message, StatusBytes, Stop, Tally, View};
 use crate::door::Counts;
-use crate::program::{Ended, OnAir, Program, Spec};
+use crate::program::{Ended, OnAir, Program, Spec, hold};
 use crate::store::{Kept, StoreError, Webhook};
 use crate::webhook::Delivery;
 use crate::window::{Halt, Live};
@@ -205,9 +207,37 @@ impl Owner {
                 self.room.handle_input(now, Input::RecordingDeleted);
                 self.drain().await;
             }
+            Message::Hold { own, answer } => {
+                let _ = answer.send(self.hold(own).await);
+            }
             Message::Stop { answer, why } => return self.stop(answer, why).await,
         }
         Next::GoOn
+    }
+
+    /// Here no program opens and no room goes away meanwhile, so that what is kept is what is heard.
+    async fn hold(&mut self, own: Option<HoldSound>) -> Result<(), Refused> {
+        let folder = self.node.folder(&self.room.facts().name);
+        let is_own = own.is_some();
+        let keeping =
+            tokio::task::spawn_blocking(
+                move || if is_own { hold::put(&folder) } else { hold::remove(&folder) },
+            );
+        let said = match tokio::time::timeout(DISK_WAIT, keeping).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error))) => Some(error.to_string()),
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(late) => Some(late.to_string()),
+        };
+        if let Some(error) = said {
+            tracing::error!(room = %self.room.facts().name, error, "hold_sound_not_kept");
+            let detail = "the disk could not keep the hold sound; see the log";
+            return Err(Refused { reason: Refusal::OurFault, detail });
+        }
+        if let Some(program) = &self.program.program {
+            program.hold(own.unwrap_or_else(|| self.node.setup.programs.hold.clone())).await;
+        }
+        Ok(())
     }
 
     async fn stop(&mut self, answer: oneshot::Sender<bool>, why: Stop) -> Next {
