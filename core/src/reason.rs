@@ -69,12 +69,18 @@ pub enum Refusal {
     MethodWrong,
     /// A body larger than its limit.
     TooLarge,
+    /// More of a request's head than is read.
+    HeadTooLarge,
+    /// A longer first line than is read.
+    AddressTooLong,
     /// The part asked for is no longer in the window, or too far ahead.
     PartGone,
     /// A status so old that it is no longer kept.
     StatusGone,
     /// The node is shutting down.
     GoingDown,
+    /// As many ask for this at once as are answered.
+    Busy,
     /// As many rooms as the node keeps.
     RoomsFull,
     /// Too many wrong keys came from one address.
@@ -97,7 +103,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -115,9 +121,12 @@ impl Refusal {
         Self::NoSuchPage,
         Self::MethodWrong,
         Self::TooLarge,
+        Self::HeadTooLarge,
+        Self::AddressTooLong,
         Self::PartGone,
         Self::StatusGone,
         Self::GoingDown,
+        Self::Busy,
         Self::RoomsFull,
         Self::KeysGuessed,
         Self::TypeWrong,
@@ -213,6 +222,12 @@ impl Refusal {
             Self::TooLarge => {
                 row("too_large", 413, Theirs, 0, "The request is larger than this address takes.")
             }
+            Self::HeadTooLarge => {
+                row("head_too_large", 431, Theirs, 0, "The request's head is larger than is read.")
+            }
+            Self::AddressTooLong => {
+                row("address_too_long", 414, Theirs, 0, "The request's address is longer than is read.")
+            }
             Self::PartGone => {
                 row("part_gone", 404, Nobody, 1, "This part of the program is not in the live window.")
             }
@@ -221,6 +236,9 @@ impl Refusal {
             }
             Self::GoingDown => {
                 row("going_down", 503, Ours, 5, "This server is restarting. Please come back in a moment.")
+            }
+            Self::Busy => {
+                row("busy", 503, Nobody, 2, "Too many ask for this at once. Please try again in a moment.")
             }
             Self::RoomsFull => row(
                 "rooms_full",

@@ -26,7 +26,7 @@ pub enum Crossing {
 /// Why a program's thread stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// The node stops; the program goes on when it is back.
+    /// The node stops, or nobody is there; the program goes on later.
     Paused,
     /// The program is over.
     Ended,

@@ -9,10 +9,9 @@ use tribune_core::room::{Act, Change, Command};
 
 use super::auth::Shown;
 use super::body::{self, Json};
-use super::manage::{status_of, wall, write_audit};
-use super::{Api, Failure};
+use super::manage::status_of;
+use super::{Api, Failure, audit};
 use crate::answer::Path;
-use crate::store::Audit;
 
 /// How long ending a room waits for its replay.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -124,9 +123,8 @@ async fn ask(api: &Api, name: &str, shown: &Shown, command: Command) -> Result<R
     let room = api.room(name)?;
     let caller = api.caller(shown, Some(&room))?;
     let act = command.acts().next().map_or("change", Act::word);
-    let result = room.command(caller, command).await;
-    let outcome = result.map_or_else(|refused| refused.reason.row().code, |_| "done");
-    write_audit(api, &room, Audit { at: wall(api), caller, act, outcome }).await;
+    let result = room.command(caller, command).await.map_err(Failure::from);
+    audit::note(api, &room, (caller, act), &result).await;
     result?;
     Ok(status_of(&room))
 }

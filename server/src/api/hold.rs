@@ -11,12 +11,10 @@ use tribune_core::reason::Refusal;
 use tribune_core::room::{self, Act};
 
 use super::auth::Shown;
-use super::manage::{wall, write_audit};
-use super::{Api, Failure};
+use super::{Api, Failure, audit};
 use crate::answer::Path;
 use crate::program::{HOLD_BYTES_MAX, hold};
 use crate::rooms::{Handle, Rooms};
-use crate::store::Audit;
 
 /// Sounds that are taken at a time on a node; each is in memory twice, as a file and as samples.
 pub const HOLDS_TAKEN_MAX: usize = 4;
@@ -33,10 +31,9 @@ pub async fn set(
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::SetHold)?;
     let place = Arc::clone(&api.holds).try_acquire_owned();
-    let _place = place.map_err(|_| Failure::new(Refusal::GoingDown, "too many hold sounds come at once"))?;
+    let _place = place.map_err(|_| Failure::new(Refusal::Busy, "too many hold sounds come at once"))?;
     let set = take(&api, &room, request).await;
-    let outcome = set.as_ref().map_or_else(|failure| failure.reason().row().code, |()| "done");
-    write_audit(&api, &room, Audit { at: wall(&api), caller, act: Act::SetHold.word(), outcome }).await;
+    audit::note(&api, &room, (caller, Act::SetHold.word()), &set).await;
     set.map(|()| StatusCode::NO_CONTENT)
 }
 
@@ -48,11 +45,9 @@ pub async fn unset(
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::SetHold)?;
-    let unset = room.hold(None).await;
-    let outcome = unset.as_ref().map_or_else(|refused| refused.reason.row().code, |()| "done");
-    write_audit(&api, &room, Audit { at: wall(&api), caller, act: Act::SetHold.word(), outcome }).await;
-    unset?;
-    Ok(StatusCode::NO_CONTENT)
+    let unset = room.hold(None).await.map_err(Failure::from);
+    audit::note(&api, &room, (caller, Act::SetHold.word()), &unset).await;
+    unset.map(|()| StatusCode::NO_CONTENT)
 }
 
 async fn take(api: &Api, room: &Arc<Handle>, request: Request) -> Result<(), Failure> {

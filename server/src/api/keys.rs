@@ -9,11 +9,11 @@ use tribune_core::room::{Act, Key, Role};
 
 use super::auth::Shown;
 use super::body::Json;
-use super::manage::{keys_of, wall, write_audit};
-use super::{Api, Failure};
+use super::manage::keys_of;
+use super::{Api, Failure, audit};
 use crate::answer::{Path, json_of};
 use crate::rooms;
-use crate::store::{Audit, RoomKeys};
+use crate::store::RoomKeys;
 
 /// Whose keys to replace.
 #[derive(Deserialize)]
@@ -47,8 +47,7 @@ pub async fn rotate(
     let kept = api.rooms.setup().store.put_keys(room.name().clone(), hashes.clone()).await;
     kept.map_err(|error| rooms::refusal_of(&error))?;
     room.set_keys(&hashes);
-    let audit = Audit { at: wall(&api), caller, act: Act::RotateKeys.word(), outcome: "done" };
-    write_audit(&api, &room, audit).await;
+    audit::note(&api, &room, (caller, Act::RotateKeys.word()), &Ok(())).await;
     Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys)})))
 }
 

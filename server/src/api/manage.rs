@@ -11,10 +11,9 @@ use tribune_core::time::WallTime;
 
 use super::auth::Shown;
 use super::body::{self, Json};
-use super::{Api, Failure, Links};
+use super::{Api, Failure, Links, audit};
 use crate::answer::{Path, json_bytes, json_of};
 use crate::rooms::{self, Handle, New};
-use crate::store::Audit;
 
 /// Lines of the audit in one answer.
 const AUDIT_LINES_SHOWN: u32 = 200;
@@ -37,8 +36,7 @@ pub async fn create(
     let caller = api.allowed(&shown, None, Act::RunNode)?;
     let made = api.rooms.create(body.asked()?).await?;
     let name = made.room.name();
-    let audit = Audit { at: wall(&api), caller, act: "create", outcome: "done" };
-    write_audit(&api, &made.room, audit).await;
+    audit::note(&api, &made.room, (caller, "create"), &Ok(())).await;
     let links = Links::of(name, &api.rooms.setup().config);
     let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links});
     let mut answer = json_of(StatusCode::CREATED, &document);
@@ -106,10 +104,8 @@ pub async fn remove(
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::DeleteRoom)?;
-    let removed = api.rooms.remove(&room).await;
-    let outcome = removed.as_ref().map_or_else(|refused| refused.reason.row().code, |()| "done");
-    let audit = Audit { at: wall(&api), caller, act: Act::DeleteRoom.word(), outcome };
-    write_audit(&api, &room, audit).await;
+    let removed = api.rooms.remove(&room).await.map_err(Failure::from);
+    audit::note(&api, &room, (caller, Act::DeleteRoom.word()), &removed).await;
     removed?;
     api.shelf.forget(&name);
     Ok(StatusCode::NO_CONTENT)
@@ -140,11 +136,4 @@ pub(super) fn keys_of(keys: &[(Role, Key)]) -> Map<String, Value> {
 
 pub(super) fn wall(api: &Api) -> WallTime {
     api.rooms.setup().world.wall()
-}
-
-/// An act that happened is not undone because it could not be written down; the log says so.
-pub(super) async fn write_audit(api: &Api, room: &Handle, line: Audit) {
-    if let Err(error) = api.rooms.setup().store.audit(room.name().clone(), line).await {
-        tracing::warn!(room = %room.name(), %error, "audit_not_kept");
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! `ROUTES` is the whole surface; a test walks it against `openapi.json` in both directions.
 
+mod audit;
 mod auth;
 mod body;
 mod commands;

@@ -3,23 +3,22 @@
 //! Whatever waits for the disk does so on a thread of its own.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use tribune_core::reason::Refusal;
-use tribune_core::room::{self, Act, Caller, Replay, TITLE_CHARS_MAX};
+use tribune_core::room::{self, Act, Replay, TITLE_CHARS_MAX};
 
 use super::auth::Shown;
 use super::body::Json;
-use super::manage::{wall, write_audit};
-use super::{Api, Failure};
-use crate::answer::json_of;
+use super::manage::wall;
+use super::{Api, Failure, audit};
+use crate::answer::{Path, json_of};
 use crate::recording::{Health, RedactError, ShelfError, export as tar_of};
 use crate::rooms::Handle;
-use crate::store::Audit;
 
 /// What is to be taken out.
 #[derive(Deserialize)]
@@ -68,7 +67,7 @@ pub async fn delete(
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::DeleteRecording)?;
     let deleted = delete_closed(&api, &room).await;
-    audit(&api, &room, (caller, Act::DeleteRecording), outcome(&deleted)).await;
+    audit::note(&api, &room, (caller, Act::DeleteRecording.word()), &deleted).await;
     deleted?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -82,7 +81,7 @@ pub async fn redact(
     let room = api.room(&name)?;
     let caller = api.allowed(&shown, Some(&room), Act::RedactRecording)?;
     let redacted = redact_closed(&api, &room, passage).await;
-    audit(&api, &room, (caller, Act::RedactRecording), outcome(&redacted)).await;
+    audit::note(&api, &room, (caller, Act::RedactRecording.word()), &redacted).await;
     redacted
 }
 
@@ -97,7 +96,7 @@ pub async fn export(
     let shelf = api.shelf.clone();
     let replay = on_the_disk(move || shelf.replay(&name)).await?;
     let tar = replay.as_ref().and_then(tar_of).ok_or(Failure::of(Refusal::NoRecording));
-    audit(&api, &room, (caller, Act::ExportRecording), outcome(&tar)).await;
+    audit::note(&api, &room, (caller, Act::ExportRecording.word()), &tar).await;
     let mut answer = Response::new(Body::from_stream(tar?));
     let head = answer.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
@@ -131,17 +130,13 @@ async fn redact_closed(api: &Api, room: &Handle, passage: Passage) -> Result<Res
     let (seconds, why) = passage.seconds()?;
     let (shelf, key) = (api.shelf.clone(), api.rooms.setup().key.clone());
     let (name, said) = (room.name().to_string(), (wall(api), why));
-    let done = on_the_disk(move || {
-        let mark = shelf.redact((&name, &key), seconds, said);
-        (mark, shelf.survey(&name))
-    });
-    let (mark, survey) = done.await?;
+    let mark = on_the_disk(move || shelf.redact((&name, &key), seconds, said)).await?;
     let mark = mark.map_err(|error| match &error {
         RedactError::Outside { .. } => Failure::malformed(error.to_string()),
         RedactError::TooMany | RedactError::StillOpen => Failure::new(Refusal::WrongState, error.to_string()),
         RedactError::Open(_) | RedactError::Io(_) => ours(&error),
     })?;
-    room.redacted(survey.map_err(|error| ours(&error))?.redactions.len() as u64).await;
+    room.redacted().await;
     let document = json!({
         "at_s": mark.at_s(),
         "seconds": mark.seconds(),
@@ -185,12 +180,4 @@ async fn on_the_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 fn ours(error: &dyn std::error::Error) -> Failure {
     tracing::error!(%error, "recording_failed");
     Failure::new(Refusal::OurFault, error.to_string())
-}
-
-fn outcome<T>(result: &Result<T, Failure>) -> &'static str {
-    result.as_ref().map_or_else(|failure| failure.reason().row().code, |_| "done")
-}
-
-async fn audit(api: &Api, room: &Handle, (caller, act): (Caller, Act), outcome: &'static str) {
-    write_audit(api, room, Audit { at: wall(api), caller, act: act.word(), outcome }).await;
 }

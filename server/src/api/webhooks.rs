@@ -10,11 +10,10 @@ use tribune_core::room::{Act, Key};
 
 use super::auth::Shown;
 use super::body::Json;
-use super::manage::{wall, write_audit};
-use super::{Api, Failure};
+use super::{Api, Failure, audit};
 use crate::answer::{Path, json_of};
 use crate::rooms;
-use crate::store::{Audit, Webhook};
+use crate::store::Webhook;
 use crate::webhook::is_url;
 
 /// Webhooks of one room.
@@ -57,8 +56,7 @@ pub async fn add(
     let id = kept.map_err(|error| rooms::refusal_of(&error))?;
     let webhook = Webhook { id, url, secret };
     room.set_webhooks(|webhooks| webhooks.push(webhook.clone()));
-    let audit = Audit { at: wall(&api), caller, act: Act::SetWebhooks.word(), outcome: "done" };
-    write_audit(&api, &room, audit).await;
+    audit::note(&api, &room, (caller, Act::SetWebhooks.word()), &Ok(())).await;
     let document = json!({"id": webhook.id, "url": webhook.url, "secret": webhook.secret});
     Ok(json_of(StatusCode::CREATED, &document))
 }
@@ -87,7 +85,6 @@ pub async fn remove(
     let gone = api.rooms.setup().store.remove_webhook(room.name().clone(), id).await;
     gone.map_err(|error| rooms::refusal_of(&error))?;
     room.set_webhooks(|webhooks| webhooks.retain(|hook| hook.id != id));
-    let audit = Audit { at: wall(&api), caller, act: Act::SetWebhooks.word(), outcome: "done" };
-    write_audit(&api, &room, audit).await;
+    audit::note(&api, &room, (caller, Act::SetWebhooks.word()), &Ok(())).await;
     Ok(StatusCode::NO_CONTENT)
 }

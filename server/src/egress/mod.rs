@@ -89,12 +89,15 @@ fn room(node: &Node, name: &str) -> Result<Arc<Handle>, Refusal> {
 }
 
 /// The room's program, opened when nobody has asked for it before; `HEAD` opens nothing.
-async fn program(node: &Node, room: &Handle, method: &Method) -> Result<Program, Failure> {
-    let found = match *method {
+async fn demanded(room: &Handle, method: &Method) -> Option<Program> {
+    match *method {
         Method::HEAD => room.running(),
         _ => room.demand(Demand::Hear).await,
-    };
-    found.ok_or_else(|| why_closed(node, room))
+    }
+}
+
+async fn program(node: &Node, room: &Handle, method: &Method) -> Result<Program, Failure> {
+    demanded(room, method).await.ok_or_else(|| why_closed(node, room))
 }
 
 /// What `HEAD` is told of a program that `GET` would open.
@@ -197,11 +200,7 @@ struct Heard {
 
 async fn heard(node: &Node, name: &str, method: &Method) -> Result<Heard, Failure> {
     let room = room(node, name)?;
-    let running = match *method {
-        Method::HEAD => room.running(),
-        _ => room.demand(Demand::Hear).await,
-    };
-    if let Some(program) = running {
+    if let Some(program) = demanded(&room, method).await {
         return Ok(Heard { live: program.live().clone(), audience: Some(program.audience().clone()) });
     }
     match room.view().lingering.clone() {

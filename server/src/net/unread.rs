@@ -13,6 +13,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Buf, Bytes};
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tribune_core::reason::Refusal;
@@ -161,29 +162,20 @@ fn unread(bytes: &[u8]) -> Option<Unread> {
 impl Unread {
     /// A whole answer, with a number of its own.
     pub(super) fn answer(self, world: World) -> Bytes {
-        let (status, reason, detail) = match self {
-            Self::Head => (
-                "400 Bad Request",
-                Refusal::Malformed,
-                "its head is not that of an HTTP/1.0 or HTTP/1.1 request",
-            ),
-            Self::HeadTooLarge => (
-                "431 Request Header Fields Too Large",
-                Refusal::TooLarge,
-                "its head has more than 16 KiB or 64 lines",
-            ),
-            Self::AddressTooLong => ("414 URI Too Long", Refusal::TooLarge, "its first line is too long"),
-            Self::Tls => (
-                "400 Bad Request",
-                Refusal::Malformed,
-                "it begins like TLS, and here HTTP is spoken: use http://",
-            ),
+        let (reason, detail) = match self {
+            Self::Head => (Refusal::Malformed, "its head is not that of an HTTP/1.0 or HTTP/1.1 request"),
+            Self::HeadTooLarge => (Refusal::HeadTooLarge, "its head has more than 16 KiB or 64 lines"),
+            Self::AddressTooLong => (Refusal::AddressTooLong, "its first line is too long"),
+            Self::Tls => (Refusal::Malformed, "it begins like TLS, and here HTTP is spoken: use http://"),
         };
+        let status = reason.row().status;
+        let word = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         let number = URL_SAFE_NO_PAD.encode(world.entropy::<9>());
         let body = Failure::new(reason, detail).document(&number).to_string();
         Bytes::from(format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
+            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
              X-Request-Id: {number}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            word.unwrap_or_default(),
             body.len()
         ))
     }

@@ -305,7 +305,7 @@ impl Program {
     }
 
     /// Stops without closing the chain: the part in flight is finished and on the disk when this returns. The
-    /// audience is told whether the program goes on at the next start of the node.
+    /// audience is told whether the program goes on later.
     pub async fn halt(self, halt: Halt) {
         self.stop(halt).await;
         self.recorder.settle().await;

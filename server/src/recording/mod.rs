@@ -25,7 +25,7 @@ mod tests;
 pub use disk::{Disk, Faults, outlive_size_limits};
 pub use folder::{Opening, Recorded, Stored};
 pub use recorder::{BACKLOG_PARTS_MAX, EndError, Recorder};
-pub use redaction::{RedactError, redact};
+pub use redaction::{RedactError, read_marks, redact};
 pub use replay::{Form, Replay, ReplayError, respond};
 pub use shelf::{Shelf, ShelfError, Shelved, Swept, export};
 pub use survey::{Stage, Survey};

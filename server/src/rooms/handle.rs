@@ -74,7 +74,7 @@ pub struct Tally {
 pub(super) enum Message {
     Command { by: Caller, command: Command, answer: oneshot::Sender<Result<Answer, Refused>> },
     Demand { demand: Demand, answer: oneshot::Sender<Option<Program>> },
-    Redacted { redactions: u64, answer: oneshot::Sender<()> },
+    Redacted { answer: oneshot::Sender<()> },
     RecordingDeleted,
     Hold { own: Option<HoldSound>, answer: oneshot::Sender<Result<(), Refused>> },
     Stop { answer: oneshot::Sender<bool>, why: Stop },
@@ -152,10 +152,10 @@ impl Handle {
         self.view().program.clone()
     }
 
-    /// So many passages are now out of the recording; returns when the status says so.
-    pub async fn redacted(&self, redactions: u64) {
+    /// A passage is out of the recording; returns when the status says so.
+    pub async fn redacted(&self) {
         let (answer, told) = oneshot::channel();
-        if self.messages.send(Message::Redacted { redactions, answer }).await.is_ok() {
+        if self.messages.send(Message::Redacted { answer }).await.is_ok() {
             // A room whose task is gone says nothing new; the passage is out and marked all the same.
             let _ = told.await;
         }

@@ -169,7 +169,7 @@ impl Rooms {
     /// A room's status of this number, from memory or from the disk.
     ///
     /// # Errors
-    /// `StatusGone` for one that is no longer kept, `NoSuchPage` for one that never was, `GoingDown` when too
+    /// `StatusGone` for one that is no longer kept, `NoSuchPage` for one that never was, `Busy` when too
     /// many ask at once.
     pub async fn status(&self, room: &Handle, seq: u64) -> Result<Bytes, Refusal> {
         let newest = room.view().status.seq;
@@ -182,7 +182,6 @@ impl Rooms {
             Ok(Found::Status(bytes)) => Ok(bytes),
             Ok(Found::TooOld) => Err(Refusal::StatusGone),
             Ok(Found::Nothing) => Err(Refusal::NoSuchPage),
-            Err(StoreError::Busy) => Err(Refusal::GoingDown),
             Err(error) => Err(refusal_of(&error).reason),
         }
     }
@@ -252,7 +251,9 @@ pub fn refusal_of(error: &StoreError) -> Refused {
             Refused { reason: Refusal::RoomsFull, detail: "delete rooms that are over, or raise rooms_max" }
         }
         StoreError::Closed => Refused { reason: Refusal::GoingDown, detail: "the node is shutting down" },
-        StoreError::Busy => Refused { reason: Refusal::GoingDown, detail: "too many ask at once" },
+        StoreError::Busy => {
+            Refused { reason: Refusal::Busy, detail: "the store has as many readers as it takes" }
+        }
         StoreError::Sqlite(_)
         | StoreError::Damaged(_)
         | StoreError::Refused(_)

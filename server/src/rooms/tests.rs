@@ -9,6 +9,7 @@ use super::*;
 use crate::keys;
 use crate::ops::Metrics;
 use crate::program::{Env, spoken};
+use crate::recording;
 
 async fn rooms(data: &std::path::Path) -> Rooms {
     let config = Arc::new(Config { data: data.to_owned(), rooms_open_max: 1, ..Config::default() });
@@ -53,11 +54,17 @@ async fn an_evening_survives_restarts() {
         assert_eq!(room.settled().await, Replay::Ready);
         let seen = room.view();
         assert_eq!(status(&room)["replay"]["opus"], "http://127.0.0.1:8080/debate/replay.opus");
+        assert_eq!(status(&room)["replay"]["redactions"], 0);
         rooms.shut_down().await;
+        let (folder, key) = (rooms.folder(room.name()), &rooms.setup().key);
+        let said = (seen.facts.ended_at.unwrap(), "a name".into());
+        recording::redact(&folder, key, (0.0, 0.1), said).expect("taken out without a status that says so");
         seen
     };
     let rooms = rooms(data.path()).await;
-    assert_eq!(rooms.get("debate").unwrap().view().facts, second.facts);
+    let room = rooms.get("debate").unwrap();
+    assert_eq!(room.view().facts, second.facts);
+    assert_eq!(status(&room)["replay"]["redactions"], 1, "what the recording says counts");
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ enum Woken {
 /// Sets a room going; its first status is there when this returns.
 pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
     let (handle, mut owner) = make(node, kept);
+    owner.count_redactions().await;
     owner.drain().await;
     tokio::spawn(owner.run());
     handle
@@ -198,8 +199,8 @@ impl Owner {
                 self.drain().await;
                 let _ = answer.send(self.program.program.clone());
             }
-            Message::Redacted { redactions, answer } => {
-                self.redactions = redactions;
+            Message::Redacted { answer } => {
+                self.count_redactions().await;
                 self.tell().await;
                 let _ = answer.send(());
             }

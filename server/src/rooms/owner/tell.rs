@@ -13,6 +13,7 @@ use tribune_core::status::{Draft, Figures, ReplayLinks, Sealed, Status, Taken};
 use super::{HLS, Owner, in_time};
 use crate::door::Counts;
 use crate::program::Program;
+use crate::recording::read_marks;
 use crate::rooms::handle::{STATUSES_KEPT, StatusBytes, View};
 use crate::store::Statuses;
 
@@ -95,6 +96,17 @@ impl Owner {
         self.show(&program.sealed());
     }
 
+    /// How many passages are out of the recording, by its own marks: a status that the disk did not take, or a
+    /// redaction that a crash interrupted, must not let the page call a cut recording unedited.
+    pub(super) async fn count_redactions(&mut self) {
+        let folder = self.node.folder(&self.room.facts().name);
+        match tokio::task::spawn_blocking(move || read_marks(&folder)).await {
+            Ok(Ok(marks)) => self.redactions = marks.len() as u64,
+            Ok(Err(error)) => tracing::error!(room = %self.room.facts().name, %error, "redactions_not_read"),
+            Err(error) => tracing::error!(room = %self.room.facts().name, %error, "redactions_not_read"),
+        }
+    }
+
     /// The chain as far as it is sealed. Nothing at all means that there is none to read now, so what was
     /// shown before stays true.
     pub(super) fn show(&mut self, sealed: &tribune_core::program::seal::Sealed) {
@@ -142,7 +154,6 @@ impl Owner {
         let said: Value = serde_json::from_slice(last).unwrap_or_default();
         let number = |path: &str| said.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         self.peak = number("/peak");
-        self.redactions = number("/replay/redactions");
         self.tally.replays.store(number("/replays"), Ordering::Relaxed);
         self.tally.turned_away.store(number("/turned_away"), Ordering::Relaxed);
         let head = said.pointer("/program/head").and_then(Value::as_str).map(str::to_owned);
