@@ -6,6 +6,7 @@
 mod key;
 mod life;
 mod name;
+mod person;
 mod role;
 
 pub use key::{Key, KeyError, KeyHash};
@@ -15,4 +16,5 @@ pub use life::{
 };
 pub use life::{BOARDING_BEFORE_S, CAP_MAX, IDLE_S_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, TITLE_CHARS_MAX};
 pub use name::{NAME_CHARS_MAX, Name, NameError, RESERVED};
-pub use role::{Act, Caller, Role, may};
+pub use person::{PERSON_NAME_CHARS_MAX, PersonId, PersonName};
+pub use role::{Act, Caller, Role, may, may_touch};

@@ -62,6 +62,26 @@ pub enum Act {
     Listen,
     /// Send a source.
     SendSound,
+    /// Ask for the floor.
+    RequestFloor,
+    /// Give one's own floor back, mute oneself, change one's own name.
+    RuleOwnFloor,
+    /// See who is on the stage, who asks for the floor, and how well each is heard.
+    SeeStage,
+    /// Give the floor to somebody who asks, or say no.
+    GrantFloor,
+    /// Take the floor from somebody.
+    RevokeFloor,
+    /// Mute somebody.
+    Mute,
+    /// Send somebody away.
+    Remove,
+    /// Make an invitation for speakers.
+    InviteSpeaker,
+    /// Make an invitation for co-hosts, make somebody co-host or speaker.
+    InviteCoHost,
+    /// See who is signed in, and sign somebody out.
+    RuleSessions,
     /// Go live.
     GoLive,
     /// Tell everybody something.
@@ -94,9 +114,19 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 26] = [
         Self::Listen,
         Self::SendSound,
+        Self::RequestFloor,
+        Self::RuleOwnFloor,
+        Self::SeeStage,
+        Self::GrantFloor,
+        Self::RevokeFloor,
+        Self::Mute,
+        Self::Remove,
+        Self::InviteSpeaker,
+        Self::InviteCoHost,
+        Self::RuleSessions,
         Self::GoLive,
         Self::Notice,
         Self::SetTitle,
@@ -118,6 +148,16 @@ impl Act {
         match self {
             Self::Listen => "listen",
             Self::SendSound => "send_sound",
+            Self::RequestFloor => "request_floor",
+            Self::RuleOwnFloor => "own_floor",
+            Self::SeeStage => "see_stage",
+            Self::GrantFloor => "grant_floor",
+            Self::RevokeFloor => "revoke_floor",
+            Self::Mute => "mute",
+            Self::Remove => "remove",
+            Self::InviteSpeaker => "invite_speaker",
+            Self::InviteCoHost => "invite_cohost",
+            Self::RuleSessions => "sessions",
             Self::GoLive => "live",
             Self::Notice => "notice",
             Self::SetTitle => "title",
@@ -140,11 +180,25 @@ impl Act {
 pub const fn may(caller: Caller, act: Act) -> bool {
     match act {
         Act::Listen => true,
-        Act::SendSound => matches!(caller, Caller::Of(Role::Speaker | Role::CoHost | Role::Host)),
-        Act::GoLive | Act::Notice | Act::SetTitle | Act::SetHold => {
+        Act::RequestFloor => matches!(caller, Caller::Of(_)),
+        Act::SendSound | Act::RuleOwnFloor => {
+            matches!(caller, Caller::Of(Role::Speaker | Role::CoHost | Role::Host))
+        }
+        Act::SeeStage => !matches!(caller, Caller::Of(Role::Listener)),
+        Act::GrantFloor
+        | Act::RevokeFloor
+        | Act::Mute
+        | Act::Remove
+        | Act::InviteSpeaker
+        | Act::GoLive
+        | Act::Notice
+        | Act::SetTitle
+        | Act::SetHold => {
             matches!(caller, Caller::Of(Role::CoHost | Role::Host) | Caller::Operator)
         }
-        Act::Reschedule
+        Act::InviteCoHost
+        | Act::RuleSessions
+        | Act::Reschedule
         | Act::SetCap
         | Act::End
         | Act::RotateKeys
@@ -156,14 +210,34 @@ pub const fn may(caller: Caller, act: Act) -> bool {
     }
 }
 
+/// Whether `caller` may do to a person of role `whom` what `may` lets them do to people: nobody acts on one
+/// of their own rank or above, but a host, whose room it is, on everybody.
+pub const fn may_touch(caller: Caller, whom: Role) -> bool {
+    match caller {
+        Caller::Operator | Caller::Of(Role::Host) => true,
+        Caller::Of(Role::CoHost) => matches!(whom, Role::Listener | Role::Speaker),
+        Caller::Of(Role::Speaker | Role::Listener) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Every case, by hand: listener, speaker, co-host, host, operator.
-    const TABLE: [(Act, [u8; 5]); 16] = [
+    const TABLE: [(Act, [u8; 5]); 26] = [
         (Act::Listen, [1, 1, 1, 1, 1]),
         (Act::SendSound, [0, 1, 1, 1, 0]),
+        (Act::RequestFloor, [1, 1, 1, 1, 0]),
+        (Act::RuleOwnFloor, [0, 1, 1, 1, 0]),
+        (Act::SeeStage, [0, 1, 1, 1, 1]),
+        (Act::GrantFloor, [0, 0, 1, 1, 1]),
+        (Act::RevokeFloor, [0, 0, 1, 1, 1]),
+        (Act::Mute, [0, 0, 1, 1, 1]),
+        (Act::Remove, [0, 0, 1, 1, 1]),
+        (Act::InviteSpeaker, [0, 0, 1, 1, 1]),
+        (Act::InviteCoHost, [0, 0, 0, 1, 1]),
+        (Act::RuleSessions, [0, 0, 0, 1, 1]),
         (Act::GoLive, [0, 0, 1, 1, 1]),
         (Act::Notice, [0, 0, 1, 1, 1]),
         (Act::SetTitle, [0, 0, 1, 1, 1]),
@@ -193,6 +267,22 @@ mod tests {
         for (act, row) in TABLE {
             for (caller, expected) in callers.into_iter().zip(row) {
                 assert_eq!(may(caller, act), expected == 1, "{caller:?} {act:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_acts_on_their_own_rank_but_the_host() {
+        let whom = [Role::Listener, Role::Speaker, Role::CoHost, Role::Host];
+        for (caller, row) in [
+            (Caller::Of(Role::Listener), [0, 0, 0, 0]),
+            (Caller::Of(Role::Speaker), [0, 0, 0, 0]),
+            (Caller::Of(Role::CoHost), [1, 1, 0, 0]),
+            (Caller::Of(Role::Host), [1, 1, 1, 1]),
+            (Caller::Operator, [1, 1, 1, 1]),
+        ] {
+            for (role, expected) in whom.into_iter().zip(row) {
+                assert_eq!(may_touch(caller, role), expected == 1, "{caller:?} {role:?}");
             }
         }
     }
