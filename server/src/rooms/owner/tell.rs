@@ -96,8 +96,8 @@ impl Owner {
         self.show(&program.sealed());
     }
 
-    /// How many passages are out of the recording, by its own marks: a status that the disk did not take, or a
-    /// redaction that a crash interrupted, must not let the page call a cut recording unedited.
+    /// How many passages are out of the recording, by its own marks: a status that the disk did not take, or
+    /// a redaction that a crash interrupted, must not let the page call a cut recording unedited.
     pub(super) async fn count_redactions(&mut self) {
         let folder = self.node.folder(&self.room.facts().name);
         match tokio::task::spawn_blocking(move || read_marks(&folder)).await {
