@@ -330,10 +330,10 @@ impl Listeners<'_> {
                 certificates.clone().watch(files, self.metrics.clone(), shutdown.clone())?;
                 Some(certificates)
             }
-            (_, _, Some(domain)) => {
+            (_, _, Some(_)) => {
                 let certificates = Certificates::empty();
                 let spec = AcmeSpec {
-                    domains: vec![domain.clone()],
+                    domains: self.config.acme_domains(),
                     directory: self.config.acme_directory.clone().unwrap_or_else(acme::default_directory),
                     authority_root: self.config.acme_root.clone(),
                     contact: self.config.acme_contact.clone(),
@@ -346,7 +346,7 @@ impl Listeners<'_> {
             _ => None,
         };
         if let Some(bound) = redirect {
-            let app = redirect::router(self.config.listen.port(), challenges);
+            let app = redirect::router(self.config.secure_places(), challenges);
             net::serve(bound, self.spec("redirect", None), app, shutdown.clone());
         }
         Ok(tls)

@@ -40,6 +40,13 @@ impl Base<'_> {
     }
 }
 
+/// Host, in lower case, and port of an `https` link; `None` for one that is not secure.
+pub(super) fn secure_place(url: &str) -> Option<(String, u16)> {
+    let url: http::Uri = url.parse().ok()?;
+    let secure = url.scheme_str() == Some("https");
+    secure.then(|| (url.host().unwrap_or_default().to_ascii_lowercase(), url.port_u16().unwrap_or(443)))
+}
+
 /// The name of this machine as it knows it, asked once; `localhost` when it has none that may stand in a
 /// link.
 pub(super) fn machine() -> &'static str {

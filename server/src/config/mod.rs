@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use tribune_core::room::Key;
 
+use crate::net::redirect::Places;
+
 pub use options::{LATER, OPTIONS, Opt};
 
 #[cfg(test)]
@@ -248,6 +250,20 @@ impl Config {
     pub fn redirect_at(&self) -> Option<SocketAddr> {
         let standard = || self.acme.as_ref().map(|_| SocketAddr::new(self.listen.ip(), HTTP_PORT));
         self.redirect.or_else(standard)
+    }
+
+    /// The names a certificate is fetched for: the domain, and the stage's when it has one of its own.
+    pub fn acme_domains(&self) -> Vec<String> {
+        let domain = self.acme.iter().cloned();
+        let stage = self.secure_places().stage.map(|(host, _)| host);
+        let stage = stage.filter(|host| options::is_domain(host) && self.acme.as_ref() != Some(host));
+        domain.chain(stage).collect()
+    }
+
+    /// Where port 80 leads to.
+    pub fn secure_places(&self) -> Places {
+        let stage = self.stage_url.as_deref().and_then(base::secure_place);
+        Places { public_port: self.listen.port(), stage }
     }
 
     fn base_of(&self, addr: SocketAddr) -> String {

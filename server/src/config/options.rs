@@ -161,7 +161,7 @@ pub const OPTIONS: [Opt; 29] = [
         "domain name",
         "\"live.example.org\"",
         domain,
-        "The domain to get and renew a certificate for by ACME; its port 80 must reach redirect."
+        "A certificate is fetched and renewed for it and for the host of stage_url; their port 80 must reach us."
     ),
     maybe!(
         acme_directory,
@@ -326,13 +326,18 @@ fn ip_address(text: &String) -> Result<IpAddr, String> {
     })
 }
 
-fn domain(text: &str) -> Result<String, String> {
+/// Whether a text is the name of a host that a certificate can be for.
+pub(super) fn is_domain(text: &str) -> bool {
     let label = |label: &str| {
         let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')
     };
-    let good = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
-    good.then(|| text.to_ascii_lowercase()).ok_or_else(|| format!("{text:?} is no domain name"))
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    text.len() <= 253 && text.contains('.') && !is_address && text.split('.').all(label)
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    is_domain(text).then(|| text.to_ascii_lowercase()).ok_or_else(|| format!("{text:?} is no domain name"))
 }
 
 fn url(text: &str) -> Result<String, String> {

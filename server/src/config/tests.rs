@@ -197,3 +197,20 @@ fn damaged_files_are_read_or_refused_with_a_line() {
     }
     assert!(refused > 1_000, "only {refused} of the damaged files were refused");
 }
+
+#[test]
+fn the_certificate_is_for_the_stages_own_name_too() {
+    for (stage_url, domains, stage) in [
+        ("", &["a.org"][..], None),
+        ("stage_url = \"https://Stage.a.org:8443\"", &["a.org", "stage.a.org"], Some(("stage.a.org", 8443))),
+        ("stage_url = \"https://a.org:8443\"", &["a.org"], Some(("a.org", 8443))),
+        ("stage_url = \"https://192.0.2.1\"", &["a.org"], Some(("192.0.2.1", 443))),
+        ("stage_url = \"http://stage.a.org\"", &["a.org"], None),
+    ] {
+        let config =
+            from_text(&format!("listen = \"[::]:443\"\nacme = \"a.org\"\n{stage_url}")).expect("it is good");
+        assert_eq!(config.acme_domains(), domains, "{stage_url}");
+        let stage = stage.map(|(host, port)| (host.to_owned(), port));
+        assert_eq!(config.secure_places(), Places { public_port: 443, stage }, "{stage_url}");
+    }
+}

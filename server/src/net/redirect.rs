@@ -33,11 +33,29 @@ impl Challenges {
     }
 }
 
-/// What the listener on port 80 serves. `https_port` is where the listener with TLS is, as visitors see it.
-pub fn router(https_port: u16, challenges: Challenges) -> Router {
+/// Where the listeners with TLS are, as visitors see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The port of the audience's.
+    pub public_port: u16,
+    /// The stage's own host name and port, when it has them.
+    pub stage: Option<(String, u16)>,
+}
+
+impl Places {
+    fn port_of(&self, host: &str) -> u16 {
+        match &self.stage {
+            Some((name, port)) if name.eq_ignore_ascii_case(host) => *port,
+            Some(_) | None => self.public_port,
+        }
+    }
+}
+
+/// What the listener on port 80 serves.
+pub fn router(places: Places, challenges: Challenges) -> Router {
     Router::new()
         .route("/.well-known/acme-challenge/{token}", get(challenge).with_state(challenges))
-        .fallback(async move |request: Request| redirect(https_port, &request))
+        .fallback(async move |request: Request| redirect(&places, &request))
 }
 
 async fn challenge(State(challenges): State<Challenges>, Path(token): Path<String>) -> Response {
@@ -49,14 +67,14 @@ async fn challenge(State(challenges): State<Challenges>, Path(token): Path<Strin
 
 /// 308 keeps the method, so that a source or an API call that came to the wrong port is not turned into a
 /// GET.
-fn redirect(https_port: u16, request: &Request) -> Response {
+fn redirect(places: &Places, request: &Request) -> Response {
     let host = request.extensions().get::<Reached>().and_then(|reached| reached.host.as_deref());
     let Some(host) = host.map(without_port).filter(|host| !host.is_empty()) else {
         return (StatusCode::BAD_REQUEST, "The request names no host; this port only leads to HTTPS.\n")
             .into_response();
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location(https_port, host, path))]).into_response()
+    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location(places.port_of(host), host, path))]).into_response()
 }
 
 /// The same address over TLS; `host` as a visitor named it, with or without a port.
@@ -95,24 +113,26 @@ mod tests {
     #[tokio::test]
     async fn visitors_are_led_to_the_same_address_over_tls() {
         let challenges = Challenges::default();
+        let at = |public_port| Places { public_port, stage: Some(("stage.example".to_owned(), 8444)) };
         for (port, host, path, to) in [
             (443, "radio.example", "/room?a=b", "https://radio.example/room?a=b"),
             (443, "radio.example:80", "/", "https://radio.example/"),
             (8443, "radio.example:8080", "/room", "https://radio.example:8443/room"),
             (443, "[2001:db8::1]:80", "/", "https://[2001:db8::1]/"),
             (8443, "[2001:db8::1]", "/", "https://[2001:db8::1]:8443/"),
+            (443, "Stage.example:80", "/room/stage", "https://Stage.example:8444/room/stage"),
         ] {
-            let router = router(port, challenges.clone());
+            let router = router(at(port), challenges.clone());
             let answer = ask(&router, Some(host), path).await;
             assert_eq!(answer, (StatusCode::PERMANENT_REDIRECT, Some(to.to_owned())), "{host}");
         }
-        assert_eq!(ask(&router(443, challenges), None, "/").await.0, StatusCode::BAD_REQUEST);
+        assert_eq!(ask(&router(at(443), challenges), None, "/").await.0, StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]
     async fn only_open_challenges_are_answered() {
         let challenges = Challenges::default();
-        let router = router(443, challenges.clone());
+        let router = router(Places { public_port: 443, stage: None }, challenges.clone());
         let path = "/.well-known/acme-challenge/abc";
         assert_eq!(ask(&router, Some("radio.example"), path).await.0, StatusCode::NOT_FOUND);
         challenges.open("abc".to_owned(), "abc.thumb".to_owned());

@@ -119,7 +119,7 @@ pub fn keep(
     Ok(tokio::spawn(async move {
         let mut failures = 0;
         loop {
-            if is_due(certificates.expires(), world::wall()) {
+            if store.names() != spec.domains || is_due(certificates.expires(), world::wall()) {
                 match renew(&spec, &store, &challenges).await.and_then(|()| store.present(&certificates)) {
                     Ok(()) => {
                         failures = 0;
@@ -161,7 +161,8 @@ async fn renew(spec: &AcmeSpec, store: &Store, challenges: &Challenges) -> Resul
     let (chain, key) = fetched?;
     // The key first: if the second write fails, the pair does not match and is fetched again, which is safe.
     store.write(&store.key, key.as_bytes())?;
-    store.write(&store.cert, chain.as_bytes())
+    store.write(&store.cert, chain.as_bytes())?;
+    store.write(&store.names, spec.domains.join("\n").as_bytes())
 }
 
 /// A chain and its key, both PEM.
@@ -247,6 +248,8 @@ struct Store {
     account: PathBuf,
     cert: PathBuf,
     key: PathBuf,
+    /// What the certificate is for, a name a line.
+    names: PathBuf,
 }
 
 /// An account belongs to one authority: after a change of directory a new one is made.
@@ -266,6 +269,7 @@ impl Store {
             account: spec.folder.join("account.json"),
             cert: at("cert"),
             key: at("key"),
+            names: at("names"),
             folder: spec.folder.clone(),
         };
         fs::create_dir_all(&store.folder).map_err(|error| store.failed(&error))?;
@@ -275,6 +279,13 @@ impl Store {
     fn present(&self, certificates: &Certificates) -> Result<(), AcmeError> {
         let files = super::tls::Files { cert: self.cert.clone(), key: self.key.clone() };
         Ok(certificates.read(&files)?)
+    }
+
+    /// The names of the certificate that is kept. One that is missing, or was not written before a crash, is
+    /// fetched again.
+    fn names(&self) -> Vec<String> {
+        let kept = fs::read_to_string(&self.names).unwrap_or_default();
+        kept.lines().map(str::to_owned).collect()
     }
 
     fn account_for(&self, directory: &str) -> Option<AccountCredentials> {

@@ -63,7 +63,7 @@ async fn a_whole_exchange_ends_with_a_certificate_that_is_kept() {
     let (_trigger, shutdown) = shutdown::pair();
     let bound = Bound::open(&["127.0.0.1:0".parse().expect("an address")]).expect("a free port");
     let (port_80, challenges) = (bound.addrs()[0], Challenges::default());
-    let app = redirect::router(443, challenges.clone());
+    let app = redirect::router(redirect::Places { public_port: 443, stage: None }, challenges.clone());
     net::serve(bound, authority::spec("redirect", None), app, shutdown.clone());
     let (authority, root) = authority::start(folder.path(), port_80, shutdown.clone());
     let spec = AcmeSpec {
@@ -98,4 +98,7 @@ async fn a_whole_exchange_ends_with_a_certificate_that_is_kept() {
     let store = Store::open(&spec).expect("it is there");
     renew(&spec, &store, &challenges).await.expect("renewed");
     assert!(!authority.seen().asked.iter().any(|path| path == "/account"));
+    // A name more, and what is kept is no longer enough.
+    assert_eq!(store.names(), ["radio.example"]);
+    assert_ne!(store.names(), [spec.domains[0].clone(), "stage.example".to_owned()]);
 }
