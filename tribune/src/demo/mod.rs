@@ -1,12 +1,12 @@
 //! `tribune demo`: a node, a room and two voices that talk, on embedded defaults; the links are printed.
 //!
-//! The voices are sent over loopback as any source would send them, so that what is heard has gone the whole
-//! way.
+//! The voices come over loopback by WebRTC, as people's browsers send theirs, so that what is heard has gone
+//! the whole way, and whoever opens the stage's link stands beside them.
 
 pub mod voices;
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -15,10 +15,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
-use tribune_core::codec::opus::{Encoder, Prediction};
 use tribune_core::room::Key;
 use tribune_core::time::FRAME_SAMPLES;
-use tribune_rehearsal::source::{Framing, PAGE_PACKETS, Source, Target};
+use tribune_rehearsal::speaker::{Over, Speaker, Target, Wants};
 use tribune_server::config::Config;
 use tribune_server::run::Listening;
 use tribune_server::world::World;
@@ -35,9 +34,12 @@ pub struct DemoArgs {
     /// Where listeners come in [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Where sources and the API come in [default: 127.0.0.1:8081]
+    /// Where hosts, speakers and the API come in [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR")]
     stage: Option<SocketAddr>,
+    /// Where speakers' sound comes in [default: 127.0.0.1:8082]
+    #[arg(long, value_name = "ADDR")]
+    media: Option<SocketAddr>,
     /// Where health and metrics are read [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR")]
     ops: Option<SocketAddr>,
@@ -47,17 +49,15 @@ const EXAMPLES: &str = "\
 Examples:
   tribune demo
   tribune demo --data ./demo-data
-  tribune demo --listen 127.0.0.1:0 --stage 127.0.0.1:0 --ops 127.0.0.1:0    any free ports";
+  tribune demo --listen 127.0.0.1:0 --stage 127.0.0.1:0 --media 127.0.0.1:0 --ops 127.0.0.1:0    any free ports";
 
 /// The room's name and title.
 const ROOM: &str = "demo";
 const TITLE: &str = "Two voices, talking";
-/// Bits a second of each voice's source.
-const VOICE_BIT_RATE: u32 = 96_000;
 /// What the two say is always the same.
 const CONVERSATION: u64 = 1;
-/// A page of a voice: 100 ms.
-const PAGE: Duration = Duration::from_millis(100);
+/// A packet of a voice.
+const PACKET: Duration = Duration::from_millis(20);
 
 /// Runs until interrupted: exit 0, or 2 with a sentence.
 pub fn run(args: &DemoArgs) -> ExitCode {
@@ -80,8 +80,7 @@ fn show(args: &DemoArgs) -> anyhow::Result<()> {
         listen: args.listen.unwrap_or(default.listen),
         stage: args.stage.unwrap_or(default.stage),
         ops: args.ops.unwrap_or(default.ops),
-        // Nobody speaks by WebRTC here; any free port keeps out of the way of a node that runs beside.
-        media: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        media: args.media.unwrap_or(default.media),
         operator_key: Some(operator.clone()),
         log_filter: "warn".into(),
         ..default
@@ -144,13 +143,14 @@ fn conversation(links: &Links, operator: &str) -> anyhow::Result<()> {
     let made = match api("/api/v1/rooms", json!({"room": ROOM, "title": TITLE})) {
         Ok(made) => made,
         // The folder was kept from an earlier demo: the room is there, and fresh keys will do.
-        Err(_) => api(&format!("/api/v1/rooms/{ROOM}/keys"), json!({}))?,
+        Err(_) => api(&format!("/api/v1/rooms/{ROOM}/keys"), json!({"roles": ["host", "speaker"]}))?,
     };
-    let key = made["keys"]["speaker"].as_str().context("a room has a speaker's key")?.to_owned();
+    let key = |role: &str| made["keys"][role].as_str().context("a room has keys").map(str::to_owned);
+    let (host, speaker) = (key("host")?, key("speaker")?);
     api(&format!("/api/v1/rooms/{ROOM}/live"), json!({}))?;
-    print(links, operator)?;
-    let voices = [("host", Who::Host), ("guest", Who::Guest)].map(|(name, who)| {
-        let (stage, key) = (links.stage.clone(), key.clone());
+    print(links, operator, &host)?;
+    let voices = [("Ada", Who::Host), ("Ben", Who::Guest)].map(|(name, who)| {
+        let (stage, key) = (links.stage.clone(), speaker.clone());
         std::thread::spawn(move || talk(&stage, &key, (name, who)))
     });
     for voice in voices {
@@ -159,7 +159,7 @@ fn conversation(links: &Links, operator: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
+fn print(links: &Links, operator: &str, host: &str) -> anyhow::Result<()> {
     let Links { public, stage, ops } = links;
     // As this program was called, so that the lines can be pasted where it was.
     let tribune = std::env::args_os().next().map_or("tribune".into(), |name| name.display().to_string());
@@ -168,6 +168,7 @@ fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
         out,
         "\n  Two voices are talking. Press Ctrl-C to stop.\n\n  \
          in a browser      {public}/{ROOM}\n  \
+         on the stage      {stage}/{ROOM}/stage#key={host}\n  \
          in a player       mpv {public}/{ROOM}/live.opus\n  \
          in any player     {public}/{ROOM}/live.m3u8   {public}/{ROOM}/live.aac\n  \
          what it says      {public}/{ROOM}/status\n  \
@@ -180,25 +181,16 @@ fn print(links: &Links, operator: &str) -> anyhow::Result<()> {
 
 /// One voice, at live pace, until the node hangs up.
 fn talk(stage: &str, key: &str, (name, who): (&str, Who)) -> anyhow::Result<()> {
-    let mut encoder = Encoder::new(VOICE_BIT_RATE)?;
-    let path = format!("/{ROOM}/source/{name}");
-    let framing = Framing::Chunked;
-    let target =
-        Target { stage, path: &path, key, framing, pre_skip: encoder.lookahead_samples(), title: TITLE };
-    let mut source = Source::connect(&target)?;
+    let (wants, over) = (Wants::ToSend, Over::Udp);
+    let target = Target { stage, room: ROOM, key, name: Some(name), wants, over, via: None };
+    let mut speaker = Speaker::join(&target)?;
     let mut voice = Voice::new(who, CONVERSATION);
     let began = Instant::now();
-    for page in 1.. {
-        let mut packets = Vec::with_capacity(PAGE_PACKETS);
-        for _ in 0..PAGE_PACKETS {
-            let mut frame = [0.0; FRAME_SAMPLES];
-            voice.fill(&mut frame);
-            let mut packet = Vec::new();
-            encoder.encode(&frame, Prediction::Carry, &mut packet)?;
-            packets.push(packet);
-        }
-        std::thread::sleep((began + PAGE * page).saturating_duration_since(Instant::now()));
-        if source.page(packets.iter().map(Vec::as_slice)).is_err() {
+    for packet in 1.. {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        voice.fill(&mut frame);
+        let spoken = speaker.attend(began + PACKET * packet).and_then(|()| speaker.say(&frame));
+        if spoken.is_err() {
             // The room has ended, or the node is going down.
             return Ok(());
         }
