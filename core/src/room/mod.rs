@@ -1,8 +1,10 @@
 //! 2. Who is who: names, keys, roles, the life of a room.
 //!
 //! `Name` and `Key` are the only two words that people type, `may` is the whole policy, `Room` is the machine
-//! that knows which state follows which. The server keeps `Facts` on disk and does what `Output` says.
+//! that knows which state follows which; `floor::Floor` is the one that knows who is on the stage and who is
+//! heard. The server keeps `Facts` on disk and does what `Output` says.
 
+pub mod floor;
 mod key;
 mod life;
 mod name;

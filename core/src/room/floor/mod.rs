@@ -1,0 +1,533 @@
+//! The floor: who is on the stage, who is heard, who asks to be. After BFCP (RFC 8855): request, grant,
+//! release, revoke. Mute is not revoke: who is muted keeps their place.
+//!
+//! Speakers and hosts get the floor when they come, listeners when a host gives it to them. Whoever is cut
+//! off keeps it for a while. What a host decided about somebody is remembered when they come again.
+
+mod person;
+mod said;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+pub use person::{Kept, Last, MutedBy, OnStage, Person, Request, RoleBy, Standing, Visit};
+pub use said::{Answer, By, Coming, Command, Input, Mute, Output, Reach, Sound, Why};
+
+use person::Place;
+use said::no;
+
+use crate::reason::Refusal;
+use crate::room::{Caller, KeyHash, Moment, PersonId, PersonName, Refused, Role, State, may, may_touch};
+use crate::time::Time;
+
+/// People on one stage, and so with the floor, at once; as many as the mix has inputs.
+pub const PEOPLE_MAX: usize = 16;
+/// Of these, places on the floor that only hosts and co-hosts take.
+pub const HOST_PLACES: usize = 2;
+/// Listeners of one room who may ask for the floor at once.
+pub const REQUESTS_MAX: usize = 32;
+/// Whoever is cut off, or was given the floor and does not come, keeps their place so long, in seconds.
+pub const AWAY_S_MAX: u64 = 60;
+/// A request that nobody answers stands so long, in seconds.
+pub const REQUEST_S_MAX: u64 = 1_800;
+/// People who are known at once, most of them only because of what a host decided; the oldest are forgotten.
+pub const KNOWN_MAX: usize = 256;
+
+const AWAY_MAX: Duration = Duration::from_secs(AWAY_S_MAX);
+const REQUEST_MAX: Duration = Duration::from_secs(REQUEST_S_MAX);
+
+/// One room's machine.
+#[derive(Debug)]
+pub struct Floor {
+    /// In the order in which they came.
+    people: Vec<Person>,
+    state: State,
+    last_visit: Visit,
+    last_request: u64,
+    now: Moment,
+    outputs: VecDeque<Output>,
+}
+
+impl Floor {
+    /// The floor as it was kept; whoever was on the stage is given the time to come back.
+    pub fn new(now: Moment, state: State, kept: Vec<Kept>) -> Self {
+        let last_request = kept.iter().filter_map(|kept| number_of(kept.standing)).max().unwrap_or_default();
+        let people = kept.into_iter().map(|kept| Person { place: place_after(now.time, &kept), kept });
+        let people = people.take(KNOWN_MAX).collect();
+        Self { people, state, last_visit: Visit(0), last_request, now, outputs: VecDeque::new() }
+    }
+
+    /// Takes one input; drain [`Floor::poll_output`] afterwards.
+    pub fn handle_input(&mut self, now: Moment, input: Input) {
+        self.now = now;
+        match input {
+            Input::Command { by, command } => {
+                let answer = self.command(&by, command);
+                self.outputs.push_back(Output::Answer(answer));
+            }
+            Input::Come(coming) => {
+                let answer = self.come(coming);
+                self.outputs.push_back(Output::Answer(answer));
+            }
+            Input::Reach(visit, reach) => self.reach(visit, reach),
+            Input::Room(state) => self.follow(state),
+            Input::Timeout => {}
+        }
+        self.let_go();
+        self.forget_oldest();
+    }
+
+    /// What to do next; `None` when there is nothing.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back with `Input::Timeout`, and why.
+    pub fn poll_timeout(&self) -> Option<(Time, Why)> {
+        let away =
+            self.people.iter().filter_map(Person::gone_since).map(|at| (at + AWAY_MAX, Why::AwayTooLong));
+        let asks = self.people.iter().filter_map(Person::request);
+        let lapse = asks.map(|request| (request.at + REQUEST_MAX, Why::RequestLapses));
+        away.chain(lapse).min_by_key(|(at, _)| *at)
+    }
+
+    /// Everybody with a place on the stage, in the order in which they came.
+    pub fn stage(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| person.is_on_stage())
+    }
+
+    /// Everybody who asks for the floor, first who asked first.
+    pub fn requests(&self) -> Vec<&Person> {
+        let mut asking: Vec<_> = self.people.iter().filter(|person| person.request().is_some()).collect();
+        asking.sort_by_key(|person| person.request().map(|request| request.number));
+        asking
+    }
+
+    /// Everybody who is known, on the stage or not.
+    pub fn known(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// The person of this id.
+    pub fn person(&self, id: &PersonId) -> Option<&Person> {
+        self.people.iter().find(|person| person.kept.id == *id)
+    }
+
+    /// Whose connection this is, while it is their newest.
+    pub fn person_of(&self, visit: Visit) -> Option<&Person> {
+        self.people.iter().find(|person| person.visit() == Some(visit))
+    }
+
+    /// All that a restart needs.
+    pub fn kept(&self) -> Vec<Kept> {
+        let kept = self.people.iter().map(|person| {
+            let on_stage = if person.is_on_stage() { OnStage::Yes } else { OnStage::No };
+            Kept { on_stage, ..person.kept.clone() }
+        });
+        kept.collect()
+    }
+
+    fn command(&mut self, by: &By, command: Command) -> Result<Answer, Refused> {
+        if !may(by.caller, command.act(by.caller)) {
+            return Err(no(Refusal::RoleTooLow, "the role of this key may not do this"));
+        }
+        if self.state == State::Ended {
+            return Err(no(Refusal::RoomEnded, "the room has ended, and its stage with it"));
+        }
+        let answer = match command {
+            Command::Ask { name, grant } => self.ask(by, name, grant),
+            Command::Request => self.request(by),
+            Command::Release => self.release(by),
+            Command::Grant(whom) => self.grant(by.caller, &whom),
+            Command::Decline(whom) => self.decline(by.caller, &whom),
+            Command::Revoke(whom) => self.revoke(by.caller, &whom),
+            Command::MuteSelf(mute) => self.mute_self(by, mute),
+            Command::Mute(whom, mute) => self.mute(by.caller, &whom, mute),
+            Command::Remove(whom) => self.remove(by.caller, &whom),
+            Command::Appoint(whom, role) => self.appoint(by.caller, &whom, role),
+            Command::Rename(name) => self.rename(by, name),
+        }?;
+        if answer != Answer::AlreadySo {
+            self.outputs.push_back(Output::Changed);
+        }
+        Ok(answer)
+    }
+
+    fn come(&mut self, coming: Coming) -> Result<Answer, Refused> {
+        if self.state == State::Ended {
+            return Err(no(Refusal::RoomEnded, "the room has ended, and its stage with it"));
+        }
+        let at = self.find(&coming.id);
+        let before = at.map(|at| &self.people[at]);
+        if before.is_some_and(Person::is_removed) {
+            return Err(no(Refusal::SentAway, ""));
+        }
+        let holds = before.is_some_and(|person| person.kept.standing == Standing::Holds);
+        if before.map_or(coming.role, |person| person.kept.role) == Role::Listener && !holds {
+            return Err(no(Refusal::RoleTooLow, "the floor is not theirs"));
+        }
+        let visits = self.people.iter().filter(|person| person.visit().is_some()).count();
+        if before.and_then(Person::visit).is_none() && visits >= PEOPLE_MAX {
+            return Err(no(Refusal::InputsFull, "as many are on this stage as it holds"));
+        }
+        self.last_visit = Visit(self.last_visit.0 + 1);
+        let visit = self.last_visit;
+        let at = at.unwrap_or_else(|| self.meet(&coming));
+        self.people[at].place = Place::Between(visit, self.now.time);
+        self.welcome(at, coming);
+        self.outputs.push_back(Output::Changed);
+        Ok(Answer::Admitted(visit))
+    }
+
+    /// Somebody who has come is given what their role gives them.
+    fn welcome(&mut self, at: usize, coming: Coming) {
+        let person = &mut self.people[at].kept;
+        if person.role != Role::Listener {
+            person.name = coming.name;
+            if person.role_by == RoleBy::Key {
+                person.role = coming.role;
+            }
+        }
+        let (role, is_out) = (person.role, person.standing == Standing::Out);
+        let gave_up = matches!(person.last, Last::Released | Last::Revoked);
+        if is_out && !gave_up && self.has_place_for(role) {
+            self.people[at].kept.standing = Standing::Holds;
+        }
+    }
+
+    fn reach(&mut self, visit: Visit, reach: Reach) {
+        let now = self.now.time;
+        let Some(person) = self.people.iter_mut().find(|person| person.visit() == Some(visit)) else {
+            return;
+        };
+        let place = match (person.place, reach) {
+            (Place::Between(..), Reach::Connected) => Place::Here(visit),
+            (Place::Here(_), Reach::Lost) => Place::Between(visit, now),
+            (Place::Here(_), Reach::Gone) => Place::Away(now),
+            (Place::Between(_, since), Reach::Gone) => Place::Away(since),
+            (place, Reach::Connected | Reach::Lost | Reach::Gone) => place,
+        };
+        if place != person.place {
+            person.place = place;
+            self.outputs.push_back(Output::Changed);
+        }
+    }
+
+    fn follow(&mut self, state: State) {
+        self.state = state;
+        if state == State::Ended && !self.people.is_empty() {
+            for person in std::mem::take(&mut self.people) {
+                self.disconnect(&person);
+            }
+            self.outputs.push_back(Output::Changed);
+        }
+    }
+
+    fn ask(&mut self, by: &By, name: PersonName, grant: KeyHash) -> Result<Answer, Refused> {
+        let id = by.person.clone().ok_or(NOBODY)?;
+        let at = self.find(&id);
+        match at.map(|at| (&self.people[at], self.people[at].kept.standing)) {
+            Some((person, _)) if person.is_removed() => return Err(no(Refusal::SentAway, "")),
+            Some((_, Standing::Asks(_) | Standing::Holds)) => return Ok(Answer::AlreadySo),
+            Some((_, Standing::Out)) | None => {}
+        }
+        if self.state == State::Scheduled {
+            return Err(no(Refusal::NotOpenYet, "the floor can be asked for once the room is open"));
+        }
+        let asking = self.people.iter().filter(|person| person.is_guest() && person.request().is_some());
+        if asking.count() >= REQUESTS_MAX {
+            return Err(no(Refusal::RequestsFull, ""));
+        }
+        let role = Role::Listener;
+        let at = at.unwrap_or_else(|| self.meet(&Coming { id, name: name.clone(), role }));
+        let standing = self.asks();
+        let person = &mut self.people[at].kept;
+        (person.name, person.grant, person.standing) = (name, Some(grant), standing);
+        person.last = Last::Nothing;
+        Ok(Answer::Done)
+    }
+
+    fn request(&mut self, by: &By) -> Result<Answer, Refused> {
+        let at = self.oneself(by)?;
+        match self.people[at].kept.standing {
+            Standing::Asks(_) | Standing::Holds => Ok(Answer::AlreadySo),
+            Standing::Out => {
+                self.people[at].kept.standing = self.asks();
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn release(&mut self, by: &By) -> Result<Answer, Refused> {
+        let id = by.person.as_ref().ok_or(NOBODY)?;
+        let at = self.find(id).filter(|at| !self.people[*at].is_removed()).ok_or(UNKNOWN)?;
+        if self.people[at].kept.standing == Standing::Out {
+            return Ok(Answer::AlreadySo);
+        }
+        if self.people[at].is_guest() {
+            let person = self.people.remove(at);
+            self.disconnect(&person);
+            return Ok(Answer::Done);
+        }
+        self.people[at].kept.last = Last::Released;
+        self.stand(at, Standing::Out);
+        Ok(Answer::Done)
+    }
+
+    fn grant(&mut self, by: Caller, whom: &PersonId) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        let person = &self.people[at];
+        match person.kept.standing {
+            Standing::Holds => return Ok(Answer::AlreadySo),
+            Standing::Asks(_) => {}
+            // Nobody's microphone is asked for who did not ask to speak.
+            Standing::Out if person.is_guest() => {
+                return Err(no(Refusal::WrongState, "they do not ask to speak"));
+            }
+            Standing::Out => {}
+        }
+        if !self.has_place_for(person.kept.role) {
+            return Err(no(Refusal::FloorFull, ""));
+        }
+        if !person.is_on_stage() {
+            self.people[at].place = Place::Away(self.now.time);
+        }
+        self.people[at].kept.last = Last::Nothing;
+        self.stand(at, Standing::Holds);
+        Ok(Answer::Done)
+    }
+
+    fn decline(&mut self, by: Caller, whom: &PersonId) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        match (self.people[at].kept.standing, self.people[at].kept.last) {
+            (Standing::Asks(_), _) => {}
+            (Standing::Out, Last::Declined) => return Ok(Answer::AlreadySo),
+            (Standing::Out | Standing::Holds, _) => {
+                return Err(no(Refusal::WrongState, "they do not ask for the floor"));
+            }
+        }
+        let last = self.people[at].kept.last;
+        // That it was taken from them before weighs more: it is not theirs again when they come back.
+        self.people[at].kept.last = if last == Last::Revoked { last } else { Last::Declined };
+        self.stand(at, Standing::Out);
+        Ok(Answer::Done)
+    }
+
+    fn revoke(&mut self, by: Caller, whom: &PersonId) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        match (self.people[at].kept.standing, self.people[at].kept.last) {
+            (Standing::Holds, _) => {}
+            (Standing::Out | Standing::Asks(_), Last::Revoked) => return Ok(Answer::AlreadySo),
+            (Standing::Out | Standing::Asks(_), _) => {
+                return Err(no(Refusal::WrongState, "they do not have the floor"));
+            }
+        }
+        self.people[at].kept.last = Last::Revoked;
+        self.stand(at, Standing::Out);
+        if self.people[at].is_guest() {
+            let person = self.people[at].clone();
+            self.disconnect(&person);
+            self.people[at].place = Place::Outside;
+            self.people[at].kept.muted = MutedBy::Nobody;
+        }
+        Ok(Answer::Done)
+    }
+
+    fn mute_self(&mut self, by: &By, mute: Mute) -> Result<Answer, Refused> {
+        let at = self.oneself(by)?;
+        let muted = match mute {
+            Mute::On => MutedBy::Themselves,
+            Mute::Off => MutedBy::Nobody,
+        };
+        Ok(self.set_muted(at, muted))
+    }
+
+    fn mute(&mut self, by: Caller, whom: &PersonId, mute: Mute) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        if !self.people[at].is_on_stage() {
+            return Err(no(Refusal::WrongState, "they are not on the stage"));
+        }
+        let muted = match (self.people[at].kept.muted, mute) {
+            (MutedBy::Nobody | MutedBy::Host, Mute::On) => MutedBy::Host,
+            // A host who muted them as well could lift it, and open a microphone that they closed.
+            (MutedBy::Themselves, Mute::On) => MutedBy::Themselves,
+            (MutedBy::Nobody | MutedBy::Host, Mute::Off) => MutedBy::Nobody,
+            (MutedBy::Themselves, Mute::Off) => return Err(no(Refusal::MutedThemselves, "")),
+        };
+        Ok(self.set_muted(at, muted))
+    }
+
+    fn remove(&mut self, by: Caller, whom: &PersonId) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        let person = self.people[at].clone();
+        self.disconnect(&person);
+        let id = person.kept.id.clone();
+        let removed = &mut self.people[at];
+        removed.place = Place::Outside;
+        (removed.kept.standing, removed.kept.last) = (Standing::Out, Last::Removed);
+        self.outputs.push_back(Output::Removed(id));
+        Ok(Answer::Done)
+    }
+
+    fn appoint(&mut self, by: Caller, whom: &PersonId, role: Role) -> Result<Answer, Refused> {
+        let at = self.other(by, whom)?;
+        match (self.people[at].kept.role, role) {
+            (_, Role::Listener | Role::Host) => {
+                return Err(no(Refusal::Malformed, "a role is given as speaker or cohost"));
+            }
+            (Role::Listener, _) => {
+                return Err(no(Refusal::WrongState, "they came from the audience; send them an invitation"));
+            }
+            (Role::Host, _) => return Err(no(Refusal::WrongState, "whose room it is stays host")),
+            (before, _) if before == role => return Ok(Answer::AlreadySo),
+            (Role::Speaker | Role::CoHost, Role::Speaker | Role::CoHost) => {}
+        }
+        let person = &mut self.people[at].kept;
+        (person.role, person.role_by) = (role, RoleBy::Host);
+        Ok(Answer::Done)
+    }
+
+    fn rename(&mut self, by: &By, name: PersonName) -> Result<Answer, Refused> {
+        let at = self.oneself(by)?;
+        if self.people[at].kept.name == name {
+            return Ok(Answer::AlreadySo);
+        }
+        self.people[at].kept.name = name;
+        Ok(Answer::Done)
+    }
+
+    fn set_muted(&mut self, at: usize, muted: MutedBy) -> Answer {
+        if self.people[at].kept.muted == muted {
+            return Answer::AlreadySo;
+        }
+        let before = self.people[at].is_heard();
+        self.people[at].kept.muted = muted;
+        self.tell_mix(at, before);
+        Answer::Done
+    }
+
+    fn stand(&mut self, at: usize, standing: Standing) {
+        let before = self.people[at].is_heard();
+        self.people[at].kept.standing = standing;
+        self.tell_mix(at, before);
+    }
+
+    fn tell_mix(&mut self, at: usize, before: bool) {
+        let person = &self.people[at];
+        if let Some(visit) = person.visit().filter(|_| person.is_heard() != before) {
+            let sound = if person.is_heard() { Sound::Heard } else { Sound::LeftOut };
+            self.outputs.push_back(Output::Sound(visit, sound));
+        }
+    }
+
+    fn disconnect(&mut self, person: &Person) {
+        if let Some(visit) = person.visit() {
+            self.outputs.push_back(Output::Sound(visit, Sound::LeftOut));
+            self.outputs.push_back(Output::Disconnect(visit));
+        }
+    }
+
+    fn asks(&mut self) -> Standing {
+        self.last_request += 1;
+        Standing::Asks(Request { number: self.last_request, since: self.now.wall, at: self.now.time })
+    }
+
+    fn has_place_for(&self, role: Role) -> bool {
+        let holds = self.people.iter().filter(|person| person.kept.standing == Standing::Holds).count();
+        match role {
+            Role::CoHost | Role::Host => holds < PEOPLE_MAX,
+            Role::Listener | Role::Speaker => holds < PEOPLE_MAX - HOST_PLACES,
+        }
+    }
+
+    fn find(&self, id: &PersonId) -> Option<usize> {
+        self.people.iter().position(|person| person.kept.id == *id)
+    }
+
+    /// Whoever asks, who must be on the stage.
+    fn oneself(&self, by: &By) -> Result<usize, Refused> {
+        let id = by.person.as_ref().ok_or(NOBODY)?;
+        self.find(id).filter(|at| self.people[*at].is_on_stage()).ok_or(UNKNOWN)
+    }
+
+    /// Somebody on whom `by` may act.
+    fn other(&self, by: Caller, whom: &PersonId) -> Result<usize, Refused> {
+        let at = self.find(whom).filter(|at| !self.people[*at].is_removed()).ok_or(UNKNOWN)?;
+        if may_touch(by, self.people[at].kept.role) {
+            return Ok(at);
+        }
+        Err(no(Refusal::RoleTooLow, "nobody acts on one of their own rank or above"))
+    }
+
+    fn meet(&mut self, coming: &Coming) -> usize {
+        let kept = Kept {
+            id: coming.id.clone(),
+            name: coming.name.clone(),
+            role: coming.role,
+            role_by: RoleBy::Key,
+            standing: Standing::Out,
+            muted: MutedBy::Nobody,
+            last: Last::Nothing,
+            grant: None,
+            on_stage: OnStage::No,
+        };
+        self.people.push(Person { kept, place: Place::Outside });
+        self.people.len() - 1
+    }
+
+    /// Whoever has been away too long loses their place, and a request that nobody answered lapses.
+    fn let_go(&mut self) {
+        let now = self.now.time;
+        let mut is_changed = false;
+        for at in 0..self.people.len() {
+            let person = &self.people[at];
+            let is_gone = person.gone_since().is_some_and(|since| now.since(since) >= AWAY_MAX);
+            let lapses = person.request().is_some_and(|request| now.since(request.at) >= REQUEST_MAX);
+            if is_gone {
+                let gone = person.clone();
+                self.disconnect(&gone);
+                self.people[at].place = Place::Outside;
+            }
+            if is_gone || lapses {
+                self.people[at].kept.standing = Standing::Out;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.people.retain(is_to_be_known);
+            self.outputs.push_back(Output::Changed);
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.people.len() > KNOWN_MAX {
+            let oldest =
+                self.people.iter().position(|person| !person.is_on_stage() && person.request().is_none());
+            let Some(oldest) = oldest else { return };
+            self.people.remove(oldest);
+        }
+    }
+}
+
+const NOBODY: Refused = no(Refusal::NobodyNamed, "");
+const UNKNOWN: Refused = no(Refusal::PersonUnknown, "");
+
+fn is_to_be_known(person: &Person) -> bool {
+    person.is_on_stage() || person.request().is_some() || person.is_memorable()
+}
+
+fn number_of(standing: Standing) -> Option<u64> {
+    match standing {
+        Standing::Asks(request) => Some(request.number),
+        Standing::Out | Standing::Holds => None,
+    }
+}
+
+fn place_after(now: Time, kept: &Kept) -> Place {
+    match kept.on_stage {
+        OnStage::Yes => Place::Away(now),
+        OnStage::No => Place::Outside,
+    }
+}
