@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod commands;
 mod events;
+mod floor;
 mod guesses;
 mod hold;
 mod keys;
@@ -82,7 +83,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 25] = [
+pub const ROUTES: [Route; 34] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -103,6 +104,15 @@ pub const ROUTES: [Route; 25] = [
     route(Method::POST, "/api/v1/rooms/{room}/recording/redact", || post(recording::redact)),
     route(Method::GET, "/api/v1/rooms/{room}/recording/export", || get(recording::export)),
     route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
+    route(Method::GET, "/api/v1/rooms/{room}/stage", || get(floor::show)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/request", || post(floor::request)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/release", || post(floor::release)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/grant", || post(floor::grant)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/decline", || post(floor::decline)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/revoke", || post(floor::revoke)),
+    route(Method::POST, "/api/v1/rooms/{room}/mute", || post(floor::mute)),
+    route(Method::POST, "/api/v1/rooms/{room}/remove", || post(floor::remove)),
+    route(Method::POST, "/api/v1/rooms/{room}/role", || post(floor::role)),
     route(Method::GET, "/api/v1/rooms/{room}/keys", || get(keys::whoami)),
     route(Method::POST, "/api/v1/rooms/{room}/keys", || post(keys::rotate)),
     route(Method::GET, "/api/v1/rooms/{room}/webhooks", || get(webhooks::list)),

@@ -66,9 +66,10 @@ impl StageDoor {
         let Some(key) = &shown.key else {
             return Err(Failure::new(Refusal::KeyWrong, "send the header `Authorization: Bearer KEY`"));
         };
-        match self.caller_with(key, room) {
-            Some(caller) => Ok(Who::with_key(caller, key.hash())),
-            None => Err(self.wrong_key(shown)),
+        match (self.caller_with(key, room), room.and_then(|room| guest_with(key, room))) {
+            (Some(caller), _) => Ok(Who::with_key(caller, key.hash())),
+            (None, Some(guest)) => Ok(guest),
+            (None, None) => Err(self.wrong_key(shown)),
         }
     }
 
@@ -101,4 +102,12 @@ impl StageDoor {
             TooMany::No => Failure::of(Refusal::KeyWrong),
         }
     }
+}
+
+/// Somebody from the audience who has the floor: a speaker for as long as it is theirs.
+fn guest_with(key: &Key, room: &Handle) -> Option<Who> {
+    let shown = room.floor().shown();
+    let guest = shown.granted(key)?;
+    let person = Some((guest.id.clone(), guest.name.clone()));
+    Some(Who { caller: Caller::Of(Role::Speaker), person, by: key.hash() })
 }

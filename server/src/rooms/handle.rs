@@ -12,6 +12,7 @@ use tribune_core::room::{
     Answer, Caller, Command, Demand, Facts, Hearing, Key, Name, Refused, Replay, Role, State,
 };
 
+use super::floor::Floor;
 use crate::program::Program;
 use crate::store::{RoomKeys, Webhook};
 use crate::window::Live;
@@ -29,6 +30,7 @@ pub struct Handle {
     pub(super) keys: ArcSwap<RoomKeys>,
     pub(super) webhooks: Arc<ArcSwap<Vec<Webhook>>>,
     pub(super) tally: Arc<Tally>,
+    pub(super) floor: Floor,
 }
 
 /// What the room's task last said; never changes.
@@ -93,6 +95,11 @@ impl Handle {
     /// Its name.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Its stage.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
     }
 
     /// What the room last said.

@@ -1,6 +1,7 @@
 //! All rooms of this node: each has one task that owns it; everybody else sends it commands and reads what it
 //! last said.
 
+pub mod floor;
 mod handle;
 mod owner;
 
@@ -23,6 +24,7 @@ use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+pub use floor::{Floor, Shown};
 pub use handle::{Handle, StatusBytes, View};
 
 #[cfg(test)]
@@ -215,7 +217,7 @@ impl Rooms {
         let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
         let rooms_max = node.setup.config.rooms_max;
         let chain = node.setup.store.create(facts.clone(), hashes.clone(), rooms_max).await?;
-        let kept = Kept { facts, keys: hashes, chain, webhooks: Vec::new() };
+        let kept = Kept { facts, keys: hashes, chain, webhooks: Vec::new(), floor: Vec::new() };
         let room = owner::start(node, kept).await;
         self.0.by_name.rcu(|rooms| {
             let mut rooms = BTreeMap::clone(rooms);

@@ -25,12 +25,13 @@ use tokio::sync::oneshot;
 use tribune_core::ingest::whip::{FRAGMENT_BYTES_MAX, Fragment, OFFER_BYTES_MAX, Offer, Wants};
 use tribune_core::mix::{Hears, SpeakerSpec};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Demand, KeyHash};
+use tribune_core::room::floor::{Coming, Lasting};
+use tribune_core::room::{Act, Caller, Demand, PERSON_NAME_CHARS_MAX, PersonId, PersonName};
 
 use super::peer::{Made, Now, Peer};
 use super::{Ask, Patched, PeerId, Stage};
 use crate::answer::{self, Failure, Path};
-use crate::api::StageDoor;
+use crate::api::{StageDoor, Who};
 use crate::ingest::OPENINGS_MAX;
 use crate::node::Node;
 use crate::program::Speaker;
@@ -98,12 +99,12 @@ async fn offer(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    let (room, key) = whip.admit(&room, &parts)?;
+    let (room, who) = whip.admit(&room, &parts)?;
     must_be(SDP, &parts.headers)?;
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;
     let text = read(body, &parts.headers, OFFER_BYTES_MAX).await?;
     let offer = Offer::read(&text).map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
-    whip.join(&room, key, (offer, asked)).await
+    whip.join(&room, who, (offer, asked)).await
 }
 
 async fn change(
@@ -112,7 +113,7 @@ async fn change(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    let (_, by) = whip.admit(&room, &parts)?;
+    let (_, Who { by, .. }) = whip.admit(&room, &parts)?;
     must_be(FRAGMENT, &parts.headers)?;
     let text = read(body, &parts.headers, FRAGMENT_BYTES_MAX).await?;
     let fragment = Fragment::read(&text).map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
@@ -136,7 +137,7 @@ async fn leave(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
-    let (_, by) = whip.admit(&room, &parts)?;
+    let (_, Who { by, .. }) = whip.admit(&room, &parts)?;
     let (reply, answered) = oneshot::channel();
     whip.ask(Ask::Leave { id: PeerId(peer.into()), by, reply }).await?;
     answered.await.map_err(|_| Refusal::GoingDown)??;
@@ -178,16 +179,16 @@ fn speaker_name(text: &str) -> Result<String, Failure> {
 
 impl Whip {
     /// Whoever has a key that may send sound.
-    fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, KeyHash), Failure> {
+    fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, Who), Failure> {
         let room = self.node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
         let who = self.door.allowed(&self.door.shown(parts)?, Some(&room), Act::SendSound)?;
-        Ok((room, who.by))
+        Ok((room, who))
     }
 
     async fn join(
         &self,
         room: &Handle,
-        key: KeyHash,
+        who: Who,
         (offer, asked): (Offer, Asked),
     ) -> Result<Response, Failure> {
         let world = self.node.world;
@@ -197,16 +198,21 @@ impl Whip {
         };
         let (rtc, text) = self.stage.answering.answer(now.instant, &offer)?;
         let id = PeerId(URL_SAFE_NO_PAD.encode(world.entropy::<18>()).into());
-        let name = asked.name.unwrap_or_else(|| format!("speaker-{:.8}", id.0));
+        let coming = self.coming(&who, &asked).await?;
+        let person = (coming.id.clone(), coming.name.clone());
+        let attendance = room.floor().come(coming).await?;
         let hears = match offer.wants {
             Wants::ToSend => Hears::Nothing,
             Wants::ToSendAndHear => Hears::MixMinus,
         };
-        let spec = SpeakerSpec { name, hears };
+        let spec = SpeakerSpec { name: person.0.to_string(), hears };
         let speaker = open_speaker(room, spec).await?;
+        room.floor().opened(&attendance, speaker.knob()).await?;
         let tag = new_tag(world);
         let metrics = self.node.metrics.room(room.name().as_str());
-        let made = Made { id: id.clone(), key, rtc, offer, tag: tag.clone(), speaker, metrics };
+        let key = who.by;
+        let (etag, location) = (header(tag.clone())?, header(format!("/{}/whip/{}", room.name(), id.0))?);
+        let made = Made { id, key, rtc, offer, tag, person, attendance, speaker, metrics };
         let (reply, joined) = oneshot::channel();
         self.ask(Ask::Join { peer: Box::new(Peer::new(now, made)), again: asked.again, reply }).await?;
         joined.await.map_err(|_| Refusal::GoingDown)??;
@@ -217,9 +223,35 @@ impl Whip {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
-        headers.insert(ETAG, header(tag)?);
-        headers.insert(LOCATION, header(format!("/{}/whip/{}", room.name(), id.0))?);
+        headers.insert(ETAG, etag);
+        headers.insert(LOCATION, location);
         Ok(answer)
+    }
+
+    /// Who comes: the person of the session or the invitation; else a program with a room's key, which is the
+    /// same again under the same name, or when it takes the place of its own connection.
+    async fn coming(&self, who: &Who, asked: &Asked) -> Result<Coming, Failure> {
+        let Caller::Of(role) = who.caller else { return Err(Refusal::RoleTooLow.into()) };
+        if let Some((id, name)) = who.person.clone() {
+            return Ok(Coming { id, name, role, lasting: Lasting::Yes });
+        }
+        if let Some(name) = &asked.name {
+            let shown = name.get(..PERSON_NAME_CHARS_MAX).unwrap_or(name);
+            let shown = PersonName::parse(shown).ok_or(Failure::of(Refusal::Malformed))?;
+            let id = PersonId::named(role, name);
+            return Ok(Coming { id, name: shown, role, lasting: Lasting::Yes });
+        }
+        if let Some(before) = asked.again.clone() {
+            let (reply, answered) = oneshot::channel();
+            self.ask(Ask::Whose { id: before, by: who.by, reply }).await?;
+            if let Ok(Ok((id, name))) = answered.await {
+                return Ok(Coming { id, name, role, lasting: Lasting::No });
+            }
+        }
+        let id = PersonId::generate(self.node.world.entropy());
+        let name = PersonName::parse(&format!("speaker-{:.6}", id.as_str()));
+        let name = name.ok_or(Failure::of(Refusal::OurFault))?;
+        Ok(Coming { id, name, role, lasting: Lasting::No })
     }
 
     async fn ask(&self, ask: Ask) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
-//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last statuses
-//! of each room.
+//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, who is on the
+//! stage, the last statuses of each room.
 //!
 //! One thread owns the connection; everybody else sends it a job and awaits the answer. A commit is on the
 //! disk when it is answered (`synchronous=FULL`), so a status that was served is never forgotten.
 
+mod floor;
 mod rows;
 mod schema;
 mod statuses;

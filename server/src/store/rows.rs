@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use tribune_core::room::floor;
 use tribune_core::room::{Caller, Facts, KeyHash, Name, Notice, Replay, Role};
 use tribune_core::status;
 use tribune_core::time::WallTime;
@@ -23,6 +24,8 @@ pub struct Kept {
     pub chain: status::Kept,
     /// Who is told of events.
     pub webhooks: Vec<Webhook>,
+    /// Who was known on its stage.
+    pub floor: Vec<floor::Kept>,
 }
 
 /// The hashes of a room's keys.
@@ -243,7 +246,8 @@ fn read_rest(connection: &Connection, mut facts: Facts) -> Result<Kept, StoreErr
     let keys = query.query_map([&name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let keys = keys.map(|row| read_key(&row?)).collect::<Result<_, _>>()?;
     let chain = statuses::kept(connection, &name)?;
-    Ok(Kept { facts, keys: RoomKeys(keys), chain, webhooks })
+    let floor = super::floor::read(connection, &name)?;
+    Ok(Kept { facts, keys: RoomKeys(keys), chain, webhooks, floor })
 }
 
 fn read_key((role, hash): &(String, Vec<u8>)) -> Result<(Role, KeyHash), StoreError> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One script for each version; a script is never changed once released.
-pub(super) const VERSIONS: [&str; 2] = [
+pub(super) const VERSIONS: [&str; 3] = [
     "
     CREATE TABLE room (
         name TEXT PRIMARY KEY,
@@ -67,6 +67,12 @@ pub(super) const VERSIONS: [&str; 2] = [
     ) STRICT;
     INSERT INTO status_used SELECT room, seq FROM status_kept;
     DROP TABLE status;
+",
+    "
+    CREATE TABLE floor (
+        room TEXT PRIMARY KEY REFERENCES room(name) ON DELETE CASCADE,
+        people TEXT NOT NULL
+    ) STRICT;
 ",
 ];
 

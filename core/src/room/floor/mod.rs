@@ -12,10 +12,10 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub use person::{Kept, Last, MutedBy, OnStage, Person, Request, RoleBy, Standing, Visit};
+pub use person::{Kept, Last, Lasting, MutedBy, OnStage, Person, Request, RoleBy, Standing, Visit};
 pub use said::{Answer, By, Coming, Command, Input, Mute, Output, Reach, Sound, Why};
 
-use person::Place;
+use person::{Place, Stay};
 use said::no;
 
 use crate::reason::Refusal;
@@ -53,8 +53,13 @@ pub struct Floor {
 impl Floor {
     /// The floor as it was kept; whoever was on the stage is given the time to come back.
     pub fn new(now: Moment, state: State, kept: Vec<Kept>) -> Self {
+        let again = |kept: Kept| Kept { standing: asked_at(now.time, kept.standing), ..kept };
         let last_request = kept.iter().filter_map(|kept| number_of(kept.standing)).max().unwrap_or_default();
-        let people = kept.into_iter().map(|kept| Person { place: place_after(now.time, &kept), kept });
+        let people = kept.into_iter().map(again).map(|kept| Person {
+            place: place_after(now.time, &kept),
+            lasting: Lasting::Yes,
+            kept,
+        });
         let people = people.take(KNOWN_MAX).collect();
         Self { people, state, last_visit: Visit(0), last_request, now, outputs: VecDeque::new() }
     }
@@ -122,9 +127,15 @@ impl Floor {
 
     /// All that a restart needs.
     pub fn kept(&self) -> Vec<Kept> {
-        let kept = self.people.iter().map(|person| {
-            let on_stage = if person.is_on_stage() { OnStage::Yes } else { OnStage::No };
-            Kept { on_stage, ..person.kept.clone() }
+        let known =
+            self.people.iter().filter(|person| person.lasting == Lasting::Yes || person.is_memorable());
+        let kept = known.map(|person| {
+            let (on_stage, standing) = match person.lasting {
+                Lasting::Yes if person.is_on_stage() => (OnStage::Yes, person.kept.standing),
+                Lasting::Yes => (OnStage::No, person.kept.standing),
+                Lasting::No => (OnStage::No, Standing::Out),
+            };
+            Kept { on_stage, standing, ..person.kept.clone() }
         });
         kept.collect()
     }
@@ -165,7 +176,9 @@ impl Floor {
             return Err(no(Refusal::SentAway, ""));
         }
         let holds = before.is_some_and(|person| person.kept.standing == Standing::Holds);
-        if before.map_or(coming.role, |person| person.kept.role) == Role::Listener && !holds {
+        let is_guest =
+            coming.id.is_guest() || before.map_or(coming.role, |person| person.kept.role) == Role::Listener;
+        if is_guest && !holds {
             return Err(no(Refusal::RoleTooLow, "the floor is not theirs"));
         }
         let visits = self.people.iter().filter(|person| person.visit().is_some()).count();
@@ -174,8 +187,10 @@ impl Floor {
         }
         self.last_visit = Visit(self.last_visit.0 + 1);
         let visit = self.last_visit;
-        let at = at.unwrap_or_else(|| self.meet(&coming));
-        self.people[at].place = Place::Between(visit, self.now.time);
+        let at = at.unwrap_or_else(|| self.meet(coming.id.clone(), coming.name.clone(), coming.role));
+        let stay = if self.people[at].is_on_stage() { Stay::Yes } else { Stay::No };
+        self.people[at].place = Place::Between(visit, self.now.time, stay);
+        self.people[at].lasting = coming.lasting;
         self.welcome(at, coming);
         self.outputs.push_back(Output::Changed);
         Ok(Answer::Admitted(visit))
@@ -204,13 +219,21 @@ impl Floor {
         };
         let place = match (person.place, reach) {
             (Place::Between(..), Reach::Connected) => Place::Here(visit),
-            (Place::Here(_), Reach::Lost) => Place::Between(visit, now),
+            (Place::Here(_), Reach::Lost) => Place::Between(visit, now, Stay::Yes),
+            (Place::Here(_) | Place::Between(..), Reach::Gone) if person.lasting == Lasting::No => {
+                Place::Outside
+            }
             (Place::Here(_), Reach::Gone) => Place::Away(now),
-            (Place::Between(_, since), Reach::Gone) => Place::Away(since),
+            (Place::Between(_, since, Stay::Yes), Reach::Gone) => Place::Away(since),
+            (Place::Between(.., Stay::No), Reach::Gone) => Place::Outside,
             (place, Reach::Connected | Reach::Lost | Reach::Gone) => place,
         };
         if place != person.place {
             person.place = place;
+            if place == Place::Outside {
+                person.kept.standing = Standing::Out;
+            }
+            self.people.retain(is_to_be_known);
             self.outputs.push_back(Output::Changed);
         }
     }
@@ -240,8 +263,7 @@ impl Floor {
         if asking.count() >= REQUESTS_MAX {
             return Err(no(Refusal::RequestsFull, ""));
         }
-        let role = Role::Listener;
-        let at = at.unwrap_or_else(|| self.meet(&Coming { id, name: name.clone(), role }));
+        let at = at.unwrap_or_else(|| self.meet(id, name.clone(), Role::Listener));
         let standing = self.asks();
         let person = &mut self.people[at].kept;
         (person.name, person.grant, person.standing) = (name, Some(grant), standing);
@@ -461,11 +483,11 @@ impl Floor {
         Err(no(Refusal::RoleTooLow, "nobody acts on one of their own rank or above"))
     }
 
-    fn meet(&mut self, coming: &Coming) -> usize {
+    fn meet(&mut self, id: PersonId, name: PersonName, role: Role) -> usize {
         let kept = Kept {
-            id: coming.id.clone(),
-            name: coming.name.clone(),
-            role: coming.role,
+            id,
+            name,
+            role,
             role_by: RoleBy::Key,
             standing: Standing::Out,
             muted: MutedBy::Nobody,
@@ -473,7 +495,7 @@ impl Floor {
             grant: None,
             on_stage: OnStage::No,
         };
-        self.people.push(Person { kept, place: Place::Outside });
+        self.people.push(Person { kept, place: Place::Outside, lasting: Lasting::Yes });
         self.people.len() - 1
     }
 
@@ -522,6 +544,14 @@ fn number_of(standing: Standing) -> Option<u64> {
     match standing {
         Standing::Asks(request) => Some(request.number),
         Standing::Out | Standing::Holds => None,
+    }
+}
+
+/// A request that was kept stands its full time again: how long the node was away is not theirs to answer for.
+fn asked_at(now: Time, standing: Standing) -> Standing {
+    match standing {
+        Standing::Asks(request) => Standing::Asks(Request { at: now, ..request }),
+        Standing::Out | Standing::Holds => standing,
     }
 }
 

@@ -113,12 +113,21 @@ pub struct Visit(pub u64);
 pub(super) enum Place {
     /// Connected.
     Here(Visit),
-    /// Answered or lost for a moment, since then.
-    Between(Visit, Time),
+    /// Answered and on the way, since then; or lost for a moment.
+    Between(Visit, Time, Stay),
     /// Gone since then; their place is kept for a while.
     Away(Time),
     /// Not on the stage: asks from outside, or is only remembered.
     Outside,
+}
+
+/// Whether a place is kept for somebody whose connection comes to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// They had one before.
+    Yes,
+    /// They were never here.
+    No,
 }
 
 /// What is kept of one person, and all that a restart needs.
@@ -153,11 +162,21 @@ pub enum OnStage {
     No,
 }
 
+/// Whether somebody who has gone can come back as the same person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// They can, so their place is kept.
+    Yes,
+    /// A program without a name: whoever comes next is somebody else.
+    No,
+}
+
 /// One person.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub(super) kept: Kept,
     pub(super) place: Place,
+    pub(super) lasting: Lasting,
 }
 
 impl Person {
@@ -235,7 +254,7 @@ impl Person {
 
     pub(super) const fn visit(&self) -> Option<Visit> {
         match self.place {
-            Place::Here(visit) | Place::Between(visit, _) => Some(visit),
+            Place::Here(visit) | Place::Between(visit, ..) => Some(visit),
             Place::Away(_) | Place::Outside => None,
         }
     }
@@ -243,7 +262,7 @@ impl Person {
     /// Since when nobody has been there, while a place is kept.
     pub(super) const fn gone_since(&self) -> Option<Time> {
         match self.place {
-            Place::Between(_, since) | Place::Away(since) => Some(since),
+            Place::Between(_, since, _) | Place::Away(since) => Some(since),
             Place::Here(_) | Place::Outside => None,
         }
     }

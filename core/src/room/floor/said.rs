@@ -1,6 +1,6 @@
 //! What the floor is told, and what it says.
 
-use super::person::Visit;
+use super::person::{Lasting, Visit};
 use crate::reason::Refusal;
 use crate::room::{Act, Caller, KeyHash, PersonId, PersonName, Refused, Role, State};
 
@@ -111,6 +111,8 @@ pub struct Coming {
     pub name: PersonName,
     /// What their key says they are.
     pub role: Role,
+    /// Whether they can come back as the same person.
+    pub lasting: Lasting,
 }
 
 /// How a connection stands.

@@ -22,6 +22,10 @@ fn id(text: &str) -> PersonId {
     PersonId::parse(text).unwrap()
 }
 
+fn coming(who: &str, role: Role, lasting: Lasting) -> Coming {
+    Coming { id: id(who), name: named(who), role, lasting }
+}
+
 fn named(text: &str) -> PersonName {
     PersonName::parse(text).unwrap()
 }
@@ -70,7 +74,11 @@ impl Tried {
     }
 
     fn come(&mut self, who: &str, role: Role) -> Result<Answer, Refusal> {
-        self.input(Input::Come(Coming { id: id(who), name: named(who), role })).unwrap()
+        self.come_as(who, role, Lasting::Yes)
+    }
+
+    fn come_as(&mut self, who: &str, role: Role, lasting: Lasting) -> Result<Answer, Refusal> {
+        self.input(Input::Come(coming(who, role, lasting))).unwrap()
     }
 
     fn here(&mut self, who: &str, role: Role) -> Visit {
@@ -181,8 +189,7 @@ fn whoever_is_sent_away_stays_away() {
     assert_eq!(tried.come("ann", Role::CoHost), Err(Refusal::SentAway));
     assert_eq!(tried.ask((HOST, "host"), Command::Grant(id("ann"))), Err(Refusal::PersonUnknown));
     let mut again = Floor::new(at(9_000), State::Live, tried.floor.kept());
-    again
-        .handle_input(at(9_000), Input::Come(Coming { id: id("ann"), name: named("A"), role: Role::CoHost }));
+    again.handle_input(at(9_000), Input::Come(coming("ann", Role::CoHost, Lasting::Yes)));
     let refused = no(Refusal::SentAway, "");
     assert_eq!(again.poll_output(), Some(Output::Answer(Err(refused))), "also after a restart");
 }
@@ -246,7 +253,7 @@ fn a_restart_keeps_floor_mute_requests_and_roles() {
 /// What may happen next, among few people so that it happens to the same ones.
 #[derive(Clone, Debug)]
 enum Step {
-    Come(u8, Role),
+    Come(u8, Role, Lasting),
     Reach(u64, Reach),
     Command(Caller, u8, Command),
     Wait(u64),
@@ -261,6 +268,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let callers = vec![LISTENER, SPEAKER, COHOST, HOST, HOST, Caller::Operator];
     let mute = prop::sample::select(vec![Mute::On, Mute::Off]);
     let reach = prop::sample::select(vec![Reach::Connected, Reach::Connected, Reach::Lost, Reach::Gone]);
+    let lasting = prop::sample::select(vec![Lasting::Yes, Lasting::Yes, Lasting::No]);
     let whom = || (0..6_usize).prop_map(|at| id(WHO[at]));
     let command = prop_oneof![
         3 => Just(Command::Ask { name: named("n"), grant: KeyHash([1; 32]) }),
@@ -275,7 +283,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (whom(), keyed.clone()).prop_map(|(whom, role)| Command::Appoint(whom, role)),
     ];
     let step = prop_oneof![
-        3 => (who.clone(), keyed).prop_map(|(who, role)| Step::Come(who, role)),
+        3 => (who.clone(), keyed, lasting).prop_map(|(who, role, lasting)| Step::Come(who, role, lasting)),
         3 => (1..40_u64, reach).prop_map(|(visit, reach)| Step::Reach(visit, reach)),
         8 => (prop::sample::select(callers), who, command).prop_map(|(by, who, command)| Step::Command(by, who, command)),
         2 => prop_oneof![1..40_u64, Just(61), Just(1_801)].prop_map(Step::Wait),
@@ -321,8 +329,9 @@ proptest! {
         let (mut tried, mut model) = (Tried::new(), model::Model::default());
         for step in steps {
             let (real, wanted) = match step.clone() {
-                Step::Come(who, role) => {
-                    (tried.come(WHO[usize::from(who)], role), model.come(WHO[usize::from(who)], role, tried.s))
+                Step::Come(who, role, lasting) => {
+                    let who = WHO[usize::from(who)];
+                    (tried.come_as(who, role, lasting), model.come(who, (role, lasting), tried.s))
                 }
                 Step::Reach(visit, reach) => {
                     tried.input(Input::Reach(Visit(visit), reach));

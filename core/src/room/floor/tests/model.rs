@@ -17,6 +17,8 @@ pub struct One {
     pub visit: Option<u64>,
     pub here: bool,
     away_s: Option<u64>,
+    stays: bool,
+    lasts: bool,
 }
 
 #[derive(Default)]
@@ -30,7 +32,7 @@ pub struct Model {
 type Said = Result<(), Refusal>;
 
 impl Model {
-    pub fn come(&mut self, id: &str, role: Role, s: u64) -> Said {
+    pub fn come(&mut self, id: &str, (role, lasting): (Role, Lasting), s: u64) -> Said {
         let visits = self.people.values().filter(|one| one.visit.is_some()).count();
         let before = self.people.get(id).cloned();
         let refused = |bad: bool, why| if bad { Err(why) } else { Ok(()) };
@@ -48,6 +50,8 @@ impl Model {
         if one.floor == '-' && !"rv".contains(one.last) && self.is_free(one.role) {
             one.floor = '+';
         }
+        one.lasts = lasting == Lasting::Yes;
+        one.stays = one.here || one.away_s.is_some();
         (one.visit, one.here, one.away_s) = (Some(self.visits), false, Some(s));
         self.people.insert(id.to_owned(), one);
         Ok(())
@@ -56,11 +60,14 @@ impl Model {
     pub fn reach(&mut self, visit: u64, how: Reach, s: u64) {
         for one in self.people.values_mut().filter(|one| one.visit == Some(visit)) {
             let since = one.away_s.or(Some(s));
+            one.stays |= how == Reach::Connected;
             (one.here, one.visit, one.away_s) = match how {
                 Reach::Connected => (true, one.visit, None),
                 Reach::Lost => (false, one.visit, since),
-                Reach::Gone => (false, None, since),
+                Reach::Gone if one.stays && one.lasts => (false, None, since),
+                Reach::Gone => (false, None, None),
             };
+            one.floor = if one.away_s.is_none() && !one.here { '-' } else { one.floor };
         }
     }
 
@@ -159,9 +166,17 @@ impl Model {
         self.visits = 0;
         self.asked =
             self.people.values().filter(|one| one.floor == '?').map(|one| one.asked).max().unwrap_or(0);
-        for one in self.people.values_mut().filter(|one| one.here || one.away_s.is_some()) {
-            (one.visit, one.here, one.away_s) = (None, false, Some(s));
+        for one in self.people.values_mut() {
+            one.asked_s = s;
+            if !one.lasts {
+                (one.floor, one.visit, one.here, one.away_s) = ('-', None, false, None);
+            }
+            one.lasts = true;
         }
+        for one in self.people.values_mut().filter(|one| one.here || one.away_s.is_some()) {
+            (one.visit, one.here, one.away_s, one.stays) = (None, false, Some(s), true);
+        }
+        self.time(s);
     }
 
     pub fn heard(&self) -> BTreeSet<u64> {
@@ -193,5 +208,7 @@ fn new(role: Role) -> One {
         visit: None,
         here: false,
         away_s: None,
+        stays: false,
+        lasts: true,
     }
 }
