@@ -172,6 +172,20 @@ async fn every_key_may_what_its_role_may() {
         ("GET", "", Value::Null, [401, 401, 401, 401, 401, 401, 200]),
         ("POST", "", title, [401, 401, 401, 401, 401, 401, 201]),
         ("POST", "/debate/live", Value::Null, [401, 401, 401, 403, 200, 200, 200]),
+        ("GET", "/debate/stage", Value::Null, [401, 401, 401, 200, 200, 200, 200]),
+        // A room's key alone is nobody on the stage, who could ask for the floor.
+        ("POST", "/debate/floor/request", json!({}), [401, 401, 401, 409, 409, 409, 403]),
+        ("POST", "/debate/floor/grant", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/floor/decline", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/floor/revoke", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/mute", json!({"person": "x", "muted": true}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/remove", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        (
+            "POST",
+            "/debate/role",
+            json!({"person": "x", "role": "cohost"}),
+            [401, 401, 401, 403, 403, 404, 404],
+        ),
         ("DELETE", "/debate", Value::Null, [401, 401, 401, 403, 403, 403, 409]),
         ("POST", "/debate/end", Value::Null, [401, 401, 401, 403, 403, 200, 200]),
     ] {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::room::{Caller, KeyHash};
 use crate::time::WallTime;
 
 const HOST: Caller = Caller::Of(Role::Host);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
+use crate::room::{Caller, may, may_touch};
 
 /// One person: role, who made it so, floor ('-', '?', '+'), muted, last, and where they are.
 #[derive(Clone, Debug)]
