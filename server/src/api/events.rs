@@ -1,5 +1,6 @@
 //! Server-sent events: every new status of a room, and its state when that changes; for those on the stage
-//! also the stage, and who begins and ends to speak.
+//! also the stage, and who begins and ends to speak. Whoever is signed out meanwhile is told so, and hears no
+//! more.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
@@ -15,13 +16,13 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, PersonId, State as RoomState};
+use tribune_core::room::{Act, KeyHash, PersonId, State as RoomState};
 
 use super::auth::Shown;
 use super::floor::{as_seen_by, not_sent_away, sees};
-use super::{Api, Failure, Who};
+use super::{Api, Failure, StageDoor, Who};
 use crate::answer::Path;
-use crate::rooms::{Floor, Shown as ShownStage, View};
+use crate::rooms::{Floor, Handle, Shown as ShownStage, View};
 
 /// Connections that listen to events at once, over all rooms.
 pub const LISTENERS_MAX: usize = 256;
@@ -31,6 +32,10 @@ const KEEP_ALIVE_S: u64 = 15;
 const STAGE_EVERY: Duration = Duration::from_millis(100);
 
 struct Listening {
+    door: StageDoor,
+    room: Arc<Handle>,
+    by: KeyHash,
+    changes: watch::Receiver<u64>,
     view: watch::Receiver<Arc<View>>,
     state: Option<RoomState>,
     stage: Option<Watching>,
@@ -48,9 +53,11 @@ struct Watching {
 }
 
 enum Woken {
+    Door(bool),
     Status(bool),
-    Stage(bool),
-    Speaking(bool),
+    Stage,
+    Speaking,
+    Over,
 }
 
 pub async fn events(
@@ -59,6 +66,8 @@ pub async fn events(
     shown: Shown,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let room = api.room(&name)?;
+    // Before who it is is known, so that nothing that changes from here on is missed.
+    let changes = api.door.changes();
     let who = api.door.allowed(&shown, Some(&room), Act::Listen)?;
     not_sent_away(&room.floor().shown(), &who)?;
     let place = Arc::clone(&api.listeners).try_acquire_owned();
@@ -66,42 +75,57 @@ pub async fn events(
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;
     let mut view = room.watch();
     view.mark_changed();
+    let (door, by) = (api.door.clone(), who.by);
     let stage = sees(who.caller).then(|| Watching::new(room.floor(), who));
-    let listening = Listening { view, state: None, stage, ready: VecDeque::new(), _place: place };
-    let events = stream::unfold(listening, next);
+    let ready = VecDeque::new();
+    let listening = Listening { door, room, by, changes, view, state: None, stage, ready, _place: place };
+    let events = stream::unfold(Some(listening), next);
     let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S));
     Ok(Sse::new(events).keep_alive(alive))
 }
 
-async fn next(mut listening: Listening) -> Option<(Result<Event, Infallible>, Listening)> {
+async fn next(listening: Option<Listening>) -> Option<(Result<Event, Infallible>, Option<Listening>)> {
+    let mut listening = listening?;
     loop {
         if let Some(event) = listening.ready.pop_front() {
-            return Some((Ok(event), listening));
+            return Some((Ok(event), Some(listening)));
         }
-        listening.wait().await?;
+        if listening.wait().await? == Next::SignedOut {
+            return Some((Ok(Event::default().event("signed_out").data("{}")), None));
+        }
     }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    SignedOut,
 }
 
 impl Listening {
     /// Until there is something to say, or nothing more ever.
-    async fn wait(&mut self) -> Option<()> {
-        let woken = match &mut self.stage {
-            None => Woken::Status(self.view.changed().await.is_ok()),
-            Some(stage) => tokio::select! {
-                biased;
-                speaking = stage.speaking.changed() => Woken::Speaking(speaking.is_ok()),
-                shown = settled(&mut stage.shown, stage.not_before) => Woken::Stage(shown),
-                status = self.view.changed() => Woken::Status(status.is_ok()),
-            },
+    async fn wait(&mut self) -> Option<Next> {
+        let woken = tokio::select! {
+            biased;
+            changed = self.changes.changed() => Woken::Door(changed.is_ok()),
+            woken = watched(&mut self.stage) => woken,
+            status = self.view.changed() => Woken::Status(status.is_ok()),
         };
         match (woken, &mut self.stage) {
-            (Woken::Status(false) | Woken::Stage(false) | Woken::Speaking(false), _) => return None,
+            (Woken::Over, _) | (Woken::Status(false) | Woken::Door(false), _) => return None,
+            (Woken::Door(true), stage) => {
+                let Some(who) = self.door.still(&self.room, &self.by) else { return Some(Next::SignedOut) };
+                if let Some(stage) = stage {
+                    stage.who = who;
+                    stage.shown.mark_changed();
+                }
+            }
             (Woken::Status(true), _) => self.tell_status(),
-            (Woken::Stage(true), Some(stage)) => self.ready.push_back(stage.tell()?),
-            (Woken::Speaking(true), Some(stage)) => self.ready.extend(stage.tell_speaking()),
-            (Woken::Stage(true) | Woken::Speaking(true), None) => {}
+            (Woken::Stage, Some(stage)) => self.ready.push_back(stage.tell()?),
+            (Woken::Speaking, Some(stage)) => self.ready.extend(stage.tell_speaking()),
+            (Woken::Stage | Woken::Speaking, None) => {}
         }
-        Some(())
+        Some(Next::GoOn)
     }
 
     fn tell_status(&mut self) {
@@ -124,7 +148,7 @@ impl Watching {
         Self { who, shown, speaking, told, not_before: Instant::now() }
     }
 
-    /// `None` once they were sent away.
+    /// `None` once the stage is not theirs to see any more.
     fn tell(&mut self) -> Option<Event> {
         let shown = Arc::clone(&self.shown.borrow_and_update());
         not_sent_away(&shown, &self.who).ok()?;
@@ -145,15 +169,22 @@ impl Watching {
     }
 }
 
-/// Whether the stage goes on: waits for a change, and for the time at which it may be told.
-async fn settled(shown: &mut watch::Receiver<Arc<ShownStage>>, not_before: Instant) -> bool {
-    if shown.has_changed().is_ok_and(|changed| !changed) {
-        let changed = shown.changed().await.is_ok();
-        if !changed {
-            return false;
+/// Of somebody who sees the stage: waits until something on it is to be told.
+async fn watched(stage: &mut Option<Watching>) -> Woken {
+    let Some(stage) = stage else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        speaking = stage.speaking.changed() => if speaking.is_ok() { Woken::Speaking } else { Woken::Over },
+        settled = settled(&mut stage.shown, stage.not_before) => {
+            if settled.is_some() { Woken::Stage } else { Woken::Over }
         }
-        shown.mark_changed();
     }
+}
+
+/// Waits for a change, and for the time at which it may be told; what changes meanwhile is told with it.
+async fn settled(shown: &mut watch::Receiver<Arc<ShownStage>>, not_before: Instant) -> Option<()> {
+    shown.changed().await.ok()?;
+    shown.mark_changed();
     tokio::time::sleep_until(not_before).await;
-    shown.has_changed().is_ok()
+    Some(())
 }

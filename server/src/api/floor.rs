@@ -170,11 +170,42 @@ async fn ask((api, name): (&Api, &str), shown: &Shown, command: Command) -> Resu
 async fn ask_as(api: &Api, room: &Handle, (who, command): (&Who, Command)) -> Result<Response, Failure> {
     not_sent_away(&room.floor().shown(), who)?;
     let act = command.word();
+    let signs = Signs::of(&command);
     let by = By { caller: who.caller, person: who.person.as_ref().map(|(id, _)| id.clone()) };
     let result = room.floor().command(by, command).await.map_err(Failure::from);
     audit::note(api, room, (who, act), &result).await;
     result?;
+    match signs {
+        Signs::Out(person) => api.door.remove_person(room.name(), &person),
+        Signs::Role(person, role) => api.door.set_role(room.name(), &person, role),
+        Signs::Nothing => {}
+    }
     view_of(room, who)
+}
+
+/// What an act means for those who are signed in.
+enum Signs {
+    Nothing,
+    Out(PersonId),
+    Role(PersonId, Role),
+}
+
+impl Signs {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Remove(whom) => Self::Out(whom.clone()),
+            Command::Appoint(whom, role) => Self::Role(whom.clone(), *role),
+            Command::Ask { .. }
+            | Command::Request
+            | Command::Release
+            | Command::Grant(_)
+            | Command::Decline(_)
+            | Command::Revoke(_)
+            | Command::MuteSelf(_)
+            | Command::Mute(..)
+            | Command::Rename(_) => Self::Nothing,
+        }
+    }
 }
 
 fn view_of(room: &Handle, who: &Who) -> Result<Response, Failure> {
@@ -195,6 +226,9 @@ pub(super) fn as_seen_by(shown: &ShownStage, who: &Who) -> Value {
 pub(super) fn not_sent_away(shown: &ShownStage, who: &Who) -> Result<(), Failure> {
     match &who.person {
         Some((id, _)) if shown.removed.contains(id) => Err(Failure::of(Refusal::SentAway)),
+        Some((id, _)) if id.is_guest() && shown.granted(&who.by).is_none() => {
+            Err(Failure::new(Refusal::RoleTooLow, "the floor is not theirs any more"))
+        }
         Some(_) | None => Ok(()),
     }
 }

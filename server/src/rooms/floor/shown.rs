@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use tribune_core::mix::{Health, Quality};
 use tribune_core::room::floor::{Floor, Last, PEOPLE_MAX, Person, REQUESTS_MAX, Standing, Visit};
-use tribune_core::room::{Key, KeyHash, PersonId, PersonName, Role, State};
+use tribune_core::room::{KeyHash, PersonId, PersonName, Role, State};
 
 use super::turns::Turn;
 use crate::program::ears::Voice;
@@ -113,13 +113,13 @@ impl Asked {
 pub(super) type Voices<'a> = &'a BTreeMap<PersonId, &'a Voice>;
 
 impl Shown {
-    /// Somebody from the audience, by the key that opens the stage to them when they have the floor.
-    pub fn guest(&self, key: &Key) -> Option<&Guest> {
-        self.guests.iter().find(|guest| guest.grant.matches(key))
+    /// Somebody from the audience, by the hash of the key that opens the stage to them when they have the floor.
+    pub fn guest(&self, key: &KeyHash) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.grant.is(key))
     }
 
     /// Whom this key lets on the stage as a guest.
-    pub fn granted(&self, key: &Key) -> Option<&Guest> {
+    pub fn granted(&self, key: &KeyHash) -> Option<&Guest> {
         self.guest(key).filter(|guest| guest.state == Asked::Granted)
     }
 
