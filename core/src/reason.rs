@@ -85,6 +85,14 @@ pub enum Refusal {
     RoomsFull,
     /// Too many wrong keys came from one address.
     KeysGuessed,
+    /// A browser shows a cookie that opens nothing, or nothing in this room.
+    SignedOut,
+    /// A page that is not ours asks in the name of somebody who is signed in.
+    OriginWrong,
+    /// A passkey that is not known, or an answer of one that does not verify.
+    PasskeyWrong,
+    /// Signing in was asked for too often.
+    TooOften,
     /// The request's body is of another media type than this address takes.
     TypeWrong,
     /// An offer of WebRTC that cannot be answered: no audio, no Opus, or nothing to send.
@@ -97,13 +105,27 @@ pub enum Refusal {
     MatchMissing,
     /// As many speakers as the node takes.
     StageFull,
+    /// Every place on the floor is taken.
+    FloorFull,
+    /// As many listeners ask for the floor as may.
+    RequestsFull,
+    /// Nobody of this id is on the stage or asks to be.
+    PersonUnknown,
+    /// An act on oneself by a key that is nobody on the stage.
+    NobodyNamed,
+    /// Somebody comes whom a host has sent away.
+    SentAway,
+    /// A host may not open a microphone that its owner closed.
+    MutedThemselves,
+    /// One address asks for this too often.
+    SourceTooBusy,
     /// A bug of ours.
     OurFault,
 }
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 43] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -129,12 +151,23 @@ impl Refusal {
         Self::Busy,
         Self::RoomsFull,
         Self::KeysGuessed,
+        Self::SignedOut,
+        Self::OriginWrong,
+        Self::PasskeyWrong,
+        Self::TooOften,
         Self::TypeWrong,
         Self::OfferUnfit,
         Self::SessionUnknown,
         Self::SessionMoved,
         Self::MatchMissing,
         Self::StageFull,
+        Self::FloorFull,
+        Self::RequestsFull,
+        Self::PersonUnknown,
+        Self::NobodyNamed,
+        Self::SentAway,
+        Self::MutedThemselves,
+        Self::SourceTooBusy,
         Self::OurFault,
     ];
 
@@ -254,6 +287,30 @@ impl Refusal {
                 60,
                 "Too many wrong keys came from this address. Please wait a minute.",
             ),
+            Self::SignedOut => row(
+                "signed_out",
+                401,
+                Theirs,
+                0,
+                "You are not signed in here, or not any longer. Please open your link again.",
+            ),
+            Self::OriginWrong => row(
+                "origin_wrong",
+                403,
+                Theirs,
+                0,
+                "This was asked by a page of another address than this server's.",
+            ),
+            Self::PasskeyWrong => row(
+                "passkey_wrong",
+                401,
+                Theirs,
+                0,
+                "This passkey is not known here, or its answer does not fit what was asked.",
+            ),
+            Self::TooOften => {
+                row("too_often", 429, Theirs, 60, "This was asked for too often. Please wait a minute.")
+            }
             Self::TypeWrong => row(
                 "type_wrong",
                 415,
@@ -295,6 +352,45 @@ impl Refusal {
                 Ours,
                 30,
                 "This server has as many speakers as it takes. Please tell its operator.",
+            ),
+            Self::FloorFull => row(
+                "floor_full",
+                409,
+                Nobody,
+                0,
+                "Every place on the floor is taken. Take it from somebody first.",
+            ),
+            Self::RequestsFull => row(
+                "requests_full",
+                503,
+                Nobody,
+                30,
+                "As many ask to speak as can be asked back. Please try again in a while.",
+            ),
+            Self::PersonUnknown => {
+                row("person_unknown", 404, Theirs, 0, "Nobody of this id is on the stage or asks to be.")
+            }
+            Self::NobodyNamed => row(
+                "nobody_named",
+                409,
+                Theirs,
+                0,
+                "This key is nobody on the stage; say whom, or sign in and come on the stage first.",
+            ),
+            Self::SentAway => row("sent_away", 403, Theirs, 0, "A host has sent you away from this stage."),
+            Self::MutedThemselves => row(
+                "muted_themselves",
+                409,
+                Theirs,
+                0,
+                "They muted themselves; only they can be heard again by their own hand.",
+            ),
+            Self::SourceTooBusy => row(
+                "source_too_busy",
+                429,
+                Theirs,
+                30,
+                "Many requests come from your network. Please wait a moment.",
             ),
             Self::OurFault => {
                 row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")

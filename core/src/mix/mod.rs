@@ -20,6 +20,7 @@ mod minus;
 mod mixer;
 mod noise;
 mod pace;
+mod quality;
 mod resample;
 mod speaker;
 mod talk;
@@ -35,6 +36,7 @@ pub use limiter::{FRAME_PEAK_DBTP_MAX, LIMITER_DELAY_SAMPLES, TRUE_PEAK_DBTP_MAX
 pub use minus::MINUS_BITS_PER_S;
 pub use mixer::{CLOSING_INLETS_MAX, InletLevel, Input, Mixer, OPEN_INLETS_MAX, OnAir, Output, Spec, Why};
 pub use pace::BACKLOG_MS_MAX;
+pub use quality::{Health, Quality};
 pub use resample::{SOURCE_RATE_HZ_MAX, SOURCE_RATE_HZ_MIN};
 pub use speaker::{Hears, Muted, SpeakerSpec};
 pub use talk::Speaking;

@@ -13,6 +13,8 @@ use super::Role;
 pub const PERSON_NAME_CHARS_MAX: usize = 40;
 /// Longest id that is looked at, in bytes.
 const ID_BYTES_MAX: usize = 96;
+/// How ids of the audience begin; listeners have no key that would name them so.
+const GUEST_PREFIX: &str = "listener.";
 
 /// Who it is, within one room. Known to everybody on the stage; it opens nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +24,16 @@ impl PersonId {
     /// Of somebody who signed in or asked for the floor: 16 characters from 96 bits.
     pub fn generate(entropy: [u8; 12]) -> Self {
         Self(URL_SAFE_NO_PAD.encode(entropy).into())
+    }
+
+    /// Of somebody in the audience who asked for the floor. No key of a role's is ever theirs.
+    pub fn of_guest(entropy: [u8; 12]) -> Self {
+        Self(format!("{GUEST_PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)).into())
+    }
+
+    /// Whether it is of somebody who came from the audience.
+    pub fn is_guest(&self) -> bool {
+        self.0.starts_with(GUEST_PREFIX)
     }
 
     /// Of a program that shows a role's key and says a name, as WHIP encoders do: the same again each time.
@@ -89,6 +101,7 @@ mod tests {
         for id in [PersonId::generate([0xfb; 12]), PersonId::named(Role::Speaker, "obs-1")] {
             assert_eq!(PersonId::parse(id.as_str()), Some(id));
         }
+        assert!(PersonId::of_guest([1; 12]).is_guest() && !PersonId::generate([1; 12]).is_guest());
         for text in ["", "a b", "é", "a/b", &"a".repeat(97)] {
             assert_eq!(PersonId::parse(text), None, "{text}");
         }

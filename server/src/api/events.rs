@@ -1,5 +1,8 @@
-//! Server-sent events: every new status of a room, and its state when that changes.
+//! Server-sent events: every new status of a room, and its state when that changes; for those on the stage
+//! also the stage, and who begins and ends to speak. Whoever is signed out meanwhile is told so, and hears no
+//! more.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +11,53 @@ use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, State as RoomState};
+use tribune_core::room::{Act, KeyHash, PersonId, State as RoomState};
 
 use super::auth::Shown;
-use super::{Api, Failure};
+use super::floor::{as_seen_by, not_sent_away, sees};
+use super::{Api, Failure, StageDoor, Who};
 use crate::answer::Path;
-use crate::rooms::View;
+use crate::rooms::{Floor, Handle, Shown as ShownStage, View};
 
 /// Connections that listen to events at once, over all rooms.
 pub const LISTENERS_MAX: usize = 256;
 /// A comment is sent when nothing happened for so long, in seconds.
 const KEEP_ALIVE_S: u64 = 15;
+/// The stage is told at most this often.
+const STAGE_EVERY: Duration = Duration::from_millis(100);
 
 struct Listening {
+    door: StageDoor,
+    room: Arc<Handle>,
+    by: KeyHash,
+    changes: watch::Receiver<u64>,
     view: watch::Receiver<Arc<View>>,
     state: Option<RoomState>,
+    stage: Option<Watching>,
+    ready: VecDeque<Event>,
     _place: OwnedSemaphorePermit,
+}
+
+/// Of somebody who sees the stage.
+struct Watching {
+    who: Who,
+    shown: watch::Receiver<Arc<ShownStage>>,
+    speaking: watch::Receiver<Arc<BTreeSet<PersonId>>>,
+    told: Arc<BTreeSet<PersonId>>,
+    not_before: Instant,
+}
+
+enum Woken {
+    Door(bool),
+    Status(bool),
+    Stage,
+    Speaking,
+    Over,
 }
 
 pub async fn events(
@@ -35,27 +66,125 @@ pub async fn events(
     shown: Shown,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::Listen)?;
+    // Before who it is is known, so that nothing that changes from here on is missed.
+    let changes = api.door.changes();
+    let who = api.door.allowed(&shown, Some(&room), Act::Listen)?;
+    not_sent_away(&room.floor().shown(), &who)?;
     let place = Arc::clone(&api.listeners).try_acquire_owned();
     let place =
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;
     let mut view = room.watch();
     view.mark_changed();
-    let listening = Listening { view, state: None, _place: place };
-    let events = stream::unfold(listening, next).flat_map(stream::iter);
+    let (door, by) = (api.door.clone(), who.by);
+    let stage = sees(who.caller).then(|| Watching::new(room.floor(), who));
+    let ready = VecDeque::new();
+    let listening = Listening { door, room, by, changes, view, state: None, stage, ready, _place: place };
+    let events = stream::unfold(Some(listening), next);
     let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S));
     Ok(Sse::new(events).keep_alive(alive))
 }
 
-async fn next(mut listening: Listening) -> Option<(Vec<Result<Event, Infallible>>, Listening)> {
-    listening.view.changed().await.ok()?;
-    let view = Arc::clone(&listening.view.borrow_and_update());
-    let mut events = Vec::new();
-    if listening.state != Some(view.facts.state) {
-        listening.state = Some(view.facts.state);
-        events.push(Ok(Event::default().event("state").data(view.facts.state.word())));
+async fn next(listening: Option<Listening>) -> Option<(Result<Event, Infallible>, Option<Listening>)> {
+    let mut listening = listening?;
+    loop {
+        if let Some(event) = listening.ready.pop_front() {
+            return Some((Ok(event), Some(listening)));
+        }
+        if listening.wait().await? == Next::SignedOut {
+            return Some((Ok(Event::default().event("signed_out").data("{}")), None));
+        }
     }
-    let status = String::from_utf8_lossy(&view.status.bytes);
-    events.push(Ok(Event::default().event("status").id(view.status.seq.to_string()).data(status)));
-    Some((events, listening))
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    SignedOut,
+}
+
+impl Listening {
+    /// Until there is something to say, or nothing more ever.
+    async fn wait(&mut self) -> Option<Next> {
+        let woken = tokio::select! {
+            biased;
+            changed = self.changes.changed() => Woken::Door(changed.is_ok()),
+            woken = watched(&mut self.stage) => woken,
+            status = self.view.changed() => Woken::Status(status.is_ok()),
+        };
+        match (woken, &mut self.stage) {
+            (Woken::Over, _) | (Woken::Status(false) | Woken::Door(false), _) => return None,
+            (Woken::Door(true), stage) => {
+                let Some(who) = self.door.still(&self.room, &self.by) else { return Some(Next::SignedOut) };
+                if let Some(stage) = stage {
+                    stage.who = who;
+                    stage.shown.mark_changed();
+                }
+            }
+            (Woken::Status(true), _) => self.tell_status(),
+            (Woken::Stage, Some(stage)) => self.ready.push_back(stage.tell()?),
+            (Woken::Speaking, Some(stage)) => self.ready.extend(stage.tell_speaking()),
+            (Woken::Stage | Woken::Speaking, None) => {}
+        }
+        Some(Next::GoOn)
+    }
+
+    fn tell_status(&mut self) {
+        let view = Arc::clone(&self.view.borrow_and_update());
+        if self.state != Some(view.facts.state) {
+            self.state = Some(view.facts.state);
+            self.ready.push_back(Event::default().event("state").data(view.facts.state.word()));
+        }
+        let status = String::from_utf8_lossy(&view.status.bytes);
+        let event = Event::default().event("status").id(view.status.seq.to_string()).data(status);
+        self.ready.push_back(event);
+    }
+}
+
+impl Watching {
+    fn new(floor: &Floor, who: Who) -> Self {
+        let (mut shown, speaking) = (floor.watch(), floor.watch_speaking());
+        shown.mark_changed();
+        let told = Arc::clone(&speaking.borrow());
+        Self { who, shown, speaking, told, not_before: Instant::now() }
+    }
+
+    /// `None` once the stage is not theirs to see any more.
+    fn tell(&mut self) -> Option<Event> {
+        let shown = Arc::clone(&self.shown.borrow_and_update());
+        not_sent_away(&shown, &self.who).ok()?;
+        self.not_before = Instant::now() + STAGE_EVERY;
+        Some(Event::default().event("stage").data(as_seen_by(&shown, &self.who).to_string()))
+    }
+
+    fn tell_speaking(&mut self) -> Vec<Event> {
+        let now = Arc::clone(&self.speaking.borrow_and_update());
+        let changed = now.symmetric_difference(&self.told);
+        let event = |id: &PersonId| {
+            let said = json!({"id": id.as_str(), "speaking": now.contains(id)});
+            Event::default().event("speaking").data(said.to_string())
+        };
+        let events = changed.map(event).collect();
+        self.told = now;
+        events
+    }
+}
+
+/// Of somebody who sees the stage: waits until something on it is to be told.
+async fn watched(stage: &mut Option<Watching>) -> Woken {
+    let Some(stage) = stage else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        speaking = stage.speaking.changed() => if speaking.is_ok() { Woken::Speaking } else { Woken::Over },
+        settled = settled(&mut stage.shown, stage.not_before) => {
+            if settled.is_some() { Woken::Stage } else { Woken::Over }
+        }
+    }
+}
+
+/// Waits for a change, and for the time at which it may be told; what changes meanwhile is told with it.
+async fn settled(shown: &mut watch::Receiver<Arc<ShownStage>>, not_before: Instant) -> Option<()> {
+    shown.changed().await.ok()?;
+    shown.mark_changed();
+    tokio::time::sleep_until(not_before).await;
+    Some(())
 }

@@ -7,31 +7,39 @@ mod auth;
 mod body;
 mod commands;
 mod events;
+mod floor;
 mod guesses;
 mod hold;
+mod invitations;
+mod kept;
 mod keys;
 mod links;
 mod manage;
 pub(crate) mod outside;
+mod pace;
+mod passkeys;
 mod recording;
+mod sign_in;
 mod webhooks;
+mod who;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::Method;
 use tokio::sync::Semaphore;
+use tribune_core::reason::Refusal;
 use tribune_core::room::KeyHash;
 
 use crate::answer::{self, Failure};
 use crate::recording::Shelf;
-use crate::rooms::Rooms;
+use crate::rooms::{Handle, Rooms};
 
-pub(crate) use auth::{bearer, visitor};
-pub(crate) use guesses::{Guesses, TooMany};
+pub use auth::Shown;
 pub use links::Links;
+pub use who::{StageDoor, Who};
 
 #[cfg(test)]
 mod tests;
@@ -41,8 +49,7 @@ mod tests;
 pub struct Api {
     rooms: Rooms,
     shelf: Shelf,
-    operator: Arc<KeyHash>,
-    guesses: Arc<Mutex<guesses::Guesses>>,
+    door: StageDoor,
     listeners: Arc<Semaphore>,
     holds: Arc<Semaphore>,
     /// One hold sound is written at a time, so that each is written whole.
@@ -50,17 +57,29 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over these rooms and their recordings; `operator` is the hash of the operator's key.
-    pub fn new(rooms: Rooms, shelf: Shelf, operator: KeyHash) -> Self {
+    /// Over these rooms and their recordings; everybody comes in by `door`.
+    pub fn new(rooms: Rooms, shelf: Shelf, door: StageDoor) -> Self {
         Self {
             rooms,
             shelf,
-            operator: Arc::new(operator),
-            guesses: Arc::default(),
+            door,
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
             holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
             hold_writing: Arc::default(),
         }
+    }
+
+    /// What was opened with this key in a room is opened no longer, for anybody.
+    async fn close(&self, room: &Handle, by: &KeyHash) -> Result<(), Failure> {
+        self.door.with(|_, table| table.close(Some(room.name()), by));
+        // Whoever showed the key itself is not in the table.
+        self.door.look_again();
+        self.door.kept().await
+    }
+
+    /// The room of this name.
+    fn room(&self, name: &str) -> Result<Arc<Handle>, Failure> {
+        self.rooms.get(name).ok_or(Failure::of(Refusal::RoomUnknown))
     }
 }
 
@@ -78,7 +97,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 25] = [
+pub const ROUTES: [Route; 43] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -99,8 +118,26 @@ pub const ROUTES: [Route; 25] = [
     route(Method::POST, "/api/v1/rooms/{room}/recording/redact", || post(recording::redact)),
     route(Method::GET, "/api/v1/rooms/{room}/recording/export", || get(recording::export)),
     route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
+    route(Method::GET, "/api/v1/rooms/{room}/stage", || get(floor::show)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/request", || post(floor::request)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/release", || post(floor::release)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/grant", || post(floor::grant)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/decline", || post(floor::decline)),
+    route(Method::POST, "/api/v1/rooms/{room}/floor/revoke", || post(floor::revoke)),
+    route(Method::POST, "/api/v1/rooms/{room}/mute", || post(floor::mute)),
+    route(Method::POST, "/api/v1/rooms/{room}/remove", || post(floor::remove)),
+    route(Method::POST, "/api/v1/rooms/{room}/role", || post(floor::role)),
     route(Method::GET, "/api/v1/rooms/{room}/keys", || get(keys::whoami)),
     route(Method::POST, "/api/v1/rooms/{room}/keys", || post(keys::rotate)),
+    route(Method::POST, "/api/v1/session", || post(sign_in::sign_in)),
+    route(Method::GET, "/api/v1/session", || get(sign_in::show)),
+    route(Method::DELETE, "/api/v1/session", || delete(sign_in::sign_out)),
+    route(Method::POST, "/api/v1/rooms/{room}/name", || post(sign_in::rename)),
+    route(Method::GET, "/api/v1/rooms/{room}/sessions", || get(sign_in::list)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/sessions/{id}", || delete(sign_in::revoke)),
+    route(Method::GET, "/api/v1/rooms/{room}/invitations", || get(invitations::list)),
+    route(Method::POST, "/api/v1/rooms/{room}/invitations", || post(invitations::add)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/invitations/{id}", || delete(invitations::remove)),
     route(Method::GET, "/api/v1/rooms/{room}/webhooks", || get(webhooks::list)),
     route(Method::POST, "/api/v1/rooms/{room}/webhooks", || post(webhooks::add)),
     route(Method::DELETE, "/api/v1/rooms/{room}/webhooks/{id}", || delete(webhooks::remove)),

@@ -18,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Ledger;
 use super::lateness::Lateness;
 use super::observed::{BooksCollector, HostCollector};
+use super::stage::{StageFamilies, StageMetrics};
 
 /// A counter of whole things.
 pub type Count = Counter<u64, AtomicU64>;
@@ -159,9 +160,10 @@ struct Request {
     status: u16,
 }
 
+/// Which room.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Room {
-    room: String,
+pub(super) struct Room {
+    pub(super) room: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -199,6 +201,7 @@ struct Families {
     speaker_packets: Family<Room, Count>,
     speaker_packets_dropped: Family<Room, Count>,
     stage_frames_dropped: Family<Room, Count>,
+    stage: StageFamilies,
     speakers_answered: Gauge,
     speakers_connected: Gauge,
     media_received: Count,
@@ -274,6 +277,16 @@ impl Metrics {
             recorder_lag_parts: families.recorder_lag.get_or_create_owned(&key),
             recorder_lost: families.recorder_lost.get_or_create_owned(&key),
         }
+    }
+
+    /// The metrics of the stage of the room of this name.
+    pub fn stage(&self, room: &str) -> StageMetrics {
+        self.families.stage.of(&Room { room: room.to_owned() })
+    }
+
+    /// Nobody is on a room's stage any more: its lines disappear from the scrape.
+    pub fn forget_stage(&self, room: &str) {
+        self.families.stage.forget(&Room { room: room.to_owned() });
     }
 
     /// The metrics of the media thread.
@@ -361,6 +374,7 @@ impl Families {
             speaker_packets: Family::default(),
             speaker_packets_dropped: Family::default(),
             stage_frames_dropped: Family::default(),
+            stage: StageFamilies::default(),
             speakers_answered: Gauge::default(),
             speakers_connected: Gauge::default(),
             media_received: Count::default(),
@@ -439,6 +453,7 @@ impl Families {
             "Frames of the mix that speakers were not sent: the media thread was behind",
             self.stage_frames_dropped.clone(),
         );
+        self.stage.register(to);
         to.register("speakers_answered", "Speakers answered and not gone", self.speakers_answered.clone());
         to.register("speakers_connected", "Speakers connected", self.speakers_connected.clone());
         to.register("media_datagrams_received", "Datagrams of WebRTC received", self.media_received.clone());

@@ -10,6 +10,8 @@ pub mod logs;
 /// Every metric there is, in one place.
 pub mod metrics;
 mod observed;
+/// The metrics of a room's stage.
+pub mod stage;
 
 use std::sync::Arc;
 

@@ -25,6 +25,7 @@ fn busy_metrics() -> Arc<Metrics> {
     metrics.media().received.inc();
     metrics.room("evening").lateness.observe(std::time::Duration::from_millis(1));
     metrics.output("evening", "opus").listeners.inc();
+    metrics.stage("evening").people.inc();
     metrics
 }
 
@@ -119,6 +120,7 @@ fn a_room_that_is_over_is_in_no_scrape() {
     let metrics = busy_metrics();
     assert!(metrics.text().contains("room=\"evening\""));
     metrics.forget_room("evening", &["opus"]);
+    metrics.forget_stage("evening");
     assert!(!metrics.text().contains("room=\"evening\""));
 }
 

@@ -6,12 +6,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tribune_core::mix::{self, Event, HoldSound, InletId, Mixer};
+use tribune_core::mix::{self, Event, HoldSound, InletId, Kind, Mixer, Muted};
 use tribune_core::program::{self, Cutter, Part, PartNo, Renditions};
 use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, Time};
 
+use super::ears::{Notes, Position, position};
 use super::inlet::Gauge;
 use super::minus::{Minus, ProgramId, ToStage};
 use super::{COMMANDS_MAX, Command, Env, Spec, Voice};
@@ -74,6 +75,10 @@ pub(super) struct Clock {
     commands: Receiver<Command>,
     gauges: BTreeMap<InletId, Arc<Gauge>>,
     stage: Stage,
+    notes: Notes,
+    /// Frames in the part in flight.
+    frames_cut: u64,
+    last_kind: Kind,
     /// Sources that come and go all the time fill no log.
     events: Budget,
     /// Who waits until the hold sound before is over.
@@ -100,6 +105,9 @@ impl Clock {
             commands: begin.commands,
             gauges: BTreeMap::new(),
             events: Budget::new(now),
+            notes: Notes::new(spec.ears.clone(), begin.id),
+            frames_cut: 0,
+            last_kind: Kind::Hold,
             stage: Stage { to: env.to_stage.clone(), program: begin.id, frame: 0 },
             held: Vec::new(),
             stopping: None,
@@ -154,12 +162,18 @@ impl Clock {
         let now = self.world.now();
         match command {
             Command::Open { inlet, spec, gauge, reply } => {
+                let is_speaker = matches!(spec, Voice::Speaker(_));
                 let input = match spec {
                     Voice::Source(spec) => mix::Input::Open { inlet, spec },
                     Voice::Speaker(spec) => mix::Input::OpenSpeaker { inlet, spec },
                 };
                 self.mixer.handle_input(now, input);
                 let answer = self.opened(inlet);
+                if answer.is_ok() && is_speaker {
+                    // Nobody is heard before it is known that they may be.
+                    self.mixer.handle_input(now, mix::Input::Mute { inlet, muted: Muted::Yes });
+                    self.notes.speaker_opened(inlet);
+                }
                 if answer.is_ok() {
                     self.gauges.insert(inlet, gauge);
                     self.metrics.inlets_open.set(self.gauges.len() as i64);
@@ -170,6 +184,9 @@ impl Clock {
             Command::Sound { inlet, pcm } => self.mixer.handle_input(now, mix::Input::Sound { inlet, pcm }),
             Command::Packet { inlet, packet } => {
                 self.mixer.handle_input(now, mix::Input::Packet { inlet, packet });
+            }
+            Command::Mute { inlet, muted } => {
+                self.mixer.handle_input(now, mix::Input::Mute { inlet, muted });
             }
             Command::OnAir(on_air) => self.mixer.handle_input(now, mix::Input::OnAir(on_air)),
             Command::Hold { sound, reply } => {
@@ -208,10 +225,14 @@ impl Clock {
                 mix::Output::Minus { whose: None, packet } => minus.others = Some(packet),
             }
         }
+        self.last_kind = mixed.as_ref().map_or(Kind::Hold, |frame| frame.kind);
+        let live = self.live();
+        self.notes.look(due, &self.mixer, live);
         // First those who wait for an answer: the audience's encoders take their time.
         self.put_on_stage(minus);
         let finished = mixed.is_some_and(|frame| {
             let finished = self.cut(&frame);
+            self.frames_cut = if finished { 0 } else { self.frames_cut + 1 };
             self.mixer.give_back(frame);
             finished
         });
@@ -256,9 +277,17 @@ impl Clock {
             tracing::error!(%error, "encoder_not_made");
         }
         self.next = self.cutter.next_part();
+        self.frames_cut = 0;
+    }
+
+    /// Where the conversation is, while it is on air.
+    fn live(&self) -> Option<Position> {
+        (self.last_kind == Kind::Conversation).then(|| position(self.next, self.frames_cut))
     }
 
     fn note(&mut self, event: Event) {
+        let live = self.live();
+        self.notes.note(event, live);
         match event {
             Event::Underrun { .. } => {
                 self.metrics.underruns.inc();
@@ -293,11 +322,12 @@ impl Clock {
     }
 
     fn close_left_inlets(&mut self, now: Time) {
-        let mixer = &mut self.mixer;
+        let (mixer, notes) = (&mut self.mixer, &mut self.notes);
         self.gauges.retain(|inlet, gauge| {
             let left = gauge.has_left();
             if left {
                 mixer.handle_input(now, mix::Input::Close { inlet: *inlet });
+                notes.closed(*inlet);
             }
             !left
         });
@@ -326,6 +356,7 @@ impl Clock {
         for gauge in self.gauges.values() {
             gauge.end();
         }
+        self.notes.end();
         let Some((halt, waiting)) = self.stopping else { return };
         // When the audience's side is gone, nobody is left to be told.
         let _ = self.crossing.try_send(Crossing::Halt(halt));

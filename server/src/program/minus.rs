@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tribune_core::mix::InletId;
 
 /// Frames that may wait for the media thread, of all rooms together: half a second of eight rooms.
@@ -33,22 +33,39 @@ impl Minus {
     }
 }
 
-/// Where programs put what is to be heard on their stages. Copies lead to the same thread.
+/// Where rooms and their programs tell the stage what is to be heard there and who is to go. Copies lead to
+/// the same thread.
 #[derive(Clone, Debug)]
 pub struct ToStage {
     frames: mpsc::Sender<Minus>,
     programs: Arc<AtomicU32>,
+    look: Arc<Notify>,
 }
 
-/// A way from all programs to the stage.
-pub fn to_stage() -> (ToStage, mpsc::Receiver<Minus>) {
-    let (frames, heard) = mpsc::channel(FRAMES_MAX);
-    (ToStage { frames, programs: Arc::default() }, heard)
+/// The stage's end of it.
+#[derive(Debug)]
+pub struct FromRooms {
+    /// What is to be heard.
+    pub frames: mpsc::Receiver<Minus>,
+    /// Somebody is to go: look who.
+    pub look: Arc<Notify>,
+}
+
+/// A way from all rooms to the stage.
+pub fn to_stage() -> (ToStage, FromRooms) {
+    let (sender, frames) = mpsc::channel(FRAMES_MAX);
+    let look = Arc::new(Notify::new());
+    (ToStage { frames: sender, programs: Arc::default(), look: look.clone() }, FromRooms { frames, look })
 }
 
 impl ToStage {
     pub(super) fn new_program(&self) -> ProgramId {
         ProgramId(self.programs.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Has the stage look at once who is to go.
+    pub fn look(&self) {
+        self.look.notify_one();
     }
 
     /// Hands a frame over, or drops it: whoever is that late no longer needs it.

@@ -6,6 +6,7 @@
 //! bounded channels that it never waits for.
 
 mod clock;
+pub mod ears;
 pub mod hold;
 mod inlet;
 mod minus;
@@ -34,11 +35,12 @@ use tribune_core::reason::Refusal;
 use tribune_core::room::Name;
 use tribune_core::time::{FRAME_MS, WallTime};
 
+pub use ears::Ears;
 pub use hold::HOLD_BYTES_MAX;
 pub use inlet::Inlet;
-pub use minus::{Minus, ProgramId, ToStage, to_stage};
+pub use minus::{FromRooms, Minus, ProgramId, ToStage, to_stage};
 pub use sources::{Named, Replaced, Sort, Sources};
-pub use speaker::{Given, Speaker};
+pub use speaker::{Given, Knob, Speaker};
 pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
@@ -87,6 +89,8 @@ pub struct Spec {
     pub on_air: OnAir,
     /// Seats.
     pub seats_max: u64,
+    /// Where it puts what it hears of those on stage.
+    pub ears: Ears,
 }
 
 /// One open room's program. Copies are the same. When the last one is dropped the program pauses: the part in
@@ -132,6 +136,10 @@ enum Command {
     Packet {
         inlet: InletId,
         packet: Packet,
+    },
+    Mute {
+        inlet: InletId,
+        muted: mix::Muted,
     },
     OnAir(OnAir),
     /// Answered after the next frame, with which the sound before is over.
@@ -243,7 +251,7 @@ impl Program {
     }
 
     /// Opens an input of the mix that takes a speaker's packets. A speaker of the same name is told to go,
-    /// and their place is taken over.
+    /// and their place is taken over. Nothing of it is heard until its knob says so.
     ///
     /// # Errors
     /// All inputs are in use by others, another speaker has taken the name meanwhile, or the program is over.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use tribune_core::ingest::speaker::Packet;
-use tribune_core::mix::InletId;
+use tribune_core::mix::{InletId, Muted};
 
 use super::inlet::Gauge;
 use super::minus::ProgramId;
@@ -47,9 +47,38 @@ impl Speaker {
         self.gauge.is_over() || self.replaced.try_recv().is_ok()
     }
 
+    /// What mutes it.
+    pub fn knob(&self) -> Knob {
+        Knob { inlet: self.named.inlet(), program: self.program, commands: self.commands.clone() }
+    }
+
     /// Gives one packet to the clock. Never waits.
     pub fn packet(&self, packet: Packet) -> Given {
         match self.commands.try_send(Command::Packet { inlet: self.named.inlet(), packet }) {
+            Ok(()) => Given::Yes,
+            Err(TrySendError::Full(_)) => Given::Full,
+            Err(TrySendError::Disconnected(_)) => Given::Over,
+        }
+    }
+}
+
+/// Mutes one speaker's input, or no more; in the hand of whoever rules the stage.
+#[derive(Clone, Debug)]
+pub struct Knob {
+    inlet: InletId,
+    program: ProgramId,
+    commands: SyncSender<Command>,
+}
+
+impl Knob {
+    /// Its number in the mix, and in which program.
+    pub const fn place(&self) -> (ProgramId, InletId) {
+        (self.program, self.inlet)
+    }
+
+    /// Says it to the clock, which obeys before the next frame. Never waits.
+    pub fn turn(&self, muted: Muted) -> Given {
+        match self.commands.try_send(Command::Mute { inlet: self.inlet, muted }) {
             Ok(()) => Given::Yes,
             Err(TrySendError::Full(_)) => Given::Full,
             Err(TrySendError::Disconnected(_)) => Given::Over,

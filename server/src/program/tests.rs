@@ -16,7 +16,8 @@ fn program(dir: &Path) -> Program {
     };
     let room = Name::parse("debate").unwrap();
     let (title, dir) = ("A debate".to_owned(), dir.join("debate"));
-    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1 }).unwrap()
+    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1, ears: Ears::default() })
+        .unwrap()
 }
 
 fn named(name: &str) -> mix::Spec {

@@ -1,6 +1,7 @@
 //! All rooms of this node: each has one task that owns it; everybody else sends it commands and reads what it
 //! last said.
 
+pub mod floor;
 mod handle;
 mod owner;
 
@@ -23,6 +24,7 @@ use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+pub use floor::{Floor, Shown};
 pub use handle::{Handle, StatusBytes, View};
 
 #[cfg(test)]
@@ -215,7 +217,8 @@ impl Rooms {
         let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
         let rooms_max = node.setup.config.rooms_max;
         let chain = node.setup.store.create(facts.clone(), hashes.clone(), rooms_max).await?;
-        let kept = Kept { facts, keys: hashes, chain, webhooks: Vec::new() };
+        let (webhooks, invitations, floor) = (Vec::new(), Vec::new(), Vec::new());
+        let kept = Kept { facts, keys: hashes, chain, webhooks, invitations, floor };
         let room = owner::start(node, kept).await;
         self.0.by_name.rcu(|rooms| {
             let mut rooms = BTreeMap::clone(rooms);
@@ -250,6 +253,10 @@ pub fn refusal_of(error: &StoreError) -> Refused {
         StoreError::RoomsFull => {
             Refused { reason: Refusal::RoomsFull, detail: "delete rooms that are over, or raise rooms_max" }
         }
+        StoreError::PasskeysFull => Refused {
+            reason: Refusal::WrongState,
+            detail: "as many passkeys as may be are kept: delete one that is not used",
+        },
         StoreError::Closed => Refused { reason: Refusal::GoingDown, detail: "the node is shutting down" },
         StoreError::Busy => {
             Refused { reason: Refusal::Busy, detail: "the store has as many readers as it takes" }

@@ -132,8 +132,10 @@ async fn a_program_that_nobody_hears_is_closed_and_opens_again() {
         keys: RoomKeys::default(),
         chain: tribune_core::status::Kept { last: Some(last.clone()), used: Some(41) },
         webhooks: Vec::new(),
+        floor: Vec::new(),
+        invitations: Vec::new(),
     };
-    let (handle, mut owner) = owner::make(&rooms.0.node, kept);
+    let (handle, mut owner, _stage) = owner::make(&rooms.0.node, kept);
     assert_eq!(
         (handle.view().status.seq, &handle.view().status.bytes),
         (41, &last),

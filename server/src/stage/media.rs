@@ -25,7 +25,7 @@ use super::{Ask, PEERS_MAX, PeerId, Sockets};
 use crate::answer::Failure;
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::{Dropped, MediaMetrics};
-use crate::program::Minus;
+use crate::program::{FromRooms, Minus};
 use crate::shutdown::Shutdown;
 use crate::world::World;
 
@@ -51,7 +51,7 @@ pub(super) struct With {
 /// What reaches the thread besides datagrams.
 pub(super) struct Inbox {
     pub(super) asked: mpsc::Receiver<Ask>,
-    pub(super) heard: mpsc::Receiver<Minus>,
+    pub(super) heard: FromRooms,
 }
 
 /// A way to somebody.
@@ -101,12 +101,13 @@ pub(super) async fn serve(sockets: Sockets, with: With, mut inbox: Inbox) {
     loop {
         let due = media.due();
         tokio::select! {
-            Some(minus) = inbox.heard.recv() => media.guarded(|media| media.hear(&minus)),
+            Some(minus) = inbox.heard.frames.recv() => media.guarded(|media| media.hear(&minus)),
             _ = media.udp.readable() => media.read_udp(),
             Some(came) = came.recv() => media.guarded(|media| media.came(came)),
             Ok((stream, from)) = tcp.accept() => media.accept(stream, from),
             Some(ask) = inbox.asked.recv() => media.guarded(|media| media.obey(ask)),
             () = until(due) => media.wake(),
+            () = inbox.heard.look.notified() => media.sweep(),
             _ = sweep.tick() => media.sweep(),
             () = shutdown.draining() => break,
         }
@@ -282,6 +283,12 @@ impl Media {
             Ask::Patch { id, by, if_match, fragment, reply } => {
                 let patched = self.patch(&id, by, (if_match.as_deref(), fragment));
                 let _ = reply.send(patched);
+            }
+            Ask::Whose { id, by, reply } => {
+                let whose = self.owned(&id, by).and_then(|()| {
+                    self.peers.get(&id).map(Peer::person).ok_or(Refusal::SessionUnknown.into())
+                });
+                let _ = reply.send(whose);
             }
             Ask::Leave { id, by, reply } => {
                 let left = self.owned(&id, by).map(|()| self.leave(&id));

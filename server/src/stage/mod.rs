@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::{mpsc, oneshot};
 use tribune_core::ingest::whip::Fragment;
-use tribune_core::room::KeyHash;
+use tribune_core::room::{KeyHash, PersonId, PersonName};
 
 pub use answering::Answering;
 pub use sockets::Sockets;
@@ -25,7 +25,7 @@ pub use whip::router;
 
 use crate::answer::Failure;
 use crate::ops::metrics::MediaMetrics;
-use crate::program::Minus;
+use crate::program::FromRooms;
 use crate::shutdown::Shutdown;
 use crate::world::World;
 use peer::Peer;
@@ -46,9 +46,14 @@ enum Ask {
     Join { peer: Box<Peer>, again: Option<PeerId>, reply: oneshot::Sender<Result<(), Failure>> },
     /// A speaker tells more addresses, or begins ICE anew.
     Patch { id: PeerId, by: KeyHash, if_match: Option<String>, fragment: Fragment, reply: PatchReply },
+    /// Who it is that this connection is of.
+    Whose { id: PeerId, by: KeyHash, reply: oneshot::Sender<Result<Named, Failure>> },
     /// A speaker leaves.
     Leave { id: PeerId, by: KeyHash, reply: oneshot::Sender<Result<(), Failure>> },
 }
+
+/// Who somebody is, and what others read.
+type Named = (PersonId, PersonName);
 
 type PatchReply = oneshot::Sender<Result<Patched, Failure>>;
 
@@ -79,7 +84,7 @@ pub struct Begin {
     /// How they are answered.
     pub answering: Answering,
     /// What they hear.
-    pub heard: mpsc::Receiver<Minus>,
+    pub heard: FromRooms,
     /// What is counted.
     pub metrics: MediaMetrics,
     /// The clock.

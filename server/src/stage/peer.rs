@@ -12,7 +12,8 @@ use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tribune_core::ingest::speaker::Packet;
 use tribune_core::ingest::whip::{Credentials, Fragment, Nack, Offer, Patch, read_patch};
-use tribune_core::room::KeyHash;
+use tribune_core::room::floor;
+use tribune_core::room::{KeyHash, PersonId, PersonName};
 use tribune_core::time::{FRAME_SAMPLES, Time};
 
 use super::answering::{Answering, accept};
@@ -20,6 +21,7 @@ use super::{Patched, PeerId};
 use crate::answer::Failure;
 use crate::ops::RoomMetrics;
 use crate::program::{Given, Minus, Speaker};
+use crate::rooms::floor::Attendance;
 
 /// From the answer to the first protected packet.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
@@ -36,6 +38,8 @@ pub(super) struct Peer {
     rtc: Rtc,
     offer: Offer,
     tag: String,
+    person: (PersonId, PersonName),
+    attendance: Attendance,
     speaker: Speaker,
     metrics: RoomMetrics,
     downlink: Option<Downlink>,
@@ -50,6 +54,8 @@ pub(super) struct Made {
     pub(super) rtc: Rtc,
     pub(super) offer: Offer,
     pub(super) tag: String,
+    pub(super) person: (PersonId, PersonName),
+    pub(super) attendance: Attendance,
     pub(super) speaker: Speaker,
     pub(super) metrics: RoomMetrics,
 }
@@ -90,7 +96,7 @@ pub(super) enum Keep {
 
 impl Peer {
     pub(super) fn new(now: Now, made: Made) -> Self {
-        let Made { id, key, rtc, offer, tag, speaker, metrics } = made;
+        let Made { id, key, rtc, offer, tag, person, attendance, speaker, metrics } = made;
         Self {
             id,
             key,
@@ -98,6 +104,8 @@ impl Peer {
             rtc,
             offer,
             tag,
+            person,
+            attendance,
             speaker,
             metrics,
             downlink: None,
@@ -109,6 +117,11 @@ impl Peer {
     /// The name by which the speaker's ICE calls us.
     pub(super) fn own_name(&mut self) -> String {
         self.rtc.direct_api().local_ice_credentials().ufrag
+    }
+
+    /// Who it is.
+    pub(super) fn person(&self) -> (PersonId, PersonName) {
+        self.person.clone()
     }
 
     /// Whether the speaker is connected now.
@@ -193,7 +206,8 @@ impl Peer {
             Reach::Here => false,
             Reach::Gone => true,
         };
-        if over || self.speaker.is_over() || !self.rtc.is_alive() { Keep::No } else { Keep::Yes }
+        let sent_away = self.attendance.is_over();
+        if over || sent_away || self.speaker.is_over() || !self.rtc.is_alive() { Keep::No } else { Keep::Yes }
     }
 
     /// An address the library cannot read, such as a browser's `.local` name, is let go (RFC 9725, section
@@ -258,6 +272,7 @@ impl Peer {
             }
             Event::Connected => {
                 self.reach = Reach::Here;
+                self.attendance.reach(floor::Reach::Connected);
                 tracing::info!("speaker_connected");
             }
             Event::IceConnectionStateChange(state) => self.follow(now.time, state),
@@ -269,9 +284,13 @@ impl Peer {
 
     fn follow(&mut self, now: Time, state: IceConnectionState) {
         match (self.reach, state) {
-            (Reach::Here, IceConnectionState::Disconnected) => self.reach = Reach::Lost(now),
+            (Reach::Here, IceConnectionState::Disconnected) => {
+                self.reach = Reach::Lost(now);
+                self.attendance.reach(floor::Reach::Lost);
+            }
             (Reach::Lost(_), IceConnectionState::Connected | IceConnectionState::Completed) => {
                 self.reach = Reach::Here;
+                self.attendance.reach(floor::Reach::Connected);
             }
             (Reach::Pending(_) | Reach::Here | Reach::Lost(_) | Reach::Gone, _) => {}
         }

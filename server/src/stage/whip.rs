@@ -3,7 +3,7 @@
 //! The key is looked at before the body: an offer without one costs a look into the room's name and is
 //! answered before a byte of SDP is read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,12 +25,13 @@ use tokio::sync::oneshot;
 use tribune_core::ingest::whip::{FRAGMENT_BYTES_MAX, Fragment, OFFER_BYTES_MAX, Offer, Wants};
 use tribune_core::mix::{Hears, SpeakerSpec};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Caller, Demand, Key, KeyHash, may};
+use tribune_core::room::floor::{Coming, Lasting};
+use tribune_core::room::{Act, Caller, Demand, PERSON_NAME_CHARS_MAX, PersonId, PersonName};
 
 use super::peer::{Made, Now, Peer};
 use super::{Ask, Patched, PeerId, Stage};
 use crate::answer::{self, Failure, Path};
-use crate::api::{Guesses, TooMany, bearer, visitor};
+use crate::api::{StageDoor, Who};
 use crate::ingest::OPENINGS_MAX;
 use crate::node::Node;
 use crate::program::Speaker;
@@ -54,11 +55,11 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 struct Whip {
     node: Arc<Node>,
     stage: Stage,
-    guesses: Arc<Mutex<Guesses>>,
+    door: StageDoor,
 }
 
-/// The stage's addresses for speakers.
-pub fn router(node: Arc<Node>, stage: Stage) -> Router {
+/// The stage's addresses for speakers, who come in by `door`.
+pub fn router(node: Arc<Node>, stage: Stage, door: StageDoor) -> Router {
     let world = node.world;
     Router::new()
         .route("/{room}/whip", post(offer).options(options))
@@ -66,7 +67,7 @@ pub fn router(node: Arc<Node>, stage: Stage) -> Router {
         .method_not_allowed_fallback(answer::method_wrong)
         .layer(from_fn_with_state(world, answer::name_requests))
         .layer(map_response(for_other_origins))
-        .with_state(Whip { node, stage, guesses: Arc::default() })
+        .with_state(Whip { node, stage, door })
 }
 
 /// A page of any origin may offer: the key comes in a header that no browser adds by itself.
@@ -98,12 +99,12 @@ async fn offer(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    let (room, key) = whip.admit(&room, &parts)?;
+    let (room, who) = whip.admit(&room, &parts)?;
     must_be(SDP, &parts.headers)?;
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;
     let text = read(body, &parts.headers, OFFER_BYTES_MAX).await?;
     let offer = Offer::read(&text).map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
-    whip.join(&room, key, (offer, asked)).await
+    whip.join(&room, who, (offer, asked)).await
 }
 
 async fn change(
@@ -112,7 +113,7 @@ async fn change(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    let (_, by) = whip.admit(&room, &parts)?;
+    let (_, Who { by, .. }) = whip.admit(&room, &parts)?;
     must_be(FRAGMENT, &parts.headers)?;
     let text = read(body, &parts.headers, FRAGMENT_BYTES_MAX).await?;
     let fragment = Fragment::read(&text).map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
@@ -136,7 +137,7 @@ async fn leave(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
-    let (_, by) = whip.admit(&room, &parts)?;
+    let (_, Who { by, .. }) = whip.admit(&room, &parts)?;
     let (reply, answered) = oneshot::channel();
     whip.ask(Ask::Leave { id: PeerId(peer.into()), by, reply }).await?;
     answered.await.map_err(|_| Refusal::GoingDown)??;
@@ -178,30 +179,16 @@ fn speaker_name(text: &str) -> Result<String, Failure> {
 
 impl Whip {
     /// Whoever has a key that may send sound.
-    fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, KeyHash), Failure> {
+    fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, Who), Failure> {
         let room = self.node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
-        let key = bearer(&parts.headers)?;
-        let key =
-            key.ok_or(Failure::new(Refusal::KeyWrong, "send the header `Authorization: Bearer KEY`"))?;
-        let role = room.role_of(&key).ok_or_else(|| self.wrong_key(parts, &key))?;
-        if !may(Caller::Of(role), Act::SendSound) {
-            return Err(Refusal::RoleTooLow.into());
-        }
-        Ok((room, key.hash()))
-    }
-
-    fn wrong_key(&self, parts: &Parts, _: &Key) -> Failure {
-        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        match guesses.wrong(self.node.world.now(), visitor(parts)) {
-            TooMany::Yes => Refusal::KeysGuessed.into(),
-            TooMany::No => Refusal::KeyWrong.into(),
-        }
+        let who = self.door.allowed(&self.door.shown(parts)?, Some(&room), Act::SendSound)?;
+        Ok((room, who))
     }
 
     async fn join(
         &self,
         room: &Handle,
-        key: KeyHash,
+        who: Who,
         (offer, asked): (Offer, Asked),
     ) -> Result<Response, Failure> {
         let world = self.node.world;
@@ -211,16 +198,21 @@ impl Whip {
         };
         let (rtc, text) = self.stage.answering.answer(now.instant, &offer)?;
         let id = PeerId(URL_SAFE_NO_PAD.encode(world.entropy::<18>()).into());
-        let name = asked.name.unwrap_or_else(|| format!("speaker-{:.8}", id.0));
+        let coming = self.coming(&who, &asked).await?;
+        let person = (coming.id.clone(), coming.name.clone());
+        let attendance = room.floor().come(coming).await?;
         let hears = match offer.wants {
             Wants::ToSend => Hears::Nothing,
             Wants::ToSendAndHear => Hears::MixMinus,
         };
-        let spec = SpeakerSpec { name, hears };
+        let spec = SpeakerSpec { name: person.0.to_string(), hears };
         let speaker = open_speaker(room, spec).await?;
+        room.floor().opened(&attendance, speaker.knob()).await?;
         let tag = new_tag(world);
         let metrics = self.node.metrics.room(room.name().as_str());
-        let made = Made { id: id.clone(), key, rtc, offer, tag: tag.clone(), speaker, metrics };
+        let key = who.by;
+        let (etag, location) = (header(tag.clone())?, header(format!("/{}/whip/{}", room.name(), id.0))?);
+        let made = Made { id, key, rtc, offer, tag, person, attendance, speaker, metrics };
         let (reply, joined) = oneshot::channel();
         self.ask(Ask::Join { peer: Box::new(Peer::new(now, made)), again: asked.again, reply }).await?;
         joined.await.map_err(|_| Refusal::GoingDown)??;
@@ -231,9 +223,35 @@ impl Whip {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ACCEPT_PATCH, HeaderValue::from_static(FRAGMENT));
-        headers.insert(ETAG, header(tag)?);
-        headers.insert(LOCATION, header(format!("/{}/whip/{}", room.name(), id.0))?);
+        headers.insert(ETAG, etag);
+        headers.insert(LOCATION, location);
         Ok(answer)
+    }
+
+    /// Who comes: the person of the session or the invitation; else a program with a room's key, which is the
+    /// same again under the same name, or when it takes the place of its own connection.
+    async fn coming(&self, who: &Who, asked: &Asked) -> Result<Coming, Failure> {
+        let Caller::Of(role) = who.caller else { return Err(Refusal::RoleTooLow.into()) };
+        if let Some((id, name)) = who.person.clone() {
+            return Ok(Coming { id, name, role, lasting: Lasting::Yes });
+        }
+        if let Some(name) = &asked.name {
+            let shown = name.get(..PERSON_NAME_CHARS_MAX).unwrap_or(name);
+            let shown = PersonName::parse(shown).ok_or(Failure::of(Refusal::Malformed))?;
+            let id = PersonId::named(role, name);
+            return Ok(Coming { id, name: shown, role, lasting: Lasting::Yes });
+        }
+        if let Some(before) = asked.again.clone() {
+            let (reply, answered) = oneshot::channel();
+            self.ask(Ask::Whose { id: before, by: who.by, reply }).await?;
+            if let Ok(Ok((id, name))) = answered.await {
+                return Ok(Coming { id, name, role, lasting: Lasting::No });
+            }
+        }
+        let id = PersonId::generate(self.node.world.entropy());
+        let name = PersonName::parse(&format!("speaker-{:.6}", id.as_str()));
+        let name = name.ok_or(Failure::of(Refusal::OurFault))?;
+        Ok(Coming { id, name, role, lasting: Lasting::No })
     }
 
     async fn ask(&self, ask: Ask) -> Result<(), Failure> {

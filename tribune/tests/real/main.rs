@@ -8,6 +8,7 @@ mod bad_input;
 mod cache;
 mod disk;
 mod edge;
+mod floor;
 mod hls;
 mod hold;
 mod icy;

@@ -16,13 +16,13 @@ use crate::sources::Sender;
 use crate::{players, tone};
 
 /// A speaker in their own thread who sounds until told to stop.
-struct Talker {
+pub struct Talker {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<anyhow::Result<Speaker>>>,
+    pub thread: Option<JoinHandle<anyhow::Result<Speaker>>>,
 }
 
 impl Talker {
-    fn start(mut speaker: Speaker, hz: f32) -> Self {
+    pub fn start(mut speaker: Speaker, hz: f32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
         let mut wave = sine(hz);
@@ -35,7 +35,7 @@ impl Talker {
         Self { stop, thread: Some(thread) }
     }
 
-    fn stop(mut self) -> anyhow::Result<Speaker> {
+    pub fn stop(mut self) -> anyhow::Result<Speaker> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().expect("it runs until now").join().expect("a speaker never panics")
     }
@@ -57,7 +57,7 @@ fn sine(hz: f32) -> impl FnMut(&mut [f32; FRAME_SAMPLES]) {
     }
 }
 
-fn target<'a>(node: &'a Node, room: &'a Room, over: Over) -> Target<'a> {
+pub fn target<'a>(node: &'a Node, room: &'a Room, over: Over) -> Target<'a> {
     let (stage, key) = (node.stage.as_str(), room.speaker.as_str());
     Target { stage, room: &room.name, key, name: None, wants: Wants::ToSend, over, via: None }
 }

@@ -21,9 +21,10 @@ use tribune_core::status::{Chain, Sealed, Status};
 use tribune_core::time::Time;
 
 use super::Node;
+use super::floor;
 use super::handle::{Handle, MESSAGES_MAX, Message, StatusBytes, Stop, Tally, View};
 use crate::door::Counts;
-use crate::program::{Ended, OnAir, Program, Spec, hold};
+use crate::program::{Ears, Ended, OnAir, Program, Spec, hold};
 use crate::store::{Kept, StoreError, Webhook};
 use crate::webhook::Delivery;
 use crate::window::{Halt, Live};
@@ -60,6 +61,8 @@ pub(super) struct Owner {
     lingering: Option<(Live, Time)>,
     /// Facts that the disk has not taken yet.
     unsaved: Saved,
+    /// Where its programs put what they hear of the stage.
+    ears: Ears,
 }
 
 /// The program, and the permit it holds while the room is not live.
@@ -92,15 +95,16 @@ enum Woken {
 
 /// Sets a room going; its first status is there when this returns.
 pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
-    let (handle, mut owner) = make(node, kept);
+    let (handle, mut owner, stage) = make(node, kept);
     owner.count_redactions().await;
     owner.drain().await;
     tokio::spawn(owner.run());
+    tokio::spawn(stage.run());
     handle
 }
 
 /// A room that does not go yet.
-pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
+pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::Task) {
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let first = View {
         facts: kept.facts.clone(),
@@ -113,13 +117,18 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
     let (view, watching) = watch::channel(Arc::new(first));
     let webhooks = Arc::new(ArcSwap::from_pointee(kept.webhooks));
     let tally = Arc::new(Tally::default());
+    let begin =
+        floor::Begin { kept: kept.floor, room: watching.clone(), folder: node.folder(&kept.facts.name) };
+    let (stage, floor, ears) = floor::Task::new(node, begin);
     let handle = Arc::new(Handle {
         name: kept.facts.name.clone(),
         messages: sender,
         view: watching,
         keys: ArcSwap::from_pointee(kept.keys),
+        invitations: ArcSwap::from_pointee(kept.invitations),
         webhooks: Arc::clone(&webhooks),
         tally: Arc::clone(&tally),
+        floor,
     });
     let open_before = Duration::from_secs(u64::from(node.setup.config.open_before_s));
     let mut owner = Owner {
@@ -139,9 +148,10 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
         closing: None,
         lingering: None,
         unsaved: Saved::Yes,
+        ears,
     };
     owner.remember(kept.chain.last.as_ref());
-    (handle, owner)
+    (handle, owner, stage)
 }
 
 /// Until the disk takes a new status, the last that it kept is shown.
@@ -353,7 +363,8 @@ impl Owner {
     fn spec(&self, on_air: OnAir) -> Spec {
         let facts = self.room.facts();
         let (room, title) = (facts.name.clone(), facts.title.clone());
-        Spec { dir: self.node.folder(&room), room, title, on_air, seats_max: self.seats_max() }
+        let (dir, ears) = (self.node.folder(&room), self.ears.clone());
+        Spec { dir, room, title, on_air, seats_max: self.seats_max(), ears }
     }
 
     async fn on_air(&mut self) {

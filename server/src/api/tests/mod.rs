@@ -26,6 +26,8 @@ use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+mod sign_in;
+
 const OPERATOR: &str = "operator-operator-operator";
 const NOBODY: &str = "nobody-nobody-nobody-nobody";
 
@@ -55,7 +57,9 @@ impl Node {
         .await
         .unwrap();
         let shelf = Shelf::new(data.join("rooms"));
-        let app = router(Api::new(rooms.clone(), shelf, Key::parse(OPERATOR).unwrap().hash()));
+        let operator = Key::parse(OPERATOR).unwrap().hash();
+        let door = StageDoor::open(rooms.clone(), operator).await.unwrap();
+        let app = router(Api::new(rooms.clone(), shelf, door));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
     }
 
@@ -171,6 +175,20 @@ async fn every_key_may_what_its_role_may() {
         ("GET", "", Value::Null, [401, 401, 401, 401, 401, 401, 200]),
         ("POST", "", title, [401, 401, 401, 401, 401, 401, 201]),
         ("POST", "/debate/live", Value::Null, [401, 401, 401, 403, 200, 200, 200]),
+        ("GET", "/debate/stage", Value::Null, [401, 401, 401, 200, 200, 200, 200]),
+        // A room's key alone is nobody on the stage, who could ask for the floor.
+        ("POST", "/debate/floor/request", json!({}), [401, 401, 401, 409, 409, 409, 403]),
+        ("POST", "/debate/floor/grant", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/floor/decline", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/floor/revoke", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/mute", json!({"person": "x", "muted": true}), [401, 401, 401, 403, 404, 404, 404]),
+        ("POST", "/debate/remove", json!({"person": "x"}), [401, 401, 401, 403, 404, 404, 404]),
+        (
+            "POST",
+            "/debate/role",
+            json!({"person": "x", "role": "cohost"}),
+            [401, 401, 401, 403, 403, 404, 404],
+        ),
         ("DELETE", "/debate", Value::Null, [401, 401, 401, 403, 403, 403, 409]),
         ("POST", "/debate/end", Value::Null, [401, 401, 401, 403, 403, 200, 200]),
     ] {
@@ -463,13 +481,17 @@ async fn damaged_bodies_are_taken_or_refused_by_name() {
         ("POST", "/damaged/notice", r#"{"text":"The second half begins at nine."}"#),
         ("POST", "/damaged/keys", r#"{"roles":["speaker","cohost"]}"#),
         ("POST", "/damaged/webhooks", r#"{"url":"http://127.0.0.1:9/x"}"#),
+        ("POST", "/damaged/invitations", r#"{"role":"speaker","label":"Dr Dee"}"#),
+        ("POST", "/damaged/name", r#"{"name":"Dr Dee"}"#),
+        ("POST", "/api/v1/session", r#"{"operator":"operator-operator-operator"}"#),
+        ("POST", "/api/v1/session", r#"{"room":"damaged","key":"nobody-nobody-nobody-nobody","name":"x"}"#),
     ];
     let mut refused = 0;
     for seed in 1..600 {
         let (method, path, body) = bodies[seed as usize % bodies.len()];
         let request = Request::builder()
             .method(method)
-            .uri(format!("/api/v1/rooms{path}"))
+            .uri(if path.starts_with("/api") { path.to_owned() } else { format!("/api/v1/rooms{path}") })
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {OPERATOR}"))
             .body(Body::from(crate::damage(body.as_bytes(), seed)));

@@ -1,0 +1,106 @@
+//! What the disk is told of a stage. The stage does not wait for it; whoever asked for something hears that it
+//! happened when it is kept, or when the disk has kept them waiting too long.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tribune_core::room::floor::Kept;
+use tribune_core::room::{Name, Refused};
+
+use super::turns::Turn;
+use crate::store::Store;
+
+/// Writings that may wait; each takes the place of those before it.
+pub(super) const WRITINGS_MAX: usize = 64;
+/// How long the disk is waited for before the answer goes out without it.
+const DISK_WAIT: Duration = Duration::from_secs(2);
+/// What the disk did not take is tried again after this.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Beside the recording: who spoke when, one JSON a line.
+pub const TURNS_FILE: &str = "turns.jsonl";
+
+/// What is to be kept.
+pub(super) enum Writing {
+    /// Everybody who is known, and who waits for it.
+    Floor(Vec<Kept>, Option<Answering>),
+    /// Turns that have ended.
+    Turns(Vec<Turn>),
+}
+
+/// An answer that waits for the disk.
+pub(super) struct Answering {
+    pub(super) answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+impl Answering {
+    pub(super) fn give(self) {
+        // Whoever asked may have gone; it happened all the same.
+        let _ = self.answer.send(Ok(()));
+    }
+}
+
+/// Writes until the stage is gone.
+pub(super) async fn keep(
+    (store, room, folder): (Store, Name, PathBuf),
+    mut writings: mpsc::Receiver<Writing>,
+) {
+    let mut unsaved: Option<Vec<Kept>> = None;
+    loop {
+        let writing = if unsaved.is_some() {
+            match tokio::time::timeout(AGAIN_AFTER, writings.recv()).await {
+                Ok(writing) => writing,
+                Err(_) => Some(Writing::Floor(unsaved.take().unwrap_or_default(), None)),
+            }
+        } else {
+            writings.recv().await
+        };
+        let Some(first) = writing else { return };
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        while let Some(writing) = next {
+            match writing {
+                Writing::Floor(kept, answering) => {
+                    unsaved = Some(kept);
+                    waiting.extend(answering);
+                }
+                Writing::Turns(turns) => write_turns(&room, folder.clone(), turns).await,
+            }
+            next = writings.try_recv().ok();
+        }
+        if let Some(kept) = unsaved.take() {
+            let put = store.put_floor(room.clone(), kept.clone());
+            match tokio::time::timeout(DISK_WAIT, put).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%room, %error, "floor_not_kept");
+                    unsaved = Some(kept);
+                }
+                Err(_) => {
+                    tracing::warn!(%room, "floor_not_kept_in_time");
+                    unsaved = Some(kept);
+                }
+            }
+        }
+        waiting.into_iter().for_each(Answering::give);
+    }
+}
+
+async fn write_turns(room: &Name, folder: PathBuf, turns: Vec<Turn>) {
+    let written = tokio::task::spawn_blocking(move || {
+        let mut lines = String::new();
+        for turn in &turns {
+            lines.push_str(&serde_json::to_string(turn)?);
+            lines.push('\n');
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(folder.join(TURNS_FILE))?;
+        file.write_all(lines.as_bytes())
+    });
+    match written.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%room, %error, "turns_not_kept"),
+        Err(error) => tracing::error!(%room, %error, "turns_not_kept"),
+    }
+}
