@@ -21,7 +21,7 @@ use tribune_core::program::retention::{self, Belief, Calendar};
 use tribune_core::room::Moment;
 use tribune_core::time::WallTime;
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, StageDoor};
 use crate::config::{Config, LogFormat};
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
@@ -355,11 +355,12 @@ impl Listeners<'_> {
 
 fn stage_router(node: &Arc<Node>, stage: Stage) -> anyhow::Result<Router> {
     let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
-    let api = Api::new(node.rooms.clone(), node.shelf.clone(), operator.hash());
+    let door = StageDoor::new(node.rooms.clone(), operator.hash());
+    let api = Api::new(node.rooms.clone(), node.shelf.clone(), door.clone());
     let naming = || from_fn_with_state(node.world, answer::name_requests);
     let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
     Ok(ingest::router(node.clone())
-        .merge(stage::router(node.clone(), stage))
+        .merge(stage::router(node.clone(), stage, door))
         .merge(api::router(api))
         .fallback_service(nowhere))
 }

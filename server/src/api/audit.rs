@@ -2,23 +2,21 @@
 
 use std::future::Future;
 
-use tribune_core::room::Caller;
-
 use super::manage::wall;
-use super::{Api, Failure};
+use super::{Api, Failure, Who};
 use crate::rooms::Handle;
 use crate::store::Audit;
 
-/// Writes down that `caller` asked for `act`, and what came of it. An act that happened is not undone because
+/// Writes down that `who` asked for `act`, and what came of it. An act that happened is not undone because
 /// it could not be written down; the log says so.
 pub(super) fn note<'a, T>(
     api: &'a Api,
     room: &'a Handle,
-    (caller, act): (Caller, &'static str),
+    (who, act): (&Who, &'static str),
     result: &Result<T, Failure>,
 ) -> impl Future<Output = ()> + Send + use<'a, T> {
     let outcome = result.as_ref().map_or_else(|failure| failure.reason().row().code, |_| "done");
-    let line = Audit { at: wall(api), caller, act, outcome };
+    let line = Audit { at: wall(api), caller: who.caller, act, outcome };
     async move {
         if let Err(error) = api.rooms.setup().store.audit(room.name().clone(), line).await {
             tracing::warn!(room = %room.name(), %error, "audit_not_kept");

@@ -121,10 +121,10 @@ impl Text {
 /// Asks the room, writes down who asked and what came of it, and answers with the status.
 async fn ask(api: &Api, name: &str, shown: &Shown, command: Command) -> Result<Response, Failure> {
     let room = api.room(name)?;
-    let caller = api.caller(shown, Some(&room))?;
+    let who = api.door.who(shown, Some(&room))?;
     let act = command.acts().next().map_or("change", Act::word);
-    let result = room.command(caller, command).await.map_err(Failure::from);
-    audit::note(api, &room, (caller, act), &result).await;
+    let result = room.command(who.caller, command).await.map_err(Failure::from);
+    audit::note(api, &room, (&who, act), &result).await;
     result?;
     Ok(status_of(&room))
 }

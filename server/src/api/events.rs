@@ -35,7 +35,7 @@ pub async fn events(
     shown: Shown,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::Listen)?;
+    api.door.allowed(&shown, Some(&room), Act::Listen)?;
     let place = Arc::clone(&api.listeners).try_acquire_owned();
     let place =
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;

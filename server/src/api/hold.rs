@@ -29,11 +29,11 @@ pub async fn set(
     request: Request,
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::SetHold)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::SetHold)?;
     let place = Arc::clone(&api.holds).try_acquire_owned();
     let _place = place.map_err(|_| Failure::new(Refusal::Busy, "too many hold sounds come at once"))?;
     let set = take(&api, &room, request).await;
-    audit::note(&api, &room, (caller, Act::SetHold.word()), &set).await;
+    audit::note(&api, &room, (&who, Act::SetHold.word()), &set).await;
     set.map(|()| StatusCode::NO_CONTENT)
 }
 
@@ -44,9 +44,9 @@ pub async fn unset(
     shown: Shown,
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::SetHold)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::SetHold)?;
     let unset = room.hold(None).await.map_err(Failure::from);
-    audit::note(&api, &room, (caller, Act::SetHold.word()), &unset).await;
+    audit::note(&api, &room, (&who, Act::SetHold.word()), &unset).await;
     unset.map(|()| StatusCode::NO_CONTENT)
 }
 

@@ -29,8 +29,8 @@ pub async fn whoami(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    let caller = api.caller(&shown, Some(&room))?;
-    Ok(json_of(StatusCode::OK, &json!({"role": caller.word()})))
+    let who = api.door.who(&shown, Some(&room))?;
+    Ok(json_of(StatusCode::OK, &json!({"role": who.caller.word()})))
 }
 
 pub async fn rotate(
@@ -40,14 +40,14 @@ pub async fn rotate(
     Json(body): Json<Roles>,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::RotateKeys)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::RotateKeys)?;
     let world = api.rooms.setup().world;
     let keys: Vec<_> = body.roles()?.into_iter().map(|role| (role, Key::generate(world.entropy()))).collect();
     let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
     let kept = api.rooms.setup().store.put_keys(room.name().clone(), hashes.clone()).await;
     kept.map_err(|error| rooms::refusal_of(&error))?;
     room.set_keys(&hashes);
-    audit::note(&api, &room, (caller, Act::RotateKeys.word()), &Ok(())).await;
+    audit::note(&api, &room, (&who, Act::RotateKeys.word()), &Ok(())).await;
     Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys)})))
 }
 

@@ -33,10 +33,10 @@ pub async fn create(
     shown: Shown,
     Json(body): Json<NewRoom>,
 ) -> Result<Response, Failure> {
-    let caller = api.allowed(&shown, None, Act::RunNode)?;
+    let who = api.door.allowed(&shown, None, Act::RunNode)?;
     let made = api.rooms.create(body.asked()?).await?;
     let name = made.room.name();
-    audit::note(&api, &made.room, (caller, "create"), &Ok(())).await;
+    audit::note(&api, &made.room, (&who, "create"), &Ok(())).await;
     let links = Links::of(name, &api.rooms.setup().config);
     let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links});
     let mut answer = json_of(StatusCode::CREATED, &document);
@@ -57,7 +57,7 @@ impl NewRoom {
 }
 
 pub async fn list(State(api): State<Api>, shown: Shown) -> Result<Response, Failure> {
-    api.allowed(&shown, None, Act::RunNode)?;
+    api.door.allowed(&shown, None, Act::RunNode)?;
     let at = |time: Option<WallTime>| time.map(WallTime::rfc3339);
     let rooms = api.rooms.list().into_iter().map(|room| {
         let facts = room.view().facts.clone();
@@ -82,7 +82,7 @@ pub async fn show(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::Listen)?;
+    api.door.allowed(&shown, Some(&room), Act::Listen)?;
     Ok(status_of(&room))
 }
 
@@ -92,7 +92,7 @@ pub async fn links(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::Listen)?;
+    api.door.allowed(&shown, Some(&room), Act::Listen)?;
     let links = Links::of(room.name(), &api.rooms.setup().config);
     Ok(json_of(StatusCode::OK, &links))
 }
@@ -103,9 +103,9 @@ pub async fn remove(
     shown: Shown,
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::DeleteRoom)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::DeleteRoom)?;
     let removed = api.rooms.remove(&room).await.map_err(Failure::from);
-    audit::note(&api, &room, (caller, Act::DeleteRoom.word()), &removed).await;
+    audit::note(&api, &room, (&who, Act::DeleteRoom.word()), &removed).await;
     removed?;
     api.shelf.forget(&name);
     Ok(StatusCode::NO_CONTENT)
@@ -116,7 +116,7 @@ pub async fn audit(
     Path(name): Path<String>,
     shown: Shown,
 ) -> Result<Response, Failure> {
-    api.allowed(&shown, None, Act::RunNode)?;
+    api.door.allowed(&shown, None, Act::RunNode)?;
     let name = Name::parse(&name).map_err(|error| Failure::malformed(error.to_string()))?;
     let found = api.rooms.setup().store.audit_lines(name, AUDIT_LINES_SHOWN).await;
     let lines = found.map_err(|error| rooms::refusal_of(&error))?;

@@ -15,23 +15,24 @@ mod manage;
 pub(crate) mod outside;
 mod recording;
 mod webhooks;
+mod who;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::Method;
 use tokio::sync::Semaphore;
-use tribune_core::room::KeyHash;
+use tribune_core::reason::Refusal;
 
 use crate::answer::{self, Failure};
 use crate::recording::Shelf;
-use crate::rooms::Rooms;
+use crate::rooms::{Handle, Rooms};
 
-pub(crate) use auth::{bearer, visitor};
-pub(crate) use guesses::{Guesses, TooMany};
+pub use auth::Shown;
 pub use links::Links;
+pub use who::{StageDoor, Who};
 
 #[cfg(test)]
 mod tests;
@@ -41,8 +42,7 @@ mod tests;
 pub struct Api {
     rooms: Rooms,
     shelf: Shelf,
-    operator: Arc<KeyHash>,
-    guesses: Arc<Mutex<guesses::Guesses>>,
+    door: StageDoor,
     listeners: Arc<Semaphore>,
     holds: Arc<Semaphore>,
     /// One hold sound is written at a time, so that each is written whole.
@@ -50,17 +50,21 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over these rooms and their recordings; `operator` is the hash of the operator's key.
-    pub fn new(rooms: Rooms, shelf: Shelf, operator: KeyHash) -> Self {
+    /// Over these rooms and their recordings; everybody comes in by `door`.
+    pub fn new(rooms: Rooms, shelf: Shelf, door: StageDoor) -> Self {
         Self {
             rooms,
             shelf,
-            operator: Arc::new(operator),
-            guesses: Arc::default(),
+            door,
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
             holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
             hold_writing: Arc::default(),
         }
+    }
+
+    /// The room of this name.
+    fn room(&self, name: &str) -> Result<Arc<Handle>, Failure> {
+        self.rooms.get(name).ok_or(Failure::of(Refusal::RoomUnknown))
     }
 }
 

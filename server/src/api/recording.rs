@@ -35,7 +35,7 @@ pub async fn show(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::ExportRecording)?;
+    api.door.allowed(&shown, Some(&room), Act::ExportRecording)?;
     let shelf = api.shelf.clone();
     let survey = on_the_disk(move || shelf.survey(&name)).await?.map_err(|error| ours(&error))?;
     let failing = room.view().program.as_ref().and_then(|program| match program.health() {
@@ -65,9 +65,9 @@ pub async fn delete(
     shown: Shown,
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::DeleteRecording)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::DeleteRecording)?;
     let deleted = delete_closed(&api, &room).await;
-    audit::note(&api, &room, (caller, Act::DeleteRecording.word()), &deleted).await;
+    audit::note(&api, &room, (&who, Act::DeleteRecording.word()), &deleted).await;
     deleted?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -79,9 +79,9 @@ pub async fn redact(
     Json(passage): Json<Passage>,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::RedactRecording)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::RedactRecording)?;
     let redacted = redact_closed(&api, &room, passage).await;
-    audit::note(&api, &room, (caller, Act::RedactRecording.word()), &redacted).await;
+    audit::note(&api, &room, (&who, Act::RedactRecording.word()), &redacted).await;
     redacted
 }
 
@@ -92,11 +92,11 @@ pub async fn export(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::ExportRecording)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::ExportRecording)?;
     let shelf = api.shelf.clone();
     let replay = on_the_disk(move || shelf.replay(&name)).await?;
     let tar = replay.as_ref().and_then(tar_of).ok_or(Failure::of(Refusal::NoRecording));
-    audit::note(&api, &room, (caller, Act::ExportRecording.word()), &tar).await;
+    audit::note(&api, &room, (&who, Act::ExportRecording.word()), &tar).await;
     let mut answer = Response::new(Body::from_stream(tar?));
     let head = answer.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));

@@ -55,7 +55,8 @@ impl Node {
         .await
         .unwrap();
         let shelf = Shelf::new(data.join("rooms"));
-        let app = router(Api::new(rooms.clone(), shelf, Key::parse(OPERATOR).unwrap().hash()));
+        let door = StageDoor::new(rooms.clone(), Key::parse(OPERATOR).unwrap().hash());
+        let app = router(Api::new(rooms.clone(), shelf, door));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
     }
 

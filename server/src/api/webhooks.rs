@@ -32,7 +32,7 @@ pub async fn list(
     shown: Shown,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    api.door.allowed(&shown, Some(&room), Act::SetWebhooks)?;
     let webhooks = room.webhooks();
     let shown: Vec<_> = webhooks.iter().map(|hook| json!({"id": hook.id, "url": hook.url})).collect();
     Ok(json_of(StatusCode::OK, &json!({"webhooks": shown})))
@@ -45,7 +45,7 @@ pub async fn add(
     Json(body): Json<Receiver>,
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::SetWebhooks)?;
     let url = body.url()?;
     if room.webhooks().len() >= WEBHOOKS_MAX {
         return Err(Failure::new(Refusal::WrongState, format!("a room has at most {WEBHOOKS_MAX} webhooks")));
@@ -56,7 +56,7 @@ pub async fn add(
     let id = kept.map_err(|error| rooms::refusal_of(&error))?;
     let webhook = Webhook { id, url, secret };
     room.set_webhooks(|webhooks| webhooks.push(webhook.clone()));
-    audit::note(&api, &room, (caller, Act::SetWebhooks.word()), &Ok(())).await;
+    audit::note(&api, &room, (&who, Act::SetWebhooks.word()), &Ok(())).await;
     let document = json!({"id": webhook.id, "url": webhook.url, "secret": webhook.secret});
     Ok(json_of(StatusCode::CREATED, &document))
 }
@@ -77,7 +77,7 @@ pub async fn remove(
     shown: Shown,
 ) -> Result<StatusCode, Failure> {
     let room = api.room(&name)?;
-    let caller = api.allowed(&shown, Some(&room), Act::SetWebhooks)?;
+    let who = api.door.allowed(&shown, Some(&room), Act::SetWebhooks)?;
     let id: i64 = id.parse().map_err(|_| Failure::malformed("a webhook's id is a number"))?;
     if room.webhooks().iter().all(|hook| hook.id != id) {
         return Err(Failure::new(Refusal::NoSuchPage, "the room has no webhook of this id"));
@@ -85,6 +85,6 @@ pub async fn remove(
     let gone = api.rooms.setup().store.remove_webhook(room.name().clone(), id).await;
     gone.map_err(|error| rooms::refusal_of(&error))?;
     room.set_webhooks(|webhooks| webhooks.retain(|hook| hook.id != id));
-    audit::note(&api, &room, (caller, Act::SetWebhooks.word()), &Ok(())).await;
+    audit::note(&api, &room, (&who, Act::SetWebhooks.word()), &Ok(())).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 //! The key is looked at before the body: an offer without one costs a look into the room's name and is
 //! answered before a byte of SDP is read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,12 +25,12 @@ use tokio::sync::oneshot;
 use tribune_core::ingest::whip::{FRAGMENT_BYTES_MAX, Fragment, OFFER_BYTES_MAX, Offer, Wants};
 use tribune_core::mix::{Hears, SpeakerSpec};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Caller, Demand, Key, KeyHash, may};
+use tribune_core::room::{Act, Demand, KeyHash};
 
 use super::peer::{Made, Now, Peer};
 use super::{Ask, Patched, PeerId, Stage};
 use crate::answer::{self, Failure, Path};
-use crate::api::{Guesses, TooMany, bearer, visitor};
+use crate::api::StageDoor;
 use crate::ingest::OPENINGS_MAX;
 use crate::node::Node;
 use crate::program::Speaker;
@@ -54,11 +54,11 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 struct Whip {
     node: Arc<Node>,
     stage: Stage,
-    guesses: Arc<Mutex<Guesses>>,
+    door: StageDoor,
 }
 
-/// The stage's addresses for speakers.
-pub fn router(node: Arc<Node>, stage: Stage) -> Router {
+/// The stage's addresses for speakers, who come in by `door`.
+pub fn router(node: Arc<Node>, stage: Stage, door: StageDoor) -> Router {
     let world = node.world;
     Router::new()
         .route("/{room}/whip", post(offer).options(options))
@@ -66,7 +66,7 @@ pub fn router(node: Arc<Node>, stage: Stage) -> Router {
         .method_not_allowed_fallback(answer::method_wrong)
         .layer(from_fn_with_state(world, answer::name_requests))
         .layer(map_response(for_other_origins))
-        .with_state(Whip { node, stage, guesses: Arc::default() })
+        .with_state(Whip { node, stage, door })
 }
 
 /// A page of any origin may offer: the key comes in a header that no browser adds by itself.
@@ -180,22 +180,8 @@ impl Whip {
     /// Whoever has a key that may send sound.
     fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, KeyHash), Failure> {
         let room = self.node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
-        let key = bearer(&parts.headers)?;
-        let key =
-            key.ok_or(Failure::new(Refusal::KeyWrong, "send the header `Authorization: Bearer KEY`"))?;
-        let role = room.role_of(&key).ok_or_else(|| self.wrong_key(parts, &key))?;
-        if !may(Caller::Of(role), Act::SendSound) {
-            return Err(Refusal::RoleTooLow.into());
-        }
-        Ok((room, key.hash()))
-    }
-
-    fn wrong_key(&self, parts: &Parts, _: &Key) -> Failure {
-        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        match guesses.wrong(self.node.world.now(), visitor(parts)) {
-            TooMany::Yes => Refusal::KeysGuessed.into(),
-            TooMany::No => Refusal::KeyWrong.into(),
-        }
+        let who = self.door.allowed(&self.door.shown(parts)?, Some(&room), Act::SendSound)?;
+        Ok((room, who.by))
     }
 
     async fn join(
