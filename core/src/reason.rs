@@ -85,6 +85,14 @@ pub enum Refusal {
     RoomsFull,
     /// Too many wrong keys came from one address.
     KeysGuessed,
+    /// A browser shows a cookie that opens nothing, or nothing in this room.
+    SignedOut,
+    /// A page that is not ours asks in the name of somebody who is signed in.
+    OriginWrong,
+    /// A passkey that is not known, or an answer of one that does not verify.
+    PasskeyWrong,
+    /// Signing in was asked for too often.
+    TooOften,
     /// The request's body is of another media type than this address takes.
     TypeWrong,
     /// An offer of WebRTC that cannot be answered: no audio, no Opus, or nothing to send.
@@ -103,7 +111,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -129,6 +137,10 @@ impl Refusal {
         Self::Busy,
         Self::RoomsFull,
         Self::KeysGuessed,
+        Self::SignedOut,
+        Self::OriginWrong,
+        Self::PasskeyWrong,
+        Self::TooOften,
         Self::TypeWrong,
         Self::OfferUnfit,
         Self::SessionUnknown,
@@ -254,6 +266,30 @@ impl Refusal {
                 60,
                 "Too many wrong keys came from this address. Please wait a minute.",
             ),
+            Self::SignedOut => row(
+                "signed_out",
+                401,
+                Theirs,
+                0,
+                "You are not signed in here, or not any longer. Please open your link again.",
+            ),
+            Self::OriginWrong => row(
+                "origin_wrong",
+                403,
+                Theirs,
+                0,
+                "This was asked by a page of another address than this server's.",
+            ),
+            Self::PasskeyWrong => row(
+                "passkey_wrong",
+                401,
+                Theirs,
+                0,
+                "This passkey is not known here, or its answer does not fit what was asked.",
+            ),
+            Self::TooOften => {
+                row("too_often", 429, Theirs, 60, "This was asked for too often. Please wait a minute.")
+            }
             Self::TypeWrong => row(
                 "type_wrong",
                 415,

@@ -120,6 +120,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let (to_stage, heard) = program::to_stage();
     let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage };
     let node = runtimes.stage.block_on(build(world, &config, sides, shutdown.clone()))?;
+    let door = runtimes.stage.block_on(stage_door(&node))?;
     let (stage, speakers_left) = Stage::start(stage::Begin {
         answering: Answering::new(bound.media.at, &config.media_public)?,
         sockets: bound.media,
@@ -140,7 +141,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
             let mut spec = listeners.spec("stage", tls.clone());
             spec.take_source = Some(ingest::take_source(node.clone()));
             let _on = runtimes.stage.enter();
-            net::serve(bound.stage, spec, stage_router(&node, stage)?, shutdown.clone())
+            net::serve(bound.stage, spec, stage_router(&node, stage, door), shutdown.clone())
         },
         {
             let spec = listeners.spec("ops", None);
@@ -353,16 +354,20 @@ impl Listeners<'_> {
     }
 }
 
-fn stage_router(node: &Arc<Node>, stage: Stage) -> anyhow::Result<Router> {
+async fn stage_door(node: &Arc<Node>) -> anyhow::Result<StageDoor> {
     let operator = keys::operator_key(&node.config.data, node.config.operator_key.as_ref(), node.world)?;
-    let door = StageDoor::new(node.rooms.clone(), operator.hash());
+    let door = StageDoor::open(node.rooms.clone(), operator.hash()).await;
+    door.context("cannot read who is signed in")
+}
+
+fn stage_router(node: &Arc<Node>, stage: Stage, door: StageDoor) -> Router {
     let api = Api::new(node.rooms.clone(), node.shelf.clone(), door.clone());
     let naming = || from_fn_with_state(node.world, answer::name_requests);
     let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
-    Ok(ingest::router(node.clone())
+    ingest::router(node.clone())
         .merge(stage::router(node.clone(), stage, door))
         .merge(api::router(api))
-        .fallback_service(nowhere))
+        .fallback_service(nowhere)
 }
 
 fn checks(node: &Arc<Node>) -> Checks {

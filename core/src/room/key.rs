@@ -69,6 +69,16 @@ impl fmt::Debug for Key {
 pub struct KeyHash(pub [u8; 32]);
 
 impl KeyHash {
+    /// Of a text that stands for something as a key does.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Whether both are one, in a time that does not depend on where they differ.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// Whether `key` is the one, in a time that does not depend on where they differ.
     pub fn matches(&self, key: &Key) -> bool {
         self.0.ct_eq(&key.hash().0).into()

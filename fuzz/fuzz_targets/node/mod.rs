@@ -49,6 +49,12 @@ pub fn api_body(data: &[u8]) {
                 }
             }
             Ok(Asked::Keys(roles)) => assert!((1..=3).contains(&roles.len())),
+            Ok(Asked::Invitation(role, label)) => {
+                assert!(matches!(role, Role::Speaker | Role::CoHost));
+                assert!(label.is_none_or(|label| (1..=40).contains(&label.chars().count())));
+            }
+            Ok(Asked::SignIn(_, key)) => assert!((22..=256).contains(&key.reveal().len())),
+            Ok(Asked::Name(name)) => assert!(!name.as_str().contains(char::is_control)),
             Ok(Asked::Webhook(url)) => assert!(url[..4].eq_ignore_ascii_case("http")),
             Ok(Asked::Passage((from_s, to_s), why)) => {
                 assert!(0.0 <= from_s && from_s < to_s && is_title(&why))

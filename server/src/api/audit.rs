@@ -16,7 +16,7 @@ pub(super) fn note<'a, T>(
     result: &Result<T, Failure>,
 ) -> impl Future<Output = ()> + Send + use<'a, T> {
     let outcome = result.as_ref().map_or_else(|failure| failure.reason().row().code, |_| "done");
-    let line = Audit { at: wall(api), caller: who.caller, act, outcome };
+    let line = Audit { at: wall(api), caller: who.caller, person: who.person.clone(), act, outcome };
     async move {
         if let Err(error) = api.rooms.setup().store.audit(room.name().clone(), line).await {
             tracing::warn!(room = %room.name(), %error, "audit_not_kept");

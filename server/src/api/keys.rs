@@ -5,14 +5,14 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use tribune_core::room::{Act, Key, Role};
+use tribune_core::room::{Act, Key, KeyHash, Role};
 
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::keys_of;
-use super::{Api, Failure, audit};
+use super::{Api, Failure, Links, Who, audit};
 use crate::answer::{Path, json_of};
-use crate::rooms;
+use crate::rooms::{self, Handle};
 use crate::store::RoomKeys;
 
 /// Whose keys to replace.
@@ -33,6 +33,7 @@ pub async fn whoami(
     Ok(json_of(StatusCode::OK, &json!({"role": who.caller.word()})))
 }
 
+/// Whoever came by an old key is out at once; whoever replaced it stays, by the new one.
 pub async fn rotate(
     State(api): State<Api>,
     Path(name): Path<String>,
@@ -41,14 +42,46 @@ pub async fn rotate(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::RotateKeys)?;
-    let world = api.rooms.setup().world;
-    let keys: Vec<_> = body.roles()?.into_iter().map(|role| (role, Key::generate(world.entropy()))).collect();
+    let setup = api.rooms.setup();
+    let mut roles = body.roles()?;
+    roles.sort_unstable();
+    roles.dedup();
+    let keys: Vec<_> = roles.into_iter().map(|role| (role, Key::generate(setup.world.entropy()))).collect();
     let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
-    let kept = api.rooms.setup().store.put_keys(room.name().clone(), hashes.clone()).await;
+    let old: Vec<_> = hashes.0.iter().filter_map(|(role, new)| Some((room.key_of(*role)?, *new))).collect();
+    let kept = setup.store.put_keys(room.name().clone(), hashes.clone()).await;
     kept.map_err(|error| rooms::refusal_of(&error))?;
     room.set_keys(&hashes);
-    audit::note(&api, &room, (&who, Act::RotateKeys.word()), &Ok(())).await;
-    Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys)})))
+    let result = replace(&api, &room, (&who, &old)).await;
+    audit::note(&api, &room, (&who, Act::RotateKeys.word()), &result).await;
+    result?;
+    let enter = Links::enter(room.name(), &keys, &setup.config);
+    Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys), "enter": enter})))
+}
+
+async fn replace(
+    api: &Api,
+    room: &Handle,
+    (who, keys): (&Who, &[(KeyHash, KeyHash)]),
+) -> Result<(), Failure> {
+    let stays = who.person.as_ref().map(|(person, _)| person.clone());
+    for (old, new) in keys {
+        api.door.with(|now, table| {
+            let worn = table.find(now, &who.by).and_then(|found| found.badges.get(room.name()));
+            if worn.is_some_and(|badge| badge.opened.by.is(old)) {
+                table.move_badge(&who.by, room.name(), *new);
+            }
+        });
+        let store = &api.rooms.setup().store;
+        let gone = store.replace_passkeys(room.name().clone(), (*old, *new), stays.clone()).await;
+        for mark in gone.map_err(|error| rooms::refusal_of(&error))? {
+            api.door.with(|_, table| table.close(Some(room.name()), &mark));
+        }
+        api.door.with(|_, table| table.close(Some(room.name()), old));
+    }
+    // Whoever showed an old key itself has no badge, and is out all the same.
+    api.door.look_again();
+    api.door.kept().await
 }
 
 impl Roles {

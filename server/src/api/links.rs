@@ -1,7 +1,8 @@
 //! The addresses that belong to a room.
 
 use serde::Serialize;
-use tribune_core::room::Name;
+use serde_json::{Map, Value};
+use tribune_core::room::{Key, Name, Role};
 
 use crate::config::Config;
 
@@ -32,4 +33,15 @@ impl Links {
             status: format!("{public}/{room}/status"),
         }
     }
+
+    /// For each key, the link by which its holder comes to the stage, by role.
+    pub fn enter(room: &Name, keys: &[(Role, Key)], config: &Config) -> Map<String, Value> {
+        let link = |(role, key): &(Role, Key)| (role.word().to_owned(), with_key(room, key, config).into());
+        keys.iter().map(link).collect()
+    }
+}
+
+/// The page of the stage with a key. It stands behind the `#`, which no browser sends and no proxy logs.
+pub fn with_key(room: &Name, key: &Key, config: &Config) -> String {
+    format!("{}/{room}/stage#key={}", config.stage_base(), key.reveal())
 }

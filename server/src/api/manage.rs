@@ -38,7 +38,8 @@ pub async fn create(
     let name = made.room.name();
     audit::note(&api, &made.room, (&who, "create"), &Ok(())).await;
     let links = Links::of(name, &api.rooms.setup().config);
-    let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links});
+    let enter = Links::enter(name, &made.keys, &api.rooms.setup().config);
+    let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links, "enter": enter});
     let mut answer = json_of(StatusCode::CREATED, &document);
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/rooms/{name}")) {
         answer.headers_mut().insert(LOCATION, place);
@@ -107,6 +108,9 @@ pub async fn remove(
     let removed = api.rooms.remove(&room).await.map_err(Failure::from);
     audit::note(&api, &room, (&who, Act::DeleteRoom.word()), &removed).await;
     removed?;
+    api.door.with(|_, table| table.close_room(room.name()));
+    // Keys of the room open nothing any longer either.
+    api.door.look_again();
     api.shelf.forget(&name);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -120,8 +124,15 @@ pub async fn audit(
     let name = Name::parse(&name).map_err(|error| Failure::malformed(error.to_string()))?;
     let found = api.rooms.setup().store.audit_lines(name, AUDIT_LINES_SHOWN).await;
     let lines = found.map_err(|error| rooms::refusal_of(&error))?;
-    let lines = lines.into_iter().map(|(at, [caller, act, outcome])| {
-        json!({"at": WallTime(at).rfc3339(), "by": caller, "act": act, "outcome": outcome})
+    let lines = lines.into_iter().map(|line| {
+        json!({
+            "at": line.at.rfc3339(),
+            "by": line.caller,
+            "person": line.person,
+            "name": line.name,
+            "act": line.act,
+            "outcome": line.outcome,
+        })
     });
     Ok(json_of(StatusCode::OK, &json!({"audit": lines.collect::<Vec<_>>()})))
 }

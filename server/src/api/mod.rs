@@ -9,11 +9,16 @@ mod commands;
 mod events;
 mod guesses;
 mod hold;
+mod invitations;
+mod kept;
 mod keys;
 mod links;
 mod manage;
 pub(crate) mod outside;
+mod pace;
+mod passkeys;
 mod recording;
+mod sign_in;
 mod webhooks;
 mod who;
 
@@ -25,6 +30,7 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::Method;
 use tokio::sync::Semaphore;
 use tribune_core::reason::Refusal;
+use tribune_core::room::KeyHash;
 
 use crate::answer::{self, Failure};
 use crate::recording::Shelf;
@@ -62,6 +68,14 @@ impl Api {
         }
     }
 
+    /// What was opened with this key in a room is opened no longer, for anybody.
+    async fn close(&self, room: &Handle, by: &KeyHash) -> Result<(), Failure> {
+        self.door.with(|_, table| table.close(Some(room.name()), by));
+        // Whoever showed the key itself is not in the table.
+        self.door.look_again();
+        self.door.kept().await
+    }
+
     /// The room of this name.
     fn room(&self, name: &str) -> Result<Arc<Handle>, Failure> {
         self.rooms.get(name).ok_or(Failure::of(Refusal::RoomUnknown))
@@ -82,7 +96,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 25] = [
+pub const ROUTES: [Route; 34] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -105,6 +119,15 @@ pub const ROUTES: [Route; 25] = [
     route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
     route(Method::GET, "/api/v1/rooms/{room}/keys", || get(keys::whoami)),
     route(Method::POST, "/api/v1/rooms/{room}/keys", || post(keys::rotate)),
+    route(Method::POST, "/api/v1/session", || post(sign_in::sign_in)),
+    route(Method::GET, "/api/v1/session", || get(sign_in::show)),
+    route(Method::DELETE, "/api/v1/session", || delete(sign_in::sign_out)),
+    route(Method::POST, "/api/v1/rooms/{room}/name", || post(sign_in::rename)),
+    route(Method::GET, "/api/v1/rooms/{room}/sessions", || get(sign_in::list)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/sessions/{id}", || delete(sign_in::revoke)),
+    route(Method::GET, "/api/v1/rooms/{room}/invitations", || get(invitations::list)),
+    route(Method::POST, "/api/v1/rooms/{room}/invitations", || post(invitations::add)),
+    route(Method::DELETE, "/api/v1/rooms/{room}/invitations/{id}", || delete(invitations::remove)),
     route(Method::GET, "/api/v1/rooms/{room}/webhooks", || get(webhooks::list)),
     route(Method::POST, "/api/v1/rooms/{room}/webhooks", || post(webhooks::add)),
     route(Method::DELETE, "/api/v1/rooms/{room}/webhooks/{id}", || delete(webhooks::remove)),

@@ -1,9 +1,9 @@
 //! What a body of the API asks for once it is read: every form of body, tried on the same bytes.
 
 use http::HeaderMap;
-use tribune_core::room::{Command, Key, Role};
+use tribune_core::room::{Command, Key, PersonName, Role};
 
-use super::{Failure, auth, body, commands, keys, manage, recording, webhooks};
+use super::{Failure, auth, body, commands, invitations, keys, manage, recording, sign_in, webhooks};
 use crate::rooms::New;
 
 /// What somebody asks in a body.
@@ -15,6 +15,12 @@ pub enum Asked {
     Command(Command),
     /// New keys.
     Keys(Vec<Role>),
+    /// An invitation: as what, and its label.
+    Invitation(Role, Option<String>),
+    /// A key for a cookie: the room's name as it came, or none for the operator's, and the key.
+    SignIn(Option<String>, Key),
+    /// A name of one's own.
+    Name(PersonName),
     /// A webhook's address.
     Webhook(String),
     /// From when to when a passage is taken out, in seconds, and why.
@@ -29,6 +35,14 @@ pub fn bodies(bytes: &[u8]) -> Vec<Result<Asked, Failure>> {
         body::read::<commands::Cap>(bytes).map(|cap| Asked::Command(cap.command())),
         body::read::<commands::Text>(bytes).map(|text| Asked::Command(text.command())),
         body::read::<keys::Roles>(bytes).and_then(|body| body.roles()).map(Asked::Keys),
+        body::read::<invitations::Guest>(bytes)
+            .and_then(invitations::Guest::read)
+            .map(|(role, label)| Asked::Invitation(role, label)),
+        body::read::<sign_in::Exchange>(bytes).and_then(sign_in::Exchange::asked).map(|asked| match asked {
+            sign_in::Asked::Node(key) => Asked::SignIn(None, key),
+            sign_in::Asked::Room(room, key, _) => Asked::SignIn(Some(room), key),
+        }),
+        body::read::<sign_in::OwnName>(bytes).and_then(sign_in::OwnName::read).map(Asked::Name),
         body::read::<webhooks::Receiver>(bytes).and_then(webhooks::Receiver::url).map(Asked::Webhook),
         body::read::<recording::Passage>(bytes)
             .and_then(recording::Passage::seconds)

@@ -1,18 +1,28 @@
 //! The stage door: tells who asks. Every request to the stage's side comes by here, those to the API as
 //! those with sound.
 //!
-//! A right key is found right before anything is counted, so that nobody's guesses ever shut it out.
+//! Whoever shows a key is whoever the key is for. A browser shows its cookie instead, and what changes
+//! anything must then be asked by a page of ours. A right key is found right before anything is counted, so
+//! that nobody's guesses ever shut it out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::request::Parts;
+use tokio::sync::watch;
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Caller, Key, KeyHash, PersonId, PersonName, Role, may};
+use tribune_core::room::{
+    Act, Asks, Caller, Cookie, Holds, Key, KeyHash, Moment, Name, PersonId, PersonName, Role, SignIn,
+    SignIns, may,
+};
+use tribune_core::time::Time;
 
 use super::Failure;
-use super::auth::{Shown, bearer, visitor};
-use super::guesses::{Guesses, TooMany};
+use super::auth::{self, Method, Shown};
+use super::guesses::Guesses;
+use super::kept::{self, Held, Written};
+use super::pace::TooMany;
 use crate::rooms::{Handle, Rooms};
+use crate::store::StoreError;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -21,7 +31,8 @@ pub struct Who {
     pub caller: Caller,
     /// Who they are on its stage; a program that shows a room's key is nobody in particular.
     pub person: Option<(PersonId, PersonName)>,
-    /// What they showed: who began something may change it. Nobody's is all zeros, which is no key's hash.
+    /// What they showed: the key's hash or the sign-in's mark. Who began something may change it. Nobody's is
+    /// all zeros, which is no key's hash.
     pub by: KeyHash,
 }
 
@@ -36,18 +47,51 @@ impl Who {
 
 /// What tells who asks. Copies are the same.
 #[derive(Clone)]
-pub struct StageDoor(Arc<Inner>);
+pub struct StageDoor(pub(super) Arc<Inner>);
 
-struct Inner {
-    rooms: Rooms,
+pub(super) struct Inner {
+    pub(super) rooms: Rooms,
     operator: KeyHash,
     guesses: Mutex<Guesses>,
+    held: Mutex<Held>,
+    changes: watch::Sender<u64>,
+    /// The round that is to be written.
+    pub(super) asked: watch::Sender<u64>,
+    /// The round that was.
+    pub(super) written: watch::Sender<Written>,
 }
 
 impl StageDoor {
-    /// To these rooms; `operator` is the hash of the operator's key.
-    pub fn new(rooms: Rooms, operator: KeyHash) -> Self {
-        Self(Arc::new(Inner { rooms, operator, guesses: Mutex::default() }))
+    /// To these rooms, with everybody who is signed in; `operator` is the hash of the operator's key.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn open(rooms: Rooms, operator: KeyHash) -> Result<Self, StoreError> {
+        let setup = rooms.setup();
+        let now = Moment { time: setup.world.now(), wall: setup.world.wall() };
+        let kept = setup.store.sign_ins(now).await?;
+        let passkeys = setup.store.passkey_marks().await?;
+        let holds = |room: Option<&Name>, by: &KeyHash| {
+            let by_key = match room {
+                Some(room) => rooms.get(room.as_str()).is_some_and(|room| room.role_by(by).is_some()),
+                None => operator.is(by),
+            };
+            let by_passkey = passkeys.iter().any(|(of, mark)| of.as_ref() == room && mark.is(by));
+            if by_key || by_passkey { Holds::Yes } else { Holds::No }
+        };
+        let table = SignIns::restore(now.time, kept, holds);
+        let inner = Inner {
+            operator,
+            guesses: Mutex::default(),
+            held: Mutex::new(Held::new(table)),
+            changes: watch::Sender::default(),
+            asked: watch::Sender::default(),
+            written: watch::Sender::default(),
+            rooms,
+        };
+        let door = Self(Arc::new(inner));
+        tokio::spawn(kept::keep(Arc::downgrade(&door.0), door.0.asked.subscribe()));
+        Ok(door)
     }
 
     /// What a request shows of who asks.
@@ -55,21 +99,15 @@ impl StageDoor {
     /// # Errors
     /// `KeyWrong` for a text that cannot be a key.
     pub fn shown(&self, parts: &Parts) -> Result<Shown, Failure> {
-        bearer(&parts.headers).map(|key| Shown { key, from: visitor(parts) })
+        auth::shown(parts, &self.0.rooms.setup().config.stage_base())
     }
 
     /// Who asks, as far as `room` (or, without one, the node) is concerned.
     ///
     /// # Errors
-    /// `KeyWrong`, or `KeysGuessed` after too many of those.
+    /// `KeyWrong`, or `KeysGuessed` after too many of those; `SignedOut`; `OriginWrong`.
     pub fn who(&self, shown: &Shown, room: Option<&Handle>) -> Result<Who, Failure> {
-        let Some(key) = &shown.key else {
-            return Err(Failure::new(Refusal::KeyWrong, "send the header `Authorization: Bearer KEY`"));
-        };
-        match self.caller_with(key, room) {
-            Some(caller) => Ok(Who::with_key(caller, key.hash())),
-            None => Err(self.wrong_key(shown)),
-        }
+        self.each(shown, room)?.into_iter().next().ok_or(Failure::of(Refusal::SignedOut))
     }
 
     /// Who asks, if they may do this.
@@ -77,28 +115,139 @@ impl StageDoor {
     /// # Errors
     /// As `who`, and `RoleTooLow`.
     pub fn allowed(&self, shown: &Shown, room: Option<&Handle>, act: Act) -> Result<Who, Failure> {
-        let who = match (&shown.key, act) {
-            (None, Act::Listen) => Who::NOBODY,
-            (None | Some(_), _) => self.who(shown, room)?,
-        };
-        if may(who.caller, act) { Ok(who) } else { Err(Failure::of(Refusal::RoleTooLow)) }
+        if act == Act::Listen && shown.key.is_none() {
+            let known = shown.cookie.as_ref().and_then(|cookie| self.of_cookie(cookie, room).pop());
+            return Ok(known.unwrap_or(Who::NOBODY));
+        }
+        let each = self.each(shown, room)?;
+        let refused = if each.is_empty() { Refusal::SignedOut } else { Refusal::RoleTooLow };
+        let who = each.into_iter().find(|who| may(who.caller, act));
+        who.ok_or(Failure::of(refused))
     }
 
-    /// What a key opens. Every hash is compared, so that the time tells nothing.
-    fn caller_with(&self, key: &Key, room: Option<&Handle>) -> Option<Caller> {
-        let operator = self.0.operator.matches(key);
-        match (operator, room.and_then(|room| room.role_of(key))) {
+    /// What whoever showed this is by now. `None`: it opens nothing any longer.
+    pub fn still(&self, room: &Handle, by: &KeyHash) -> Option<Who> {
+        if by.is(&Who::NOBODY.by) {
+            return Some(Who::NOBODY);
+        }
+        let by_key = self.caller_by(by, Some(room)).map(|caller| Who::with_key(caller, *by));
+        by_key.or_else(|| {
+            let held = self.held();
+            held.table.find(self.now(), by).and_then(|found| as_whom(found, Some(room)).into_iter().next())
+        })
+    }
+
+    /// Wakes when somebody's key, cookie, role or name may have changed: whoever serves something long asks
+    /// `still` again, and ends what is no longer theirs.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Signs a person of a room out of it, in every browser.
+    pub fn remove_person(&self, room: &Name, person: &PersonId) {
+        self.with(|_, table| table.take_person(room, person));
+    }
+
+    /// Gives somebody who is signed in to a room another role there.
+    pub fn set_role(&self, room: &Name, person: &PersonId, role: Role) {
+        self.with(|_, table| table.set_role(room, person, role));
+    }
+
+    /// Everybody it may be who asks, the room's own role first.
+    fn each(&self, shown: &Shown, room: Option<&Handle>) -> Result<Vec<Who>, Failure> {
+        match (&shown.key, &shown.cookie) {
+            (Some(key), _) => {
+                let hash = key.hash();
+                let caller = self.caller_by(&hash, room).ok_or_else(|| self.wrong_key(shown))?;
+                Ok(vec![Who::with_key(caller, hash)])
+            }
+            (None, Some(cookie)) => {
+                if shown.method == Method::Changes && shown.asks != Asks::OurPage {
+                    return Err(Failure::of(Refusal::OriginWrong));
+                }
+                Ok(self.of_cookie(cookie, room))
+            }
+            (None, None) => Err(Failure::new(
+                Refusal::KeyWrong,
+                "sign in, or send the header `Authorization: Bearer KEY`",
+            )),
+        }
+    }
+
+    fn of_cookie(&self, cookie: &Cookie, room: Option<&Handle>) -> Vec<Who> {
+        let found = self.with(|now, table| table.look(now, cookie).map(|found| as_whom(found, room)));
+        found.unwrap_or_default()
+    }
+
+    /// What a key opens.
+    fn caller_by(&self, hash: &KeyHash, room: Option<&Handle>) -> Option<Caller> {
+        let operator = self.is_operator(hash);
+        match (operator, room.and_then(|room| room.role_by(hash))) {
             (true, _) => Some(Caller::Operator),
             (false, role) => role.map(Caller::Of),
         }
     }
 
-    fn wrong_key(&self, shown: &Shown) -> Failure {
-        let now = self.0.rooms.setup().world.now();
-        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        match guesses.wrong(now, shown.from) {
+    pub(super) fn is_operator(&self, hash: &KeyHash) -> bool {
+        self.0.operator.is(hash)
+    }
+
+    /// The key that opens a room, or the operator's; whoever shows another has guessed.
+    pub(super) fn opens(&self, shown: &Shown, key: &Key, room: Option<&Handle>) -> Result<Caller, Failure> {
+        self.caller_by(&key.hash(), room).ok_or_else(|| self.wrong_key(shown))
+    }
+
+    pub(super) fn wrong_key(&self, shown: &Shown) -> Failure {
+        let now = self.now();
+        match self.guesses().wrong(now, shown.from) {
             TooMany::Yes => Failure::of(Refusal::KeysGuessed),
             TooMany::No => Failure::of(Refusal::KeyWrong),
         }
     }
+
+    /// Looks into the sign-ins or changes them; what changed is told and written.
+    pub(super) fn with<T>(&self, work: impl FnOnce(Time, &mut SignIns) -> T) -> T {
+        let now = self.now();
+        let mut held = self.held();
+        let answer = work(now, &mut held.table);
+        let drained = held.drain();
+        drop(held);
+        if let Some(round) = drained.round {
+            self.0.asked.send_replace(round);
+        }
+        if drained.changed {
+            self.look_again();
+        }
+        answer
+    }
+
+    /// Whoever serves something long looks again.
+    pub(super) fn look_again(&self) {
+        self.0.changes.send_modify(|changes| *changes += 1);
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.0.rooms.setup().world.now()
+    }
+}
+
+/// Who a browser is in a room: by its badge first, then as operator.
+fn as_whom(sign_in: &SignIn, room: Option<&Handle>) -> Vec<Who> {
+    let by = sign_in.id.mark();
+    let badge = room.and_then(|room| sign_in.badges.get(room.name()));
+    let badge = badge.map(|badge| Who {
+        caller: Caller::Of(badge.role),
+        person: Some((badge.person.clone(), badge.name.clone())),
+        by,
+    });
+    let operator = sign_in.operator.map(|_| Who::with_key(Caller::Operator, by));
+    badge.into_iter().chain(operator).collect()
 }

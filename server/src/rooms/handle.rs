@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::mix::HoldSound;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{
-    Answer, Caller, Command, Demand, Facts, Hearing, Key, Name, Refused, Replay, Role, State,
+    Answer, Caller, Command, Demand, Facts, Hearing, Key, KeyHash, Name, Refused, Replay, Role, State,
 };
 
 use crate::program::Program;
-use crate::store::{RoomKeys, Webhook};
+use crate::store::{Invitation, RoomKeys, Webhook};
 use crate::window::Live;
 
 /// Messages that may wait for a room's task.
@@ -27,6 +27,7 @@ pub struct Handle {
     pub(super) messages: mpsc::Sender<Message>,
     pub(super) view: watch::Receiver<Arc<View>>,
     pub(super) keys: ArcSwap<RoomKeys>,
+    pub(super) invitations: ArcSwap<Vec<Invitation>>,
     pub(super) webhooks: Arc<ArcSwap<Vec<Webhook>>>,
     pub(super) tally: Arc<Tally>,
 }
@@ -178,11 +179,37 @@ impl Handle {
         answered.await.map_err(|_| GONE)?
     }
 
-    /// The role of a key of this room. Every hash is compared, so that the time tells nothing.
+    /// The role of a key or an invitation of this room.
     pub fn role_of(&self, key: &Key) -> Option<Role> {
-        let keys = self.keys.load();
-        let matching = keys.0.iter().map(|(role, hash)| (*role, hash.matches(key)));
-        matching.fold(None, |found, (role, matches)| if matches { Some(role) } else { found })
+        self.role_by(&key.hash())
+    }
+
+    /// The role of what has this hash. Every hash is compared, so that the time tells nothing.
+    pub fn role_by(&self, hash: &KeyHash) -> Option<Role> {
+        let (keys, invitations) = (self.keys.load(), self.invitations.load());
+        let of_keys = keys.0.iter().map(|(role, key)| (*role, key.is(hash)));
+        let of_invitations = invitations.iter().map(|made| (made.role, made.key.is(hash)));
+        let all = of_keys.chain(of_invitations);
+        all.fold(None, |found, (role, matches)| if matches { Some(role) } else { found })
+    }
+
+    /// The hash of the key of `role`.
+    pub fn key_of(&self, role: Role) -> Option<KeyHash> {
+        self.keys.load().0.iter().find(|(of, _)| *of == role).map(|(_, key)| *key)
+    }
+
+    /// The invitations that hold, oldest first.
+    pub fn invitations(&self) -> Arc<Vec<Invitation>> {
+        self.invitations.load_full()
+    }
+
+    /// Changes the invitations.
+    pub fn set_invitations(&self, change: impl Fn(&mut Vec<Invitation>)) {
+        self.invitations.rcu(|invitations| {
+            let mut invitations = Vec::clone(invitations);
+            change(&mut invitations);
+            invitations
+        });
     }
 
     /// Replaces the keys of the roles given; those of others stay.

@@ -215,7 +215,8 @@ impl Rooms {
         let hashes = RoomKeys(keys.iter().map(|(role, key)| (*role, key.hash())).collect());
         let rooms_max = node.setup.config.rooms_max;
         let chain = node.setup.store.create(facts.clone(), hashes.clone(), rooms_max).await?;
-        let kept = Kept { facts, keys: hashes, chain, webhooks: Vec::new() };
+        let (webhooks, invitations) = (Vec::new(), Vec::new());
+        let kept = Kept { facts, keys: hashes, chain, webhooks, invitations };
         let room = owner::start(node, kept).await;
         self.0.by_name.rcu(|rooms| {
             let mut rooms = BTreeMap::clone(rooms);
@@ -250,6 +251,10 @@ pub fn refusal_of(error: &StoreError) -> Refused {
         StoreError::RoomsFull => {
             Refused { reason: Refusal::RoomsFull, detail: "delete rooms that are over, or raise rooms_max" }
         }
+        StoreError::PasskeysFull => Refused {
+            reason: Refusal::WrongState,
+            detail: "as many passkeys as may be are kept: delete one that is not used",
+        },
         StoreError::Closed => Refused { reason: Refusal::GoingDown, detail: "the node is shutting down" },
         StoreError::Busy => {
             Refused { reason: Refusal::Busy, detail: "the store has as many readers as it takes" }

@@ -132,6 +132,7 @@ async fn a_program_that_nobody_hears_is_closed_and_opens_again() {
         keys: RoomKeys::default(),
         chain: tribune_core::status::Kept { last: Some(last.clone()), used: Some(41) },
         webhooks: Vec::new(),
+        invitations: Vec::new(),
     };
     let (handle, mut owner) = owner::make(&rooms.0.node, kept);
     assert_eq!(

@@ -1,11 +1,14 @@
-//! What a restart needs, in SQLite: rooms, hashes of keys, notices, webhooks, who did what, the last statuses
-//! of each room.
+//! What a restart needs, in SQLite: rooms, hashes of keys, invitations, who is signed in, notices, webhooks,
+//! who did what, the last statuses of each room.
 //!
 //! One thread owns the connection; everybody else sends it a job and awaits the answer. A commit is on the
 //! disk when it is answered (`synchronous=FULL`), so a status that was served is never forgotten.
 
+mod invitations;
+mod passkeys;
 mod rows;
 mod schema;
+mod sign_ins;
 mod statuses;
 
 use std::path::Path;
@@ -14,7 +17,9 @@ use std::thread;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-pub use rows::{Audit, Kept, RoomKeys, Webhook};
+pub use passkeys::{PASSKEYS_MAX, Passkey, PasskeyOpens};
+pub use rows::{Audit, AuditLine, Invitation, Kept, RoomKeys, Webhook};
+pub use sign_ins::{Unkept, wall};
 pub use statuses::{Found, STATUSES_KEPT_MAX, Statuses};
 
 #[cfg(test)]
@@ -61,6 +66,9 @@ pub enum StoreError {
     /// As many rooms as may be kept.
     #[error("as many rooms as may be kept exist")]
     RoomsFull,
+    /// As many passkeys as may be kept.
+    #[error("as many passkeys as may be kept exist")]
+    PasskeysFull,
     /// A transaction that others shared did not happen.
     #[error("{0}")]
     Refused(String),

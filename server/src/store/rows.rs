@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use tribune_core::room::{Caller, Facts, KeyHash, Name, Notice, Replay, Role};
+use tribune_core::room::{Caller, Facts, KeyHash, Name, Notice, PersonId, PersonName, Replay, Role};
 use tribune_core::status;
 use tribune_core::time::WallTime;
 
-use super::{Store, StoreError, statuses};
+use super::{Store, StoreError, invitations, statuses};
 
 /// Lines of the audit kept for one room; the oldest go.
 const AUDIT_LINES_MAX: i64 = 10_000;
@@ -23,6 +23,8 @@ pub struct Kept {
     pub chain: status::Kept,
     /// Who is told of events.
     pub webhooks: Vec<Webhook>,
+    /// The invitations that were made and not taken back.
+    pub invitations: Vec<Invitation>,
 }
 
 /// The hashes of a room's keys.
@@ -40,6 +42,38 @@ pub struct Webhook {
     pub secret: String,
 }
 
+/// A key of its own for one guest or a few.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Names it in lists; opens nothing.
+    pub id: String,
+    /// What whoever has it is.
+    pub role: Role,
+    /// For whom it was made, in the words of whoever made it.
+    pub label: Option<String>,
+    /// The hash of its key.
+    pub key: KeyHash,
+    /// When it was made.
+    pub made_at: WallTime,
+}
+
+/// One line of the audit, as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: WallTime,
+    /// In which role.
+    pub caller: String,
+    /// Who, by id and by name, when it was somebody in particular.
+    pub person: Option<String>,
+    /// Their name then.
+    pub name: Option<String>,
+    /// What.
+    pub act: String,
+    /// `done`, or the code of the refusal.
+    pub outcome: String,
+}
+
 /// Who did what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
@@ -47,6 +81,8 @@ pub struct Audit {
     pub at: WallTime,
     /// In which role.
     pub caller: Caller,
+    /// Who, when it was somebody in particular.
+    pub person: Option<(PersonId, PersonName)>,
     /// What.
     pub act: &'static str,
     /// `done`, or the code of the refusal.
@@ -174,9 +210,19 @@ impl Store {
     pub async fn audit(&self, room: Name, line: Audit) -> Result<(), StoreError> {
         self.run(move |connection| {
             let work = connection.transaction()?;
+            let person = line.person.as_ref().map(|(id, name)| (id.as_str(), name.as_str()));
             work.execute(
-                "INSERT INTO audit (at, room, caller, act, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![line.at.0, room.as_str(), line.caller.word(), line.act, line.outcome],
+                "INSERT INTO audit (at, room, caller, act, outcome, person, name) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    line.at.0,
+                    room.as_str(),
+                    line.caller.word(),
+                    line.act,
+                    line.outcome,
+                    person.map(|(id, _)| id),
+                    person.map(|(_, name)| name),
+                ],
             )?;
             work.execute(
                 "DELETE FROM audit WHERE room = ?1 AND id <= \
@@ -188,17 +234,25 @@ impl Store {
         .await
     }
 
-    /// The last lines of a room's audit, newest first, as `(at, caller, act, outcome)`.
+    /// The last lines of a room's audit, newest first.
     ///
     /// # Errors
     /// SQLite's.
-    pub async fn audit_lines(&self, room: Name, most: u32) -> Result<Vec<(i64, [String; 3])>, StoreError> {
+    pub async fn audit_lines(&self, room: Name, most: u32) -> Result<Vec<AuditLine>, StoreError> {
         self.run(move |connection| {
             let mut query = connection.prepare(
-                "SELECT at, caller, act, outcome FROM audit WHERE room = ?1 ORDER BY id DESC LIMIT ?2",
+                "SELECT at, caller, person, name, act, outcome FROM audit WHERE room = ?1 \
+                 ORDER BY id DESC LIMIT ?2",
             )?;
             let lines = query.query_map(params![room.as_str(), most], |row| {
-                Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?]))
+                Ok(AuditLine {
+                    at: WallTime(row.get(0)?),
+                    caller: row.get(1)?,
+                    person: row.get(2)?,
+                    name: row.get(3)?,
+                    act: row.get(4)?,
+                    outcome: row.get(5)?,
+                })
             })?;
             Ok(lines.collect::<Result<_, _>>()?)
         })
@@ -243,13 +297,20 @@ fn read_rest(connection: &Connection, mut facts: Facts) -> Result<Kept, StoreErr
     let keys = query.query_map([&name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let keys = keys.map(|row| read_key(&row?)).collect::<Result<_, _>>()?;
     let chain = statuses::kept(connection, &name)?;
-    Ok(Kept { facts, keys: RoomKeys(keys), chain, webhooks })
+    let invitations = invitations::of_room(connection, &name)?;
+    Ok(Kept { facts, keys: RoomKeys(keys), chain, webhooks, invitations })
 }
 
 fn read_key((role, hash): &(String, Vec<u8>)) -> Result<(Role, KeyHash), StoreError> {
-    let role = Role::from_word(role).ok_or_else(|| StoreError::Damaged(format!("role {role:?}")))?;
-    let hash = hash.as_slice().try_into().map_err(|_| StoreError::Damaged("a key's hash".into()))?;
-    Ok((role, KeyHash(hash)))
+    Ok((read_role(role)?, read_hash(hash)?))
+}
+
+pub(super) fn read_role(word: &str) -> Result<Role, StoreError> {
+    Role::from_word(word).ok_or_else(|| StoreError::Damaged(format!("role {word:?}")))
+}
+
+pub(super) fn read_hash(bytes: &[u8]) -> Result<KeyHash, StoreError> {
+    bytes.try_into().map(KeyHash).map_err(|_| StoreError::Damaged("a key's hash".into()))
 }
 
 fn write_facts(work: &Transaction<'_>, facts: &Facts) -> Result<(), StoreError> {

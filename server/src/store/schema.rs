@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One script for each version; a script is never changed once released.
-pub(super) const VERSIONS: [&str; 2] = [
+pub(super) const VERSIONS: [&str; 3] = [
     "
     CREATE TABLE room (
         name TEXT PRIMARY KEY,
@@ -67,6 +67,53 @@ pub(super) const VERSIONS: [&str; 2] = [
     ) STRICT;
     INSERT INTO status_used SELECT room, seq FROM status_kept;
     DROP TABLE status;
+",
+    "
+    CREATE TABLE sign_in (
+        id TEXT PRIMARY KEY,
+        sha256 BLOB NOT NULL,
+        agent TEXT NOT NULL,
+        seen_at INTEGER NOT NULL,
+        operator_by BLOB,
+        operator_at INTEGER
+    ) STRICT;
+    CREATE TABLE badge (
+        sign_in TEXT NOT NULL REFERENCES sign_in(id) ON DELETE CASCADE,
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        role TEXT NOT NULL,
+        person TEXT NOT NULL,
+        name TEXT NOT NULL,
+        opened_by BLOB NOT NULL,
+        opened_at INTEGER NOT NULL,
+        PRIMARY KEY (sign_in, room)
+    ) STRICT;
+    CREATE INDEX badge_by_room ON badge (room);
+    CREATE TABLE invitation (
+        id TEXT PRIMARY KEY,
+        room TEXT NOT NULL REFERENCES room(name) ON DELETE CASCADE,
+        role TEXT NOT NULL,
+        label TEXT,
+        sha256 BLOB NOT NULL,
+        made_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX invitation_by_room ON invitation (room);
+    -- Without a room it is the operator's.
+    CREATE TABLE passkey (
+        id TEXT PRIMARY KEY,
+        room TEXT REFERENCES room(name) ON DELETE CASCADE,
+        role TEXT,
+        person TEXT,
+        name TEXT,
+        label TEXT NOT NULL,
+        opened_by BLOB NOT NULL,
+        made_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL,
+        credential TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX passkey_by_room ON passkey (room);
+    ALTER TABLE audit ADD COLUMN person TEXT;
+    ALTER TABLE audit ADD COLUMN name TEXT;
 ",
 ];
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use tribune_core::room::{Caller, Facts, Key, Name, Notice, Replay, Role, State};
+use tribune_core::room::{Caller, Facts, Key, Name, Notice, PersonId, PersonName, Replay, Role, State};
 use tribune_core::status::{self, Status};
 use tribune_core::time::WallTime;
 
@@ -154,12 +154,16 @@ async fn the_audit_says_who_did_what_even_of_a_room_that_is_gone() {
     let store = Store::open(data.path()).unwrap();
     let name = Name::parse("a").unwrap();
     for (caller, outcome) in [(Caller::Of(Role::Host), "done"), (Caller::Operator, "room_ended")] {
-        let line = Audit { at: WallTime(3), caller, act: "end", outcome };
+        let person = Some((PersonId::generate([1; 12]), PersonName::parse("Ana").unwrap()));
+        let line = Audit { at: WallTime(3), caller, person, act: "end", outcome };
         store.audit(name.clone(), line).await.unwrap();
     }
-    let words = |caller: &str, outcome: &str| [caller.to_owned(), "end".to_owned(), outcome.to_owned()];
     let lines = store.audit_lines(name, 10).await.unwrap();
-    assert_eq!(lines, [(3, words("operator", "room_ended")), (3, words("host", "done"))]);
+    let said: Vec<_> =
+        lines.iter().map(|line| [&line.caller, &line.act, &line.outcome].map(String::as_str)).collect();
+    assert_eq!(said, [["operator", "end", "room_ended"], ["host", "end", "done"]]);
+    assert_eq!((lines[0].at, lines[0].name.as_deref()), (WallTime(3), Some("Ana")));
+    assert_eq!(lines[0].person.as_deref(), Some(PersonId::generate([1; 12]).as_str()));
 }
 
 #[tokio::test]

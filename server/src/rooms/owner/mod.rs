@@ -118,6 +118,7 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner) {
         messages: sender,
         view: watching,
         keys: ArcSwap::from_pointee(kept.keys),
+        invitations: ArcSwap::from_pointee(kept.invitations),
         webhooks: Arc::clone(&webhooks),
         tally: Arc::clone(&tally),
     });

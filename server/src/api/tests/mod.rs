@@ -26,6 +26,8 @@ use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+mod sign_in;
+
 const OPERATOR: &str = "operator-operator-operator";
 const NOBODY: &str = "nobody-nobody-nobody-nobody";
 
@@ -55,7 +57,8 @@ impl Node {
         .await
         .unwrap();
         let shelf = Shelf::new(data.join("rooms"));
-        let door = StageDoor::new(rooms.clone(), Key::parse(OPERATOR).unwrap().hash());
+        let operator = Key::parse(OPERATOR).unwrap().hash();
+        let door = StageDoor::open(rooms.clone(), operator).await.unwrap();
         let app = router(Api::new(rooms.clone(), shelf, door));
         Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
     }
@@ -464,13 +467,17 @@ async fn damaged_bodies_are_taken_or_refused_by_name() {
         ("POST", "/damaged/notice", r#"{"text":"The second half begins at nine."}"#),
         ("POST", "/damaged/keys", r#"{"roles":["speaker","cohost"]}"#),
         ("POST", "/damaged/webhooks", r#"{"url":"http://127.0.0.1:9/x"}"#),
+        ("POST", "/damaged/invitations", r#"{"role":"speaker","label":"Dr Dee"}"#),
+        ("POST", "/damaged/name", r#"{"name":"Dr Dee"}"#),
+        ("POST", "/api/v1/session", r#"{"operator":"operator-operator-operator"}"#),
+        ("POST", "/api/v1/session", r#"{"room":"damaged","key":"nobody-nobody-nobody-nobody","name":"x"}"#),
     ];
     let mut refused = 0;
     for seed in 1..600 {
         let (method, path, body) = bodies[seed as usize % bodies.len()];
         let request = Request::builder()
             .method(method)
-            .uri(format!("/api/v1/rooms{path}"))
+            .uri(if path.starts_with("/api") { path.to_owned() } else { format!("/api/v1/rooms{path}") })
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {OPERATOR}"))
             .body(Body::from(crate::damage(body.as_bytes(), seed)));

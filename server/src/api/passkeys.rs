@@ -1,0 +1,8 @@
+//! Passkeys.
+
+use super::Api;
+
+/// Whether passkeys can be made here.
+pub(super) fn offered(_: &Api) -> bool {
+    false
+}
