@@ -16,11 +16,11 @@ const write = (name, bytes) => writeFile(new URL('dist/' + name, here), bytes);
 const sentences = JSON.parse(await read('door/sentences.json'));
 
 /** Puts the sentences of one language into `[[name]]`, and gives `{{~name}}` a place that the script renews. */
-function speak(template, lang) {
+function speak(template, lang, table = sentences) {
   return template
     .replace(/\[\[(\w+)\]\]/g, (_, name) => {
-      const sentence = sentences[name]?.[lang];
-      if (sentence === undefined) throw new Error(`door/sentences.json has no "${name}" in "${lang}"`);
+      const sentence = table[name]?.[lang];
+      if (sentence === undefined) throw new Error(`no sentence "${name}" in "${lang}"`);
       return sentence;
     })
     .replace(/{{~(\w+)}}/g, '<span data-v="$1">{{$1}}</span>');
@@ -57,6 +57,8 @@ async function script(entry, format, lang) {
     target: 'es2022',
     charset: 'utf8',
     legalComments: 'none',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
   });
   return result.outputFiles[0].text.trimEnd();
 }
@@ -131,6 +133,34 @@ await write(
     1,
   ),
 );
+
+/** A file that follows a page, with its compressed forms. */
+async function packed(name, text) {
+  const bytes = Buffer.from(text);
+  await write(name, bytes);
+  await write(name + '.br', brotli(bytes));
+  await write(name + '.gz', gzipSync(bytes, { level: 9 }));
+  return short(bytes);
+}
+
+// The pages of the stage listener: a shell in each language, one script and one style that hold both.
+await mkdir(new URL('dist/desk/', here), { recursive: true });
+const desks = {};
+for (const name of ['stage', 'console']) {
+  const table = JSON.parse(await read(`${name}/sentences.json`));
+  for (const [key, said] of Object.entries(table)) {
+    for (const lang of LANGUAGES) if (!said[lang]) throw new Error(`${name}: no "${key}" in "${lang}"`);
+  }
+  const js = `${name}.${await packed(`desk/${name}.js`, await script(`${name}/main.tsx`, 'esm'))}.js`;
+  const css = `${name}.${await packed(`desk/${name}.css`, await style(`${name}/${name}.css`))}.css`;
+  desks[name] = { script: js, style: css };
+  const shell = tighten(await read('look/page.html'));
+  for (const lang of LANGUAGES) {
+    const own = { lang: { [lang]: lang }, script: { [lang]: js }, style: { [lang]: css } };
+    await write(`desk/${name}.${lang}.html`, speak(shell, lang, { ...sentences, ...table, ...own }));
+  }
+}
+await write('desk/built.json', JSON.stringify(desks, null, 1));
 
 // The tests' node renders with the same rules as the browser.
 await build({

@@ -3,7 +3,7 @@
 
 import type { Door } from './door';
 import { Element } from './element';
-import { backoffMs } from './pace';
+import { backoffMs } from '../wire/pace';
 import { Stream, typeForMediaSource } from './stream';
 
 /** Wait for a full room when the answer does not say how long. */
