@@ -43,7 +43,10 @@ export function Dock({ app }: { app: App }) {
             </button>
           )}
           <details class="sheet">
-            <summary>{say.say('microphone')}</summary>
+            <summary>
+              <Sign of="choose" />
+              <span class="vh">{say.say('microphone')}</span>
+            </summary>
             <div class="panel">
               <Devices app={app} />
             </div>

@@ -156,7 +156,8 @@ function stateOf(person: Person): TileState {
 function quality(app: App, person: Person): string {
   const { say } = app.state.say;
   const { sound } = person;
-  if (!person.here || (sound !== 'good' && sound !== 'fair' && sound !== 'poor')) return '';
+  if (!person.here || person.floor !== 'holds' || person.muted !== 'no') return '';
+  if (sound !== 'good' && sound !== 'fair' && sound !== 'poor') return '';
   return ' · ' + say(`sound_${sound}`);
 }
 
