@@ -46,7 +46,7 @@ const templates = (lang) => ({
   },
 });
 
-async function script(entry, format, lang) {
+async function script(entry, format, lang, define = {}) {
   const result = await build({
     plugins: [templates(lang)],
     entryPoints: [new URL(entry, here).pathname],
@@ -59,6 +59,8 @@ async function script(entry, format, lang) {
     legalComments: 'none',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    define,
+    external: ['/assets/*'],
   });
   return result.outputFiles[0].text.trimEnd();
 }
@@ -99,14 +101,19 @@ if (over.length > main.length / 2)
   throw new Error('door/main.html: the sections before the end were not found');
 const finale = tighten(await read('door/finale.html'));
 const page = tighten(await read('door/page.html')).replace('[[@main]]', () =>
-  main.replace('{{&finale}}', () => finale).replace('{{&deck}}', ''),
+  main.replace('{{&finale}}', () => finale).replace('{{&deck}}', '').replace('{{&stand}}', ''),
 );
 const inside = {};
+const floor = Buffer.from(await script('door/floor.ts', 'esm'));
+const floorName = `floor.${short(floor)}.js`;
+await write('door/floor.js', floor);
+await write('door/floor.js.br', brotli(floor));
+await write('door/floor.js.gz', gzipSync(floor, { level: 9 }));
 for (const lang of LANGUAGES) {
   await write(`door/main.${lang}.html`, speak(main, lang));
   await write(`door/over.${lang}.html`, speak(over, lang));
   await write(`door/page.${lang}.html`, speak(page, lang));
-  const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang));
+  const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang, { FLOOR: `"/assets/${floorName}"` }));
   inside[lang] = `inside.${lang}.${short(bytes)}.js`;
   await write(`door/inside.${lang}.js`, bytes);
   await write(`door/inside.${lang}.js.br`, brotli(bytes));
@@ -121,6 +128,7 @@ await write(
       script_sha256: sha256(door),
       style_sha256: sha256(css),
       inside,
+      floor: floorName,
       card: `card.${short(picture)}.png`,
       words: Object.fromEntries(
         LANGUAGES.map((lang) => [

@@ -14,6 +14,14 @@ const CSP = (more = '') =>
   `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'${more}; img-src 'self' data:; ` +
   `media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
+/** A page of any origin may offer, with a key. */
+const ANY_ORIGIN = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'OPTIONS, POST, PATCH, DELETE',
+  'access-control-allow-headers': 'Authorization, Content-Type, If-Match',
+  'access-control-expose-headers': 'Location, ETag',
+};
+
 const secret = () => randomBytes(18).toString('base64url');
 const now = () => new Date().toISOString();
 
@@ -99,6 +107,8 @@ export class FakeStage {
   signed = new Map();
   requests = [];
   passkeys = false;
+  /** Keys of those who were granted the floor, and who they are. */
+  grants = new Map();
   /** `(id, offer) => answer`, and `id` taken down: set by `Media`. */
   answer = undefined;
   hangUp = () => {};
@@ -346,7 +356,10 @@ export class FakeStage {
 
   async whip(request, answer, room, line) {
     const [, who] = this.who(request);
-    const mine = who.rooms.get(room.name);
+    const bearer = /^Bearer (.+)/.exec(request.headers.authorization ?? '')?.[1];
+    for (const [name, value] of Object.entries(ANY_ORIGIN)) answer.setHeader(name, value);
+    if (request.method === 'OPTIONS') return say(answer, 200);
+    const mine = bearer ? this.grants.get(bearer) : who.rooms.get(room.name);
     if (!mine) return refuse(answer, 401, 'key_wrong');
     const me = () => room.find(mine.person);
     if (request.method === 'DELETE') {

@@ -68,6 +68,9 @@ fn of_the_door(name: &str) -> Option<Asset> {
         let plain = include_bytes!("../../../web/dist/door/card.png");
         return Some(Asset { content_type: "image/png", plain, packed: None });
     }
+    if name == BUILT.floor {
+        return Some(packed!("text/javascript", "door/floor.js"));
+    }
     Lang::ALL.into_iter().find(|lang| BUILT.inside[lang.tag()] == name).map(|lang| match lang {
         Lang::En => packed!("text/javascript", "door/inside.en.js"),
         Lang::Fr => packed!("text/javascript", "door/inside.fr.js"),

@@ -83,6 +83,7 @@ struct Built {
     style_sha256: String,
     card: String,
     inside: BTreeMap<String, String>,
+    floor: String,
     words: BTreeMap<String, Words>,
 }
 

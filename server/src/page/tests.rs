@@ -135,7 +135,9 @@ fn what_follows_the_page_is_kept_for_good_and_packed() {
     let data = render(&status("live"), Lang::En, &site());
     let data: Value = serde_json::from_str(inside(&data.html, "id=\"d\">", "</script>")).expect("JSON");
     let path = data["inside"].as_str().expect("a path");
+    let floor = format!("/assets/{}", BUILT.floor);
     for (path, accept, code, coding) in [
+        (floor.as_str(), "br", 200, Some("br")),
         (path, "br", 200, Some("br")),
         (path, "gzip", 200, Some("gzip")),
         (path, "", 200, None),
