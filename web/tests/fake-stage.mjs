@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { brotliDecompressSync } from 'node:zlib';
 
 const DIST = new URL('../dist/desk/', import.meta.url);
-const OPERATOR = 'operator-key-of-the-tests-0123456789';
+export const OPERATOR = 'operator-key-of-the-tests-0123456789';
 const CSP = (more = '') =>
   `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'${more}; img-src 'self' data:; ` +
   `media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
@@ -23,6 +23,13 @@ const ANY_ORIGIN = {
 };
 
 const secret = () => randomBytes(18).toString('base64url');
+const RECORDED = ({ name, status, failing }) => ({
+  room: name,
+  state: 'open',
+  seconds: status.program.parts * 0.32,
+  bytes: status.program.parts * 2_560,
+  failing,
+});
 const now = () => new Date().toISOString();
 
 /** Somebody on the stage, as the view shows them. */
@@ -307,7 +314,7 @@ export class FakeStage {
       const isStatus = ['live', 'end', 'cap', 'notice', ''].includes(rest);
       return say(answer, 200, isStatus ? { ...status, now: now() } : room.view(mine));
     }
-    if (rest === 'recording') return say(answer, 200, { room: room.name, state: 'open', failing: room.failing });
+    if (rest === 'recording') return say(answer, 200, RECORDED(room));
     if (rest === 'links') return say(answer, 200, { listen: `${this.origin}/${room.name}` });
     if (rest === 'audit') return say(answer, 200, { audit: room.audit });
     if (rest.startsWith('invitations')) return this.invitations(answer, room, { rest, body, method });
