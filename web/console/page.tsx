@@ -51,7 +51,7 @@ function Masthead({ app }: { app: Console }) {
         {say.say('console')} · <Now app={app} />
       </span>
       {screen === 'rooms' && (
-        <span class={'who' + (off > CLOCK_OFF_S ? ' warn' : '')}>
+        <span class={'who ' + (off > CLOCK_OFF_S ? 'warn' : 'soft')}>
           {off > CLOCK_OFF_S ? say.say('clock_off', { off }) : say.say('clock_good')}
           {app.version && ' · ' + say.say('version', { version: app.version })}
         </span>
@@ -236,7 +236,7 @@ function Room({ app }: { app: Console }) {
         <Figure of={say.number(status.turned_away)} is={say.say('turned_away')} low />
         <Figure of={say.number(status.replays)} is={say.say('replays')} low />
       </dl>
-      <Plot evening={app.evening} say={say} seq={status.seq} />
+      <Plot evening={app.evening} say={say} known={app.evening.points.length} />
       <Table evening={app.evening} say={say} />
       <div class="cards">
         <Seats app={app} />
@@ -263,11 +263,13 @@ function Seats({ app }: { app: Console }) {
   const { cap, cap_why, taken } = status!.seats;
   return (
     <section class="panel">
-      <h3>{say.say('capacity')}</h3>
+      <h3>{say.say('seats')}</h3>
       <p class="figure low">
-        {say.number(taken)} <span class="soft">/ {say.number(cap)}</span>
+        {say.number(taken)} <span class="soft">{say.say('taken_of', { cap })}</span>
       </p>
-      <meter min={0} max={Math.max(1, cap)} value={taken} aria-label={say.say('taken')} />
+      <div class="bar" aria-hidden="true">
+        <i style={{ width: `${Math.min(100, (100 * taken) / Math.max(1, cap))}%` }} />
+      </div>
       <p class="soft">{cap_why}</p>
     </section>
   );
@@ -380,8 +382,7 @@ function deed(app: Console, { by, name, act, outcome }: Act): string {
   const { say, lang } = app.state.say;
   type Name = keyof typeof table;
   const known = (key: string, otherwise: string) => (key in table ? say(key as Name) : otherwise);
-  const role = known('role_' + by, by);
-  const who = name ? `${name} (${role})` : role;
+  const who = name ? `${name} (${known('role_' + by, by)})` : known('by_' + by, by);
   const said = `${who} ${known('act_' + act, act)}`;
   const isDone = !outcome || ['done', 'ok'].includes(outcome);
   const upper = said.charAt(0).toLocaleUpperCase(lang) + said.slice(1);

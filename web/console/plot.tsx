@@ -20,7 +20,7 @@ interface Colours {
   accent: string;
 }
 
-export function Plot({ evening, say, seq }: { evening: Evening; say: Say; seq: number }) {
+export function Plot({ evening, say, known }: { evening: Evening; say: Say; known: number }) {
   const spot = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [scheme, turn] = useState(0);
@@ -41,7 +41,7 @@ export function Plot({ evening, say, seq }: { evening: Evening; say: Say; seq: n
       made.destroy();
     };
   }, [evening, say.lang, scheme]);
-  useEffect(() => plot.current?.setData(data(evening)), [seq, evening]);
+  useEffect(() => plot.current?.setData(data(evening)), [known, evening]);
   const most = mostOf(evening);
   const cap = evening.points.at(-1)?.cap ?? 0;
   return (

@@ -37,7 +37,7 @@ export function Stage({ app }: { app: App }) {
           <b>{say.clock(notice.at)}</b> {notice.text}
         </p>
       ))}
-      <div class={app.isRuling() ? 'hall' : ''}>
+      <div class="hall">
         <div>
           <ul class="tiles" aria-label={say.say('people')}>
             {people.map((person) => (

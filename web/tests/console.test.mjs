@@ -104,7 +104,7 @@ test('rooms stand in a list with what was measured, the live ones first', async 
   await visitor.reads(/An evening conversation[^]*4,870 listening[^]*812 turned away[^]*5,000 seats[^]*Tomorrow/);
   await visitor.reads(/The host set it\./);
   await visitor.reads(/Ada Lovelace \(host\) changed the seats/);
-  await visitor.reads(/Co-host ended the conversation · refused: role_too_low/);
+  await visitor.reads(/A co-host ended the conversation · refused: role_too_low/);
   assert.doesNotMatch(await visitor.page.innerText('main'), /verdict|waiting|arriv|disk left/i);
   await visitor.leave();
 });
