@@ -102,7 +102,7 @@ function options(place: HTMLElement, evening: Evening, say: Say): uPlot.Options 
       turned: { range: (_, __, most) => [0, Math.max(LEAST, most * 1.12)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, values: (_, at) => at.map((s) => time(say, s, at)), space: 70 },
+      { ...axis, grid: { show: false }, values: (_, at) => at.map((s) => time(say, s, at)), space: 70, size: 34 },
       { ...axis, values: count, size },
       { ...axis, values: count, size, side: 1, scale: 'turned', grid: { show: false }, stroke: colours.wait },
     ],

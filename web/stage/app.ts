@@ -93,6 +93,8 @@ export class App {
   private events: Events | undefined;
   private muting: Promise<unknown> = Promise.resolve();
   private mutings = 0;
+  /** The node has told of us since we joined. */
+  private isKnown = false;
   private drawn = false;
 
   constructor(private readonly draw: () => void) {}
@@ -207,7 +209,7 @@ export class App {
     if (name !== me?.name && !(await this.wish(this.calls.rename(name)))) return;
     keep(this.joinedAs(), String(Date.now()));
     this.change({ me: me && { ...me, name }, screen: 'stage', why: '', refusal: '' });
-    this.tellMuted(this.state.muted);
+    this.isKnown = false;
     this.mic.track.enabled = !this.state.muted;
     this.line.open(this.mic.track);
   }
@@ -275,8 +277,13 @@ export class App {
 
   private tellMuted(muted: boolean): void {
     this.mutings++;
-    const tell = () => this.calls.mute(muted).then((view) => this.mutings === 1 && this.take(view));
-    this.muting = this.muting.then(tell, tell).catch(() => {}).finally(() => this.mutings--);
+    const tell = () => this.calls.mute(muted).then((view) => this.take(view));
+    const settle = () => {
+      this.mutings--;
+      const me = this.self();
+      if (me && this.isKnown) this.follow(me);
+    };
+    this.muting = this.muting.then(tell, tell).then(settle, settle);
   }
 
   private joinedAs(): string {
@@ -312,11 +319,15 @@ export class App {
   /** The events broke: the server restarts, the network is gone, or we are no longer welcome. */
   private async lost(): Promise<boolean> {
     this.change({ isTold: false });
-    const who = await signedIn().catch(() => undefined);
-    if (!who) return true;
-    const isWelcome = who.rooms.some((one) => one.room === this.room) || who.operator;
-    if (!isWelcome) this.out('signed_out');
-    return isWelcome;
+    try {
+      this.take(await this.calls.view());
+      this.change({ isTold: false }); // What comes next comes by events, and those are not there yet.
+      return true;
+    } catch (error) {
+      const isRefused = error instanceof Refused && [401, 403].includes(error.status);
+      if (isRefused) this.out(error.code === 'sent_away' ? 'removed' : 'signed_out');
+      return !isRefused;
+    }
   }
 
   private out(why: State['why']): void {
@@ -342,13 +353,21 @@ export class App {
     if (this.state.me && me.role !== this.state.me.role) {
       this.change({ me: { ...this.state.me, role: me.role } });
     }
-    if (!this.mutings && !this.state.isHeld) {
-      const muted = me.muted !== 'no';
-      if (this.mic.track) this.mic.track.enabled = !muted;
-      if (this.state.screen === 'stage') this.change({ muted });
-    }
+    if (this.state.screen === 'stage') this.follow(me);
     // The node does not know our line: it was restarted, or the line broke unseen.
     if (isFirst && !me.here && this.line.phase === 'on') this.line.again();
+  }
+
+  /** The node's word on who is muted holds, once it knows what was wished here. */
+  private follow(me: Person): void {
+    if (this.mutings || this.state.isHeld) return;
+    const muted = me.muted !== 'no';
+    if (!this.isKnown && this.state.muted && !muted) this.tellMuted(true);
+    else if (muted !== this.state.muted) {
+      if (this.mic.track) this.mic.track.enabled = !muted;
+      this.change({ muted });
+    }
+    this.isKnown = true;
   }
 
   private takeStatus(status: Status): void {
@@ -369,8 +388,9 @@ export class App {
 
   private lineChanged(): void {
     if (this.line.phase === 'refused') {
-      const isOut = ['removed', 'key_wrong', 'role_too_low'].includes(this.line.refusal?.code ?? '');
-      if (isOut) return this.out('removed');
+      const code = this.line.refusal?.code ?? '';
+      if (code === 'sent_away') return this.out('removed');
+      if (code === 'key_wrong') return this.out('signed_out');
       this.change({ refusal: this.sentence(this.line.refusal) });
     }
     if (this.line.phase === 'lost') this.events?.hurry();

@@ -57,6 +57,7 @@ class Room {
     this.invitations = [];
     this.lines = new Map();
     this.streams = new Set();
+    this.sentAway = new Set();
     this.failing = null;
     this.audit = [];
     this.status = {
@@ -219,6 +220,7 @@ export class FakeStage {
     if (rest === '' && request.method === 'GET') return say(answer, 200, { ...room.status, now: now() });
     const mine = who.rooms.get(room.name) ?? (who.operator ? { role: 'operator', person: null } : undefined);
     if (!mine) return refuse(answer, 401, 'key_wrong');
+    if (room.sentAway.has(mine.person)) return refuse(answer, 403, 'sent_away');
     if (rest === 'events') return this.events(answer, room, id, mine);
     return this.act(answer, room, { mine, id, rest, body, method: request.method });
   }
@@ -255,7 +257,7 @@ export class FakeStage {
     answer.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const tell = (event, data) => answer.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     const show = () => {
-      if (!this.signed.has(id)) return answer.end();
+      if (!this.signed.has(id) || room.sentAway.has(mine.person)) return answer.end();
       tell('status', { ...room.status, now: now() });
       tell('stage', room.view(mine));
     };
@@ -324,7 +326,7 @@ export class FakeStage {
 
   remove(room, gone) {
     room.people = room.people.filter((one) => one.id !== gone);
-    for (const [id, who] of this.signed) if (who.rooms.get(room.name)?.person === gone) this.signed.delete(id);
+    room.sentAway.add(gone);
     for (const [id, line] of room.lines) if (line.person === gone) this.hangUp(id);
   }
 
@@ -368,6 +370,7 @@ export class FakeStage {
     if (request.method === 'OPTIONS') return say(answer, 200);
     const mine = bearer ? this.grants.get(bearer) : who.rooms.get(room.name);
     if (!mine) return refuse(answer, 401, 'key_wrong');
+    if (room.sentAway.has(mine.person)) return refuse(answer, 403, 'sent_away');
     const me = () => room.find(mine.person);
     if (request.method === 'DELETE') {
       await this.hangUp(line);
