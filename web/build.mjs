@@ -16,11 +16,11 @@ const write = (name, bytes) => writeFile(new URL('dist/' + name, here), bytes);
 const sentences = JSON.parse(await read('door/sentences.json'));
 
 /** Puts the sentences of one language into `[[name]]`, and gives `{{~name}}` a place that the script renews. */
-function speak(template, lang) {
+function speak(template, lang, table = sentences) {
   return template
     .replace(/\[\[(\w+)\]\]/g, (_, name) => {
-      const sentence = sentences[name]?.[lang];
-      if (sentence === undefined) throw new Error(`door/sentences.json has no "${name}" in "${lang}"`);
+      const sentence = table[name]?.[lang];
+      if (sentence === undefined) throw new Error(`no sentence "${name}" in "${lang}"`);
       return sentence;
     })
     .replace(/{{~(\w+)}}/g, '<span data-v="$1">{{$1}}</span>');
@@ -46,7 +46,7 @@ const templates = (lang) => ({
   },
 });
 
-async function script(entry, format, lang) {
+async function script(entry, format, lang, define = {}) {
   const result = await build({
     plugins: [templates(lang)],
     entryPoints: [new URL(entry, here).pathname],
@@ -57,6 +57,10 @@ async function script(entry, format, lang) {
     target: 'es2022',
     charset: 'utf8',
     legalComments: 'none',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    define,
+    external: ['/assets/*'],
   });
   return result.outputFiles[0].text.trimEnd();
 }
@@ -97,14 +101,19 @@ if (over.length > main.length / 2)
   throw new Error('door/main.html: the sections before the end were not found');
 const finale = tighten(await read('door/finale.html'));
 const page = tighten(await read('door/page.html')).replace('[[@main]]', () =>
-  main.replace('{{&finale}}', () => finale).replace('{{&deck}}', ''),
+  main.replace('{{&finale}}', () => finale).replace('{{&deck}}', '').replace('{{&stand}}', ''),
 );
 const inside = {};
+const floor = Buffer.from(await script('door/floor.ts', 'esm'));
+const floorName = `floor.${short(floor)}.js`;
+await write('door/floor.js', floor);
+await write('door/floor.js.br', brotli(floor));
+await write('door/floor.js.gz', gzipSync(floor, { level: 9 }));
 for (const lang of LANGUAGES) {
   await write(`door/main.${lang}.html`, speak(main, lang));
   await write(`door/over.${lang}.html`, speak(over, lang));
   await write(`door/page.${lang}.html`, speak(page, lang));
-  const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang));
+  const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang, { FLOOR: `"/assets/${floorName}"` }));
   inside[lang] = `inside.${lang}.${short(bytes)}.js`;
   await write(`door/inside.${lang}.js`, bytes);
   await write(`door/inside.${lang}.js.br`, brotli(bytes));
@@ -119,6 +128,7 @@ await write(
       script_sha256: sha256(door),
       style_sha256: sha256(css),
       inside,
+      floor: floorName,
       card: `card.${short(picture)}.png`,
       words: Object.fromEntries(
         LANGUAGES.map((lang) => [
@@ -131,6 +141,34 @@ await write(
     1,
   ),
 );
+
+/** A file that follows a page, with its compressed forms. */
+async function packed(name, text) {
+  const bytes = Buffer.from(text);
+  await write(name, bytes);
+  await write(name + '.br', brotli(bytes));
+  await write(name + '.gz', gzipSync(bytes, { level: 9 }));
+  return short(bytes);
+}
+
+// The pages of the stage listener: a shell in each language, one script and one style that hold both.
+await mkdir(new URL('dist/desk/', here), { recursive: true });
+const desks = {};
+for (const name of ['stage', 'console']) {
+  const table = JSON.parse(await read(`${name}/sentences.json`));
+  for (const [key, said] of Object.entries(table)) {
+    for (const lang of LANGUAGES) if (!said[lang]) throw new Error(`${name}: no "${key}" in "${lang}"`);
+  }
+  const js = `${name}.${await packed(`desk/${name}.js`, await script(`${name}/main.tsx`, 'esm'))}.js`;
+  const css = `${name}.${await packed(`desk/${name}.css`, await style(`${name}/${name}.css`))}.css`;
+  desks[name] = { script: js, style: css };
+  const shell = tighten(await read('look/page.html'));
+  for (const lang of LANGUAGES) {
+    const own = { lang: { [lang]: lang }, script: { [lang]: js }, style: { [lang]: css } };
+    await write(`desk/${name}.${lang}.html`, speak(shell, lang, { ...sentences, ...table, ...own }));
+  }
+}
+await write('desk/built.json', JSON.stringify(desks, null, 1));
 
 // The tests' node renders with the same rules as the browser.
 await build({

@@ -38,7 +38,7 @@ use crate::stage::{self, Answering, Sockets as MediaSockets, Stage};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
-use crate::{answer, descriptors, egress, ingest, keys};
+use crate::{answer, descriptors, egress, ingest, keys, page};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -367,6 +367,7 @@ fn stage_router(node: &Arc<Node>, stage: Stage, door: StageDoor) -> Router {
     ingest::router(node.clone())
         .merge(stage::router(node.clone(), stage, door))
         .merge(api::router(api))
+        .merge(page::desk(node.clone()))
         .fallback_service(nowhere)
 }
 

@@ -29,6 +29,7 @@ export interface Door {
 export interface Templates {
   deck: string;
   finale: string;
+  stand: string;
 }
 
 /** What inside.ts gives back. */
@@ -73,7 +74,7 @@ let shape = '';
 let said = '';
 
 /** Values that change by themselves and have a place of their own in the page. */
-const LOOSE = /^(lasted|countdown|listening|peak|replays|behind|waited|again|retry|parts|volume)$/;
+const LOOSE = /^(lasted|countdown|listening|peak|replays|behind|waited|again|retry|parts|volume|l_.*)$/;
 
 const place = (): Place => ({
   locale: navigator.language.startsWith(root.lang) ? navigator.language : root.lang,
@@ -104,7 +105,7 @@ function show(): void {
     shape = next;
     const focus = document.activeElement?.id;
     const kept = document.getElementById('replay');
-    if (templates) for (const name of ['deck', 'finale'] as const) v[name] = fill(templates[name], v);
+    if (templates) for (const name of ['deck', 'finale', 'stand'] as const) v[name] = fill(templates[name], v);
     box.innerHTML = fill(main, v);
     if (kept) document.getElementById('replay')?.replaceWith(kept);
     if (focus) document.getElementById(focus)?.focus();

@@ -2,7 +2,7 @@
 // plays first.
 
 import type { Door } from './door';
-import { backoffMs } from './pace';
+import { backoffMs } from '../wire/pace';
 import type { Fate, Way } from './player';
 
 const CHOICES: [file: string, type: string][] = [

@@ -3,10 +3,13 @@
 
 import deckTemplate from 'template:deck.html';
 import finaleTemplate from 'template:finale.html';
+import standTemplate from 'template:stand.html';
 import type { Door, Given, Inside, InsideModule } from './door';
 import { duration } from './facts';
 import type { Values } from './fill';
+import type { Floor, FloorModule } from './floor';
 import { Player } from './player';
+import { Speech } from './speech';
 
 /** Behind live by more than this, the page offers to catch up. */
 const FAR_S = 4;
@@ -15,10 +18,21 @@ const MISSED_UNSAID_S = 0.5;
 
 export const deck = deckTemplate;
 export const finale = finaleTemplate;
+export const stand = standTemplate;
 
 export function enter(door: Door): Inside {
   const player = new Player(door);
+  const speech = new Speech(door, player);
+  let floor: Floor | undefined;
   let copied = false;
+
+  /** The part that speaks is fetched with the first wish to. */
+  async function stage(): Promise<Floor> {
+    const module: FloorModule = await import(FLOOR);
+    return (floor ??= module.begin({ path: door.path, player, told: () => door.show() }));
+  }
+
+  if (asked(door.path)) stage().catch(() => {});
 
   function values(): Values {
     const { phase, behindS, missedS, stalledMs, againMs, rendition, loud } = player.hearing;
@@ -27,9 +41,11 @@ export function enter(door: Door): Inside {
       s.toLocaleString(door.place().locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }) + ' s';
     return {
       copied,
+      ...speech.values(),
       loud,
       idle: false,
       [phase]: true,
+      ...(floor?.values() ?? { f_none: true }),
       on: ['starting', 'playing', 'stalled'].includes(phase),
       off: phase === 'paused' || phase === 'broken',
       known: behindS >= 0,
@@ -66,6 +82,8 @@ export function enter(door: Door): Inside {
     else if (wish === 'catch') player.catchUp();
     else if (wish === 'share')
       share().catch(() => {}); // Closing the sheet is an answer too.
+    else if (/^(ask|unask|request|release|speak|hush)$/.test(wish))
+      stage().then((it) => it.act(wish), door.poll);
     else if (wish === 'lang') {
       const link = spot as HTMLAnchorElement;
       speak(link).catch(() => (location.href = link.href));
@@ -74,9 +92,19 @@ export function enter(door: Door): Inside {
 
   function input(id: string, value: string): void {
     if (id === 'vol') door.audio.volume = +value;
+    if (id === 'fname') floor?.name(value);
     if (id === 'rate') player.rendition(value);
     if (id === 'speed') (document.getElementById('replay') as HTMLAudioElement).playbackRate = +value;
   }
 
   return { values, act, input };
+}
+
+/** Whether this browser has asked for the floor before: then its answer is looked for. */
+function asked(path: string): boolean {
+  try {
+    return !!localStorage.getItem('tribune.floor.' + path.slice(1));
+  } catch {
+    return false;
+  }
 }

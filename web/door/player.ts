@@ -3,7 +3,7 @@
 
 import type { Door } from './door';
 import { Element } from './element';
-import { backoffMs } from './pace';
+import { backoffMs } from '../wire/pace';
 import { Stream, typeForMediaSource } from './stream';
 
 /** Wait for a full room when the answer does not say how long. */
@@ -73,9 +73,18 @@ export class Player implements Fate {
     this.session();
   }
 
+  /** The listener wants to hear, whether or not there is sound just now. */
+  get isOn(): boolean {
+    return !!this.way || this.hearing.phase === 'full';
+  }
+
+  /** Where in the program the ear is, in seconds of the program's own time; undefined where nobody knows. */
+  get placeS(): number | undefined {
+    return this.way instanceof Stream && this.hearing.phase === 'playing' ? this.door.audio.currentTime : undefined;
+  }
+
   toggle(): void {
-    const { phase } = this.hearing;
-    if (this.way || phase === 'full') this.pause();
+    if (this.isOn) this.pause();
     else this.play();
   }
 

@@ -5,7 +5,7 @@
 // and counted.
 
 import type { Door } from './door';
-import { backoffMs } from './pace';
+import { backoffMs } from '../wire/pace';
 import type { Fate, Way } from './player';
 
 /** Sound kept ahead of the ear: below LOW it plays slower, above HIGH faster, until CALM. */

@@ -3,3 +3,6 @@ declare module 'template:*' {
   const html: string;
   export default html;
 }
+
+/** Where the part of the page lies that speaks: written in by build.mjs. */
+declare const FLOOR: string;

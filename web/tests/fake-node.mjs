@@ -134,6 +134,12 @@ class Room {
     this.full = false;
     this.bornMs = Date.now() - PROGRAM_AGE_PARTS * PART_MS;
     this.streams = new Set();
+    /** Who speaks, as `/{room}/speaking` says it. */
+    this.speaking = { live_part: 0, people: [], turns: [] };
+    /** The floor of the one visitor that a test has. */
+    this.floor = { state: 'none', ahead: 0, stage: null };
+    this.asked = [];
+    this.told = new Set();
     this.status = {
       room: name,
       title: 'An evening conversation',
@@ -171,6 +177,12 @@ class Room {
       replay: { opus: at('replay.opus'), m4a: at('replay.m4a'), hls: at('replay.m3u8'), seal: at('seal') },
     });
     for (const end of this.streams) end();
+  }
+
+  /** What came of the visitor's request. */
+  rule(floor) {
+    this.floor = { state: 'none', ahead: 0, stage: null, ...floor };
+    for (const tell of this.told) tell();
   }
 
   cap(seats) {
@@ -215,11 +227,38 @@ export class FakeNode {
     if (!room) return this.page(request, answer, undefined, url);
     if (!file) return this.page(request, answer, room, url);
     if (file === 'status') return send(answer, 200, 'application/json', JSON.stringify(statusOf(room)));
+    if (file === 'speaking') {
+      const said = { ...room.speaking, live_part: room.newest() };
+      return send(answer, 200, 'application/json', JSON.stringify(said));
+    }
+    if (file === 'floor') return this.floor(request, answer, room);
     if (file.startsWith('live.')) return this.stream(request, answer, room, file, url);
     if (file.startsWith('replay.') && room.status.replay && program()[file]) {
       return range(request, answer, file.endsWith('opus') ? 'audio/ogg' : 'audio/mp4', program()[file]);
     }
     return send(answer, 404, 'application/json', '{"code":"no_such_page"}');
+  }
+
+  async floor(request, answer, room) {
+    const say = (code) => send(answer, code, 'application/json', JSON.stringify(room.floor));
+    if (request.method === 'POST') {
+      let text = '';
+      for await (const chunk of request) text += chunk;
+      room.asked.push(JSON.parse(text).name);
+      room.rule({ state: 'requested', ahead: 2 });
+      answer.setHeader('set-cookie', `floor=1; HttpOnly; SameSite=Strict; Path=/${room.name}/floor`);
+      return say(201);
+    }
+    if (request.method === 'DELETE') {
+      room.rule({});
+      return say(200);
+    }
+    if (!/event-stream/.test(request.headers.accept ?? '')) return say(200);
+    answer.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    const tell = () => answer.write(`event: floor\ndata: ${JSON.stringify(room.floor)}\n\n`);
+    room.told.add(tell);
+    answer.on('close', () => room.told.delete(tell));
+    tell();
   }
 
   page(request, answer, room, url) {
@@ -240,7 +279,7 @@ export class FakeNode {
       'cache-control': 'no-cache',
       'content-security-policy':
         `default-src 'none'; script-src 'self' 'sha256-${script_sha256}'; style-src 'sha256-${style_sha256}'; ` +
-        `connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'`,
+        `connect-src 'self' ${this.stage ?? ''}; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'`,
     });
     answer.end(body);
   }
@@ -270,10 +309,11 @@ export class FakeNode {
     if (file === this.built.card)
       return send(answer, 200, 'image/png', readFileSync(new URL('door/card.png', DIST)));
     const lang = Object.keys(this.built.inside).find((one) => this.built.inside[one] === file);
-    if (!lang) return send(answer, 404, 'text/plain', '');
+    const name = file === this.built.floor ? 'floor' : lang && `inside.${lang}`;
+    if (!name) return send(answer, 404, 'text/plain', '');
     answer.setHeader('content-encoding', 'gzip');
     answer.setHeader('cache-control', 'public, max-age=31536000, immutable');
-    send(answer, 200, 'text/javascript', readFileSync(new URL(`door/inside.${lang}.js.gz`, DIST)));
+    send(answer, 200, 'text/javascript', readFileSync(new URL(`door/${name}.js.gz`, DIST)));
   }
 
   /** The program from `from_s` if the window has it, else from the live edge, then each part as it is cut. */

@@ -9,19 +9,19 @@ use tribune_core::reason::Refusal;
 use super::{Answer, Asked, At, room};
 use crate::answer::Path;
 use crate::node::Node;
-use crate::page::{Encoding, Key, Lang, calendar as ics, missing, render};
+use crate::page::{Encoding, Key, Lang, Site, calendar as ics, missing, render};
 
 /// The page of a room, or one that says there is none.
 pub(super) async fn page(State(node): At, Path(name): Path<String>, asked: Asked) -> Response {
     let text = |name| asked.headers.get(name).and_then(|value| value.to_str().ok());
     let lang = Lang::choose(asked.parameter("lang"), text(header::ACCEPT_LANGUAGE));
     let encoding = Encoding::choose(text(header::ACCEPT_ENCODING));
-    let base = node.config.public_base();
+    let site = Site { public: node.config.public_base(), stage: node.config.stage_base() };
     let view = room(&node, &name).ok().map(|room| room.view());
     let key = Key { room: view.as_ref().map(|view| (name, view.status.seq)), lang, encoding };
     let render = || match view.as_ref().and_then(|view| present(&node, &view.status.bytes)) {
-        Some(status) => render(&status, lang, &base),
-        None => missing(lang, &base),
+        Some(status) => render(&status, lang, &site),
+        None => missing(lang, &site),
     };
     node.pages.get(node.world.now(), key, render).respond()
 }

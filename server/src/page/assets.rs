@@ -8,7 +8,7 @@ use axum::routing::get;
 use http::{HeaderMap, header};
 use tribune_core::reason::Refusal;
 
-use super::{BUILT, Encoding, Lang};
+use super::{BUILT, Encoding, Lang, stage};
 use crate::answer::{Failure, Path};
 
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
@@ -21,12 +21,17 @@ struct Asset {
     packed: Option<(&'static [u8], &'static [u8])>,
 }
 
-/// Routes under `/assets/`: `GET` and `HEAD`.
+/// What follows the listener's page, under `/assets/`: `GET` and `HEAD`.
 pub fn assets<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/assets/{name}", get(serve))
+    Router::new().route("/assets/{name}", get(async |name, headers| serve(name, headers, of_the_door)))
 }
 
-async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
+/// What follows the pages of the stage listener.
+pub(super) fn desk<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/assets/{name}", get(async |name, headers| serve(name, headers, of_the_desk)))
+}
+
+fn serve(Path(name): Path<String>, headers: HeaderMap, find: fn(&str) -> Option<Asset>) -> Response {
     let Some(asset) = find(&name) else {
         return Failure::of(Refusal::NoSuchPage).into_response();
     };
@@ -44,27 +49,41 @@ async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
     encoding.label(answer).body(Body::from(bytes)).expect("every header above is plain ASCII")
 }
 
-/// Includes a script of `web/dist/door` with its packed forms.
-macro_rules! script {
-    ($name:literal) => {
+/// Includes a file of `web/dist` with its packed forms.
+macro_rules! packed {
+    ($content_type:literal, $name:literal) => {
         Asset {
-            content_type: "text/javascript; charset=utf-8",
-            plain: include_bytes!(concat!("../../../web/dist/door/", $name)),
+            content_type: concat!($content_type, "; charset=utf-8"),
+            plain: include_bytes!(concat!("../../../web/dist/", $name)),
             packed: Some((
-                include_bytes!(concat!("../../../web/dist/door/", $name, ".br")),
-                include_bytes!(concat!("../../../web/dist/door/", $name, ".gz")),
+                include_bytes!(concat!("../../../web/dist/", $name, ".br")),
+                include_bytes!(concat!("../../../web/dist/", $name, ".gz")),
             )),
         }
     };
 }
 
-fn find(name: &str) -> Option<Asset> {
+fn of_the_door(name: &str) -> Option<Asset> {
     if name == BUILT.card {
         let plain = include_bytes!("../../../web/dist/door/card.png");
         return Some(Asset { content_type: "image/png", plain, packed: None });
     }
+    if name == BUILT.floor {
+        return Some(packed!("text/javascript", "door/floor.js"));
+    }
     Lang::ALL.into_iter().find(|lang| BUILT.inside[lang.tag()] == name).map(|lang| match lang {
-        Lang::En => script!("inside.en.js"),
-        Lang::Fr => script!("inside.fr.js"),
+        Lang::En => packed!("text/javascript", "door/inside.en.js"),
+        Lang::Fr => packed!("text/javascript", "door/inside.fr.js"),
     })
+}
+
+fn of_the_desk(name: &str) -> Option<Asset> {
+    let built = &*stage::BUILT;
+    match name {
+        _ if name == built.stage.script => Some(packed!("text/javascript", "desk/stage.js")),
+        _ if name == built.stage.style => Some(packed!("text/css", "desk/stage.css")),
+        _ if name == built.console.script => Some(packed!("text/javascript", "desk/console.js")),
+        _ if name == built.console.style => Some(packed!("text/css", "desk/console.css")),
+        _ => None,
+    }
 }

@@ -77,6 +77,7 @@ impl Rendered {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Site;
     use super::*;
 
     fn key(room: &str, seq: u64) -> Key {
@@ -87,7 +88,7 @@ mod tests {
         let mut was_rendered = false;
         pages.get(Time::from_millis(now_ms), key, || {
             was_rendered = true;
-            super::super::missing(Lang::En, "")
+            super::super::missing(Lang::En, &Site { public: String::new(), stage: String::new() })
         });
         was_rendered
     }

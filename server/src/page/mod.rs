@@ -1,4 +1,4 @@
-//! The listener's page: one HTML answer per room and language, small enough to come in one round trip, with
+//! The pages. The listener's: one HTML answer per room and language, small enough to come in one round trip, with
 //! everything that follows it (`assets`) under names that change with their content.
 //!
 //! `web/` builds the templates; here they are filled with a room's `status`, so that the page says the truth
@@ -9,6 +9,7 @@ mod calendar;
 mod facts;
 mod kept;
 mod negotiate;
+mod stage;
 mod template;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use assets::assets;
 pub use calendar::calendar;
 pub use kept::{Key, Pages};
 pub use negotiate::Encoding;
+pub use stage::desk;
 
 /// Under a millisecond a page (measured on the development machine); 9 takes twenty times as long and saves
 /// nothing here.
@@ -81,6 +83,7 @@ struct Built {
     style_sha256: String,
     card: String,
     inside: BTreeMap<String, String>,
+    floor: String,
     words: BTreeMap<String, Words>,
 }
 
@@ -152,11 +155,20 @@ pub struct Page {
     pub lang: Lang,
 }
 
+/// Where the node is found: the bases of its links, without a slash at the end (`https://listen.example`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Of the public listener.
+    pub public: String,
+    /// Of the stage listener: whoever is granted the floor speaks there, from the same page.
+    pub stage: String,
+}
+
 /// The page of a room.
 ///
-/// `status` is the public `status` document, of which `room`, `title`, `state` and `now` must be there;
-/// `base_url` is the public address of this listener without a slash at the end (`https://listen.example`).
-pub fn render(status: &Value, lang: Lang, base_url: &str) -> Page {
+/// `status` is the public `status` document, of which `room`, `title`, `state` and `now` must be there.
+pub fn render(status: &Value, lang: Lang, site: &Site) -> Page {
+    let base_url = &site.public;
     let path = format!("/{}", status["room"].as_str().unwrap_or_default());
     let url = format!("{base_url}{path}");
     let mut data: Map<String, Value> = STATUS_FIELDS
@@ -172,21 +184,21 @@ pub fn render(status: &Value, lang: Lang, base_url: &str) -> Page {
     data.insert("day".into(), lang.words().day_unit.as_str().into());
     let mut values = facts::facts(status, lang.words());
     values.extend([("path".into(), path.into()), ("url".into(), url.into())]);
-    page(StatusCode::OK, values, (lang, base_url, data))
+    page(StatusCode::OK, values, (lang, site, data))
 }
 
 /// The page for a name under which there is no room: an answer that says so, with status 404.
-pub fn missing(lang: Lang, base_url: &str) -> Page {
+pub fn missing(lang: Lang, site: &Site) -> Page {
     let title = lang.words().missing_title.as_str();
-    let values = json!({"title": title, "missing": true, "url": base_url, "path": ""});
+    let values = json!({"title": title, "missing": true, "url": site.public, "path": ""});
     let Value::Object(values) = values else { unreachable!("written as an object above") };
-    page(StatusCode::NOT_FOUND, values, (lang, base_url, Map::new()))
+    page(StatusCode::NOT_FOUND, values, (lang, site, Map::new()))
 }
 
 fn page(
     status: StatusCode,
     mut values: Map<String, Value>,
-    (lang, base_url, data): (Lang, &str, Map<String, Value>),
+    (lang, site, data): (Lang, &Site, Map<String, Value>),
 ) -> Page {
     let over = if values.contains_key("ended") { Over::Yes } else { Over::No };
     let dot = if values.contains_key("live") { "b3261e" } else { "888" };
@@ -194,7 +206,7 @@ fn page(
     let data = Value::Object(data).to_string().replace('<', "\\u003c");
     let more = [
         ("dot", dot),
-        ("card", &format!("{base_url}/assets/{}", BUILT.card)),
+        ("card", &format!("{}/assets/{}", site.public, BUILT.card)),
         ("style", include_str!("../../../web/dist/door/page.css")),
         ("script", include_str!("../../../web/dist/door/door.js")),
         ("main", lang.main(over)),
@@ -202,9 +214,11 @@ fn page(
     ];
     values.extend(more.map(|(name, text)| (name.to_owned(), text.into())));
     let csp = format!(
-        "default-src 'none'; script-src 'self' 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; \
+        "default-src 'none'; script-src 'self' 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self' {}; \
          media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'",
-        BUILT.script_sha256, BUILT.style_sha256
+        BUILT.script_sha256,
+        BUILT.style_sha256,
+        stage::origin(&site.stage)
     );
     Page { status, html: template::fill(lang.page(), &values), csp, lang }
 }
@@ -212,12 +226,7 @@ fn page(
 impl Page {
     /// The document's bytes under `encoding`.
     pub fn encode(&self, encoding: Encoding) -> Bytes {
-        let html = self.html.as_bytes();
-        match encoding {
-            Encoding::Brotli => brotli(html).into(),
-            Encoding::Gzip => gzip(html).into(),
-            Encoding::Identity => Bytes::copy_from_slice(html),
-        }
+        pack(&self.html, encoding)
     }
 
     /// The whole answer, headers included. `body` is what `encode` gave for the same encoding, kept by a
@@ -231,9 +240,20 @@ impl Page {
             .header(header::VARY, "accept-encoding, accept-language")
             .header(header::CACHE_CONTROL, CACHE_CONTROL)
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .header(header::REFERRER_POLICY, "no-referrer");
+            .header(header::REFERRER_POLICY, "no-referrer")
+            .header("permissions-policy", "microphone=(self)");
         let answer = encoding.label(answer);
         answer.body(Body::from(body)).expect("every header above is plain ASCII")
+    }
+}
+
+/// A document's bytes under `encoding`.
+fn pack(html: &str, encoding: Encoding) -> Bytes {
+    let html = html.as_bytes();
+    match encoding {
+        Encoding::Brotli => brotli(html).into(),
+        Encoding::Gzip => gzip(html).into(),
+        Encoding::Identity => Bytes::copy_from_slice(html),
     }
 }
 

@@ -10,7 +10,9 @@ use super::*;
 /// The first answer's budget, in bytes of brotli: what fits the first flight of a new connection with its
 /// headers.
 const BUDGET_BYTES: usize = 6_144;
-const BASE: &str = "https://listen.example";
+fn site() -> Site {
+    Site { public: "https://listen.example".to_owned(), stage: "https://stage.example/here".to_owned() }
+}
 
 fn status(state: &str) -> Value {
     let notice = json!({
@@ -42,7 +44,7 @@ fn inside<'a>(html: &'a str, open: &str, close: &str) -> &'a str {
 fn every_state_in_every_language_is_whole_and_within_the_budget() {
     for state in ["scheduled", "boarding", "live", "ended"] {
         for lang in Lang::ALL {
-            let page = render(&status(state), lang, BASE);
+            let page = render(&status(state), lang, &site());
             let seen = inside(&page.html, "<body>", "<script");
             assert!(
                 !seen.contains("{{") && !page.html.contains("[["),
@@ -71,7 +73,7 @@ fn each_state_says_what_can_be_done_without_script() {
             ],
         ),
     ] {
-        let page = render(&status(state), Lang::En, BASE);
+        let page = render(&status(state), Lang::En, &site());
         let seen = inside(&page.html, "<body>", "<script");
         for text in expected {
             assert!(seen.contains(text), "{state}: {text}\n{seen}");
@@ -85,7 +87,7 @@ fn each_state_says_what_can_be_done_without_script() {
 fn a_title_is_text_wherever_it_stands() {
     let mut hostile = status("live");
     hostile["title"] = "</script><script>alert(1)</script>{{url}}\" onload='x".into();
-    let page = render(&hostile, Lang::En, BASE);
+    let page = render(&hostile, Lang::En, &site());
     assert!(!page.html.contains("<script>alert") && !page.html.contains("</script><script>alert"));
     let head = inside(&page.html, "<head>", "<style>");
     assert!(head.contains("&quot; onload=&#39;x") && !head.contains("\" onload="));
@@ -97,17 +99,18 @@ fn a_title_is_text_wherever_it_stands() {
 #[test]
 fn the_policy_names_the_script_and_the_style_that_are_there() {
     for lang in Lang::ALL {
-        let page = render(&status("live"), lang, BASE);
+        let page = render(&status("live"), lang, &site());
         for (open, close) in [("<script>", "</script>"), ("<style>", "</style>")] {
             let hash = STANDARD.encode(Sha256::digest(inside(&page.html, open, close)));
             assert!(page.csp.contains(&format!("'sha256-{hash}'")), "{open}");
+            assert!(page.csp.contains("connect-src 'self' https://stage.example;"), "{}", page.csp);
         }
     }
 }
 
 #[test]
 fn every_encoding_gives_the_document_back() {
-    let page = render(&status("ended"), Lang::Fr, BASE);
+    let page = render(&status("ended"), Lang::Fr, &site());
     let mut plain = Vec::new();
     brotli::BrotliDecompress(&mut &*page.encode(Encoding::Brotli), &mut plain).expect("brotli");
     assert_eq!(plain, page.html.as_bytes());
@@ -120,7 +123,7 @@ fn every_encoding_gives_the_document_back() {
 #[test]
 fn an_unknown_room_is_an_answer_too() {
     for (lang, sentence) in [(Lang::En, "check the link"), (Lang::Fr, "Vérifiez le lien")] {
-        let page = missing(lang, BASE);
+        let page = missing(lang, &site());
         assert_eq!(page.status, StatusCode::NOT_FOUND);
         assert!(inside(&page.html, "<body>", "<script").contains(sentence));
     }
@@ -129,10 +132,12 @@ fn an_unknown_room_is_an_answer_too() {
 #[test]
 fn what_follows_the_page_is_kept_for_good_and_packed() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let data = render(&status("live"), Lang::En, BASE);
+    let data = render(&status("live"), Lang::En, &site());
     let data: Value = serde_json::from_str(inside(&data.html, "id=\"d\">", "</script>")).expect("JSON");
     let path = data["inside"].as_str().expect("a path");
+    let floor = format!("/assets/{}", BUILT.floor);
     for (path, accept, code, coding) in [
+        (floor.as_str(), "br", 200, Some("br")),
         (path, "br", 200, Some("br")),
         (path, "gzip", 200, Some("gzip")),
         (path, "", 200, None),

@@ -5,6 +5,6 @@ const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
 
 /** A random wait before attempt `attempt` (from 0), in ms. */
-export function backoffMs(attempt: number): number {
-  return Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 10));
+export function backoffMs(attempt: number, { firstMs = FIRST_MS, longestMs = LONGEST_MS } = {}): number {
+  return Math.random() * Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 10));
 }

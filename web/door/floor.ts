@@ -1,0 +1,210 @@
+// The way from the audience to the stage and back, on the same page: ask, be granted, speak over WebRTC while
+// the mix-minus takes the place of the program, and listen again. Fetched with the first wish to speak.
+
+import { refusalOf, type Refused } from '../wire/api';
+import { Events } from '../wire/events';
+import { Mic, keep, recall } from '../wire/mic';
+import { Line } from '../wire/whip';
+import type { Values } from './fill';
+import type { Player } from './player';
+
+export interface FloorModule {
+  begin(host: Host): Floor;
+}
+
+/** The page, as seen from here. */
+export interface Host {
+  path: string;
+  player: Player;
+  told(): void;
+}
+
+interface Answer {
+  state: 'none' | 'requested' | 'granted' | 'declined' | 'revoked' | 'closed';
+  ahead: number;
+  stage: { whip: string; key: string } | null;
+}
+
+const LEVEL_MS = 80;
+
+export function begin(host: Host): Floor {
+  return new Floor(host);
+}
+
+export class Floor {
+  private answer: Answer = { state: 'none', ahead: 0, stage: null };
+  private isAsking = false;
+  private isMuted = false;
+  private refusal: Refused | undefined;
+  private wasListening = false;
+  private called = recall('tribune.name');
+  private events: Events | undefined;
+  private line: Line | undefined;
+  private mic: Mic | undefined;
+  private meter = 0;
+  private readonly at: string;
+
+  constructor(private readonly host: Host) {
+    this.at = host.path + '/floor';
+    if (recall(this.keptAs())) this.listen();
+  }
+
+  values(): Values {
+    const { state, ahead } = this.answer;
+    const phase = this.line?.phase;
+    const isFree = !['requested', 'granted', 'closed'].includes(state);
+    return {
+      ...(this.line && { staged: true, idle: false }), // The deck makes way for the microphone's.
+      f_on: phase === 'on',
+      f_coming: phase === 'coming',
+      f_lost: phase === 'lost',
+      f_mute: this.isMuted,
+      f_denied: !!this.mic?.trouble,
+      ['f_' + state]: true,
+      f_none: isFree && !this.isAsking,
+      f_asking: isFree && this.isAsking,
+      f_ahead: ahead > 0,
+      f_refused: this.refusal ? this.refusal.message || this.refusal.code : '',
+      l_ahead: String(ahead),
+      l_name: this.called,
+    };
+  }
+
+  name(text: string): void {
+    this.called = text;
+  }
+
+  act(wish: string): void {
+    if (wish === 'ask') this.ask(true);
+    else if (wish === 'unask') this.ask(false);
+    else if (wish === 'request') void this.request();
+    else if (wish === 'release') void this.release();
+    else if (wish === 'speak') void this.speak();
+    else if (wish === 'hush') this.hush();
+  }
+
+  private keptAs(): string {
+    return 'tribune.floor.' + this.host.path.slice(1);
+  }
+
+  private ask(isAsking: boolean): void {
+    this.isAsking = isAsking;
+    this.refusal = undefined;
+    this.host.told();
+    document.getElementById(isAsking ? 'fname' : 'ask')?.focus();
+  }
+
+  private async request(): Promise<void> {
+    const name = this.called.trim();
+    if (!name) return document.getElementById('fname')?.focus();
+    keep('tribune.name', name);
+    if (!(await this.send('POST', { name }))) return;
+    keep(this.keptAs(), '1');
+    this.isAsking = false;
+    this.listen();
+    this.host.told();
+  }
+
+  /** Withdraws, declines or gives back, whichever it is now. */
+  private async release(): Promise<void> {
+    this.down();
+    keep(this.keptAs(), '');
+    this.events?.close();
+    this.events = undefined;
+    await this.send('DELETE');
+    this.answer = { state: 'none', ahead: 0, stage: null };
+    this.host.told();
+  }
+
+  private async send(method: string, body?: unknown): Promise<boolean> {
+    this.refusal = undefined;
+    try {
+      const headers = { 'content-type': 'application/json', accept: 'application/json' };
+      const sent = body ? { method, headers, body: JSON.stringify(body) } : { method };
+      const answer = await fetch(this.at, sent);
+      const text = await answer.text();
+      if (!answer.ok) throw refusalOf(answer, text);
+      if (text) this.take(JSON.parse(text));
+      return true;
+    } catch (error) {
+      this.refusal = error as Refused;
+      this.host.told();
+      return false;
+    }
+  }
+
+  private listen(): void {
+    this.events ??= new Events({
+      url: this.at,
+      told: { message: (data) => this.take(JSON.parse(data)), floor: (data) => this.take(JSON.parse(data)) },
+      opened: () => {},
+      lost: () => true,
+    });
+  }
+
+  private take(answer: Partial<Answer>): void {
+    const before = this.answer.state;
+    this.answer = { ...this.answer, ...answer };
+    const { state } = this.answer;
+    if (state !== 'granted') this.down();
+    if (state !== 'granted' && state !== 'requested') {
+      keep(this.keptAs(), '');
+      this.events?.close();
+      this.events = undefined;
+    }
+    if (state !== before && state === 'granted') navigator.vibrate?.(200);
+    this.host.told();
+  }
+
+  /** The green room light: a microphone first, then the line. */
+  private async speak(): Promise<void> {
+    const { stage } = this.answer;
+    if (!stage || this.line) return;
+    this.mic ??= new Mic({
+      told: () => this.host.told(),
+      changed: (track) => void this.line?.speakWith(track),
+    });
+    await this.mic.open();
+    const { track } = this.mic;
+    if (!track || this.mic.trouble) return;
+    const { player } = this.host;
+    this.wasListening = player.isOn;
+    if (player.isOn) player.toggle();
+    const line = new Line({ url: stage.whip, key: stage.key, audio: new Audio(), told: () => this.lineChanged(line) });
+    this.line = line;
+    this.isMuted = false;
+    line.open(track);
+    this.meter = setInterval(() => this.measure(), LEVEL_MS);
+  }
+
+  private lineChanged(line: Line): void {
+    if (line.phase === 'refused' && line === this.line) {
+      this.refusal = line.refusal;
+      this.down();
+    }
+    this.host.told();
+  }
+
+  private measure(): void {
+    const meter = document.getElementById('lv') as HTMLMeterElement | null;
+    if (meter) meter.value = this.isMuted ? 0 : (this.mic?.level() ?? 0);
+  }
+
+  private hush(): void {
+    this.isMuted = !this.isMuted;
+    if (this.mic?.track) this.mic.track.enabled = !this.isMuted;
+    this.host.told();
+  }
+
+  /** Off the stage: the microphone is let go, and the program comes back. */
+  private down(): void {
+    const { line, host } = this;
+    if (!line) return;
+    this.line = undefined;
+    clearInterval(this.meter);
+    line.close();
+    this.mic?.close();
+    this.mic = undefined;
+    if (this.wasListening && !host.player.isOn) host.player.toggle();
+  }
+}

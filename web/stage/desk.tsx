@@ -1,0 +1,285 @@
+// The host's desk: is everything ready, go live and end, who else may come, what everybody is told, how many
+// may listen, when it starts, who is signed in.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { canPasskey, register } from '../wire/passkey';
+import type { App } from './app';
+import { Invitations } from './invitations';
+
+/** A clock that goes wrong by more is worth a word. */
+const CLOCK_OFF_S = 3;
+const NOTICE_CHARS_MAX = 280;
+
+export function Desk({ app }: { app: App }) {
+  return (
+    <aside class="desk" aria-label={app.state.say.say('desk')}>
+      <Evening app={app} />
+      <Invitations app={app} />
+      <Notice app={app} />
+      {app.isHost() && <Cap app={app} />}
+      {app.isHost() && app.state.status?.state !== 'live' && <Start app={app} />}
+      {app.isHost() && <Seats app={app} />}
+    </aside>
+  );
+}
+
+function Evening({ app }: { app: App }) {
+  const { say, status } = app.state;
+  const isLive = status?.state === 'live';
+  return (
+    <section class="panel">
+      <h2>{say.say(isLive ? 'evening_live' : 'evening')}</h2>
+      <Ready app={app} />
+      <div class="row">
+        {!isLive && (
+          <button class="big go" onClick={() => void app.wish(app.calls.live(), say.say('did_live'))}>
+            {say.say('go_live')}
+          </button>
+        )}
+        {app.isHost() && isLive && <End app={app} />}
+      </div>
+      {!isLive && <p class="soft">{say.say('go_live_next')}</p>}
+    </section>
+  );
+}
+
+/** What a host wants to know before the start: each line a fact of the node's or of this browser's. */
+function Ready({ app }: { app: App }) {
+  const { say, status, view, recording } = app.state;
+  const here = view?.people.filter((one) => one.here) ?? [];
+  const deaf = here.filter((one) => one.sound === 'silent' || one.sound === 'lost');
+  const off = app.clockOffS();
+  const lines: [boolean | undefined, string][] = [
+    [here.length > 0, here.length ? say.say('ready_people', { count: here.length }) : say.say('ready_nobody')],
+  ];
+  if (deaf.length) {
+    const unheard = new Intl.ListFormat(say.locale).format(deaf.map((one) => one.name));
+    lines.push([false, say.say('ready_deaf', { names: unheard })]);
+  }
+  if (recording) {
+    const why = recording.failing?.why ?? '';
+    lines.push([!why, why ? say.say('ready_recording_failing', { why }) : say.say('ready_recording')]);
+  }
+  if (status) {
+    lines.push([undefined, say.say('ready_cap', { count: status.seats.cap })]);
+    lines.push([undefined, say.say('ready_listening', { count: status.listening })]);
+  }
+  lines.push([off <= CLOCK_OFF_S, off > CLOCK_OFF_S ? say.say('ready_clock_off', { off }) : say.say('ready_clock')]);
+  return (
+    <ul class="ready">
+      {lines.map(([isGood, line]) => (
+        <li key={line} class={isGood === undefined ? '' : isGood ? 'yes' : 'no'}>
+          {isGood !== undefined && <span class="vh">{say.say(isGood ? 'ready_yes' : 'ready_no')}</span>}
+          {line}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Ending is for good: it asks once. */
+function End({ app }: { app: App }) {
+  const { say } = app.state;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [busy, work] = useState(false);
+  const end = async () => {
+    work(true);
+    await app.wish(app.calls.end(), say.say('did_end'));
+    dialog.current?.close();
+    work(false);
+  };
+  return (
+    <>
+      <button class="quiet danger" onClick={() => dialog.current?.showModal()}>
+        {say.say('end')}
+      </button>
+      <dialog ref={dialog} aria-labelledby="end-title">
+        <h2 id="end-title">{say.say('end_sure')}</h2>
+        <p>{say.say('end_next')}</p>
+        <div class="row">
+          <button class="danger" disabled={busy} onClick={() => void end()}>
+            {say.say(busy ? 'end_busy' : 'end_yes')}
+          </button>
+          <button class="quiet" autofocus onClick={() => dialog.current?.close()}>
+            {say.say('end_no')}
+          </button>
+        </div>
+      </dialog>
+    </>
+  );
+}
+
+function Notice({ app }: { app: App }) {
+  const { say } = app.state;
+  const [text, write] = useState('');
+  const publish = async (event: Event) => {
+    event.preventDefault();
+    if (await app.wish(app.calls.notice(text.trim()), say.say('did_notice'))) write('');
+  };
+  return (
+    <details class="panel">
+      <summary>{say.say('notice')}</summary>
+      <form onSubmit={(event) => void publish(event)}>
+        <label class="field">
+          {say.say('notice_why')}
+          <textarea
+            rows={3}
+            required
+            maxLength={NOTICE_CHARS_MAX}
+            value={text}
+            onInput={(event) => write(event.currentTarget.value)}
+          />
+        </label>
+        <button disabled={!text.trim()}>{say.say('notice_publish')}</button>
+      </form>
+    </details>
+  );
+}
+
+/** How many may listen, and what that means for those who are here. */
+function Cap({ app }: { app: App }) {
+  const { say, status } = app.state;
+  const now = status?.seats.cap ?? 0;
+  const [wanted, want] = useState<number | undefined>();
+  const [most, reach] = useState(now);
+  useEffect(() => reach((before) => Math.max(before, now)), [now]);
+  if (!status) return null;
+  const cap = wanted ?? now;
+  const { taken } = status.seats;
+  const set = async (to: number | null) => {
+    if (await app.wish(app.calls.cap(to), say.say('did_cap'))) want(undefined);
+  };
+  return (
+    <details class="panel">
+      <summary>
+        {say.say('cap')} <span class="count">{say.number(now)}</span>
+      </summary>
+      <label class="field">
+        {say.say('cap_most')}
+        <input
+          type="number"
+          name="cap"
+          min={0}
+          max={10_000_000}
+          value={cap}
+          onInput={(event) => want(event.currentTarget.valueAsNumber || 0)}
+        />
+      </label>
+      <input
+        type="range"
+        min={0}
+        max={most}
+        value={Math.min(cap, most)}
+        aria-label={say.say('cap_most')}
+        onInput={(event) => want(event.currentTarget.valueAsNumber)}
+      />
+      <p class="soft" role="status">
+        {consequence(app, cap, taken)}
+      </p>
+      <div class="row">
+        <button disabled={wanted === undefined || wanted === now} onClick={() => void set(cap)}>
+          {say.say('cap_set')}
+        </button>
+        <button class="quiet" onClick={() => void set(null)}>
+          {say.say('cap_none')}
+        </button>
+      </div>
+      <p class="soft">{status.seats.cap_why}</p>
+    </details>
+  );
+}
+
+function consequence(app: App, cap: number, taken: number): string {
+  const { say } = app.state.say;
+  if (cap > taken) return say('cap_more', { count: cap - taken });
+  return cap === taken ? say('cap_full', { count: taken }) : say('cap_fewer', { count: taken - cap });
+}
+
+function Start({ app }: { app: App }) {
+  const { say, status } = app.state;
+  const announced = status?.starts_at ?? null;
+  const [at, write] = useState('');
+  const set = (to: string | null) => void app.wish(app.calls.starts(to), say.say('did_start'));
+  const shift = (minutes: number) => {
+    const from = announced ? Date.parse(announced) : Date.now();
+    set(new Date(from + minutes * 60_000).toISOString());
+  };
+  return (
+    <details class="panel">
+      <summary>
+        {say.say('start')} {announced && <span class="count">{say.clock(announced)}</span>}
+      </summary>
+      <p>{announced ? say.say('start_at', { when: say.day(announced) }) : say.say('start_unset')}</p>
+      <div class="row">
+        {[-5, 5, 10, 30].map((minutes) => (
+          <button class="quiet" key={minutes} onClick={() => shift(minutes)}>
+            {say.say(minutes < 0 ? 'start_earlier' : 'start_later', { minutes: Math.abs(minutes) })}
+          </button>
+        ))}
+      </div>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          set(new Date(at).toISOString());
+        }}
+      >
+        <label class="field">
+          {say.say('start_exact')}
+          <input
+            type="datetime-local"
+            required
+            value={at}
+            onInput={(event) => write(event.currentTarget.value)}
+          />
+        </label>
+        <button>{say.say('start_set')}</button>
+      </form>
+    </details>
+  );
+}
+
+/** Who is signed in to the room, and the way to sign them out; one's own passkey. */
+function Seats({ app }: { app: App }) {
+  const { say, seats, passkeys, me } = app.state;
+  return (
+    <details class="panel" onToggle={(event) => event.currentTarget.open && void app.lookSeats()}>
+      <summary>{say.say('seats')}</summary>
+      <p class="soft">{say.say('seats_why')}</p>
+      <ul class="list">
+        {seats.map((seat) => (
+          <li key={seat.id}>
+            <span>
+              <b>{seat.name || say.say('seat_unnamed')}</b>{' '}
+              <span class="soft">
+                {say.say(`role_${seat.role}`)}
+                {seat.you && ' · ' + say.say('seat_this')} · {say.say('seat_seen', { when: say.clock(seat.seen) })}
+                {seat.agent && ' · ' + seat.agent}
+              </span>
+            </span>
+            {!seat.you && (
+              <button
+                class="quiet"
+                onClick={() =>
+                  void app
+                    .wish(app.calls.signOut(seat.id), say.say('did_sign_out'))
+                    .then(() => app.lookSeats())
+                }
+              >
+                {say.say('seat_out')}
+                <span class="vh"> {seat.name}</span>
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {passkeys && canPasskey() && me?.role !== 'operator' && (
+        <>
+          <p class="soft">{say.say('passkey_why')}</p>
+          <button class="quiet" onClick={() => void app.wish(register(), say.say('did_passkey'))}>
+            {say.say('passkey')}
+          </button>
+        </>
+      )}
+    </details>
+  );
+}

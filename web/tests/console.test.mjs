@@ -1,0 +1,178 @@
+// The console in a real browser: the operator's key, the rooms, one room's evening as its statuses tell it.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { after, afterEach, before, test } from 'node:test';
+import { FakeStage, OPERATOR, person } from './fake-stage.mjs';
+import { Visit, launch } from './visit.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let stage, kept, browser;
+
+before(async () => {
+  stage = await new FakeStage().start();
+  kept = await earlierStatuses(stage);
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+  kept?.close();
+});
+
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  stage.rooms.clear();
+});
+
+/** The public listener, as far as the console asks it: every status of before, under its number. */
+async function earlierStatuses(of) {
+  const server = createServer((request, answer) => {
+    const [, name, , seq] = request.url.split('/');
+    const room = of.rooms.get(name);
+    const earlier = room?.earlier?.(Number(seq));
+    answer.writeHead(earlier ? 200 : 410, { 'access-control-allow-origin': '*' });
+    answer.end(earlier && JSON.stringify(earlier));
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  of.publicOrigin = `http://127.0.0.1:${server.address().port}`;
+  return server;
+}
+
+const HOUR_MS = 3_600_000;
+const ago = (ms) => new Date(Date.now() - ms).toISOString();
+
+/** An evening an hour long: people came within minutes, some were turned away at the cap. */
+export function evening(of, given = {}) {
+  const room = of.room({
+    state: 'live',
+    starts_at: ago(HOUR_MS),
+    started_at: ago(HOUR_MS - 120_000),
+    seq: 400,
+    listening: 4_870,
+    peak: 5_000,
+    turned_away: 812,
+    replays: 0,
+    program: { head: 'ab', parts: 10_875 },
+    seats: { cap: 5_000, cap_why: 'The host set it.', taken: 4_871, hls_estimate: 0 },
+    notices: [{ at: ago(1_500_000), text: 'We are ten minutes late because of us, not of you.' }],
+    ...given,
+  });
+  room.earlier = (seq) => {
+    const share = seq / 400;
+    const came = Math.round(5_000 / (1 + Math.exp(-(share - 0.25) / 0.05)));
+    const turned_away = Math.round(812 * Math.max(0, Math.min(1, (share - 0.4) / 0.3)));
+    return { ...room.status, seq, now: ago((1 - share) * 1.1 * HOUR_MS), listening: came, turned_away };
+  };
+  room.people = [person('Ada Lovelace', { role: 'host' }), person('Jean Moulin')];
+  room.audit = [
+    { at: ago(600_000), by: 'host', name: 'Ada Lovelace', act: 'cap', outcome: 'done' },
+    { at: ago(700_000), by: 'cohost', act: 'end', outcome: 'role_too_low' },
+    { at: ago(HOUR_MS - 120_000), by: 'host', act: 'live', outcome: 'done' },
+  ];
+  return room;
+}
+
+async function operator(options) {
+  const visitor = await Visit.to(browser, `${stage.origin}/console`, {
+    origins: [stage.publicOrigin],
+    ...options,
+  });
+  await visitor.page.fill('[name=key]', OPERATOR);
+  await visitor.page.click('main button');
+  await visitor.page.waitForSelector('h1:not(:has-text("Console"))');
+  return visitor;
+}
+
+test('a wrong key is said in words', async () => {
+  const visitor = await Visit.to(browser, `${stage.origin}/console`);
+  await visitor.page.fill('[name=key]', 'not-the-key');
+  await visitor.page.click('main button');
+  await visitor.reads(/This is not the operator’s key/);
+  await visitor.leave();
+});
+
+test('rooms stand in a list with what was measured, the live ones first', async () => {
+  stage.room({ title: 'Tomorrow' });
+  evening(stage);
+  const visitor = await operator();
+  await visitor.reads(/One room is live\.\s+4,870 people are listening in all/);
+  await visitor.reads(/An evening conversation[^]*4,870 listening[^]*812 turned away[^]*5,000 seats[^]*Tomorrow/);
+  await visitor.reads(/The host set it\./);
+  await visitor.reads(/Ada Lovelace \(host\) changed the seats/);
+  await visitor.reads(/A co-host ended the conversation · refused: role_too_low/);
+  assert.doesNotMatch(await visitor.page.innerText('main'), /verdict|waiting|arriv|disk left/i);
+  await visitor.leave();
+});
+
+test('the evening before this page was opened is read from the statuses of then', async () => {
+  evening(stage);
+  const visitor = await operator();
+  await visitor.page.waitForSelector('.plot canvas');
+  await visitor.page.click('summary:has-text("The same as a table")');
+  await visitor.page.waitForFunction(() => document.querySelectorAll('tbody tr').length > 20);
+  const rows = await visitor.page.$$eval('tbody tr', (all) => all.map((one) => [...one.cells].map((cell) => cell.innerText).join(' ')));
+  assert.match(rows[0], /\d 5,000 0$/);
+  assert.match(rows.at(-1), /4,870 5,000 812$/);
+  await visitor.leave();
+});
+
+test('what changes is told by events, without a reload', async () => {
+  const room = evening(stage);
+  const visitor = await operator();
+  await visitor.reads(/4,870 listening/);
+  Object.assign(room.status, { listening: 4_321, seq: 401 });
+  room.people = [];
+  room.show();
+  await visitor.reads(/4,321 people are listening in all/);
+  await visitor.reads(/Nobody is connected/);
+  await visitor.leave();
+});
+
+test('a recording in trouble is said at once', async () => {
+  const room = evening(stage);
+  room.failing = { since: ago(60_000), why: 'no space left on the disk', lost_parts: 12 };
+  const visitor = await operator();
+  await visitor.reads(/It is not being recorded since [^:]+:\d\d: no space left on the disk\. 12 parts were lost/);
+  await visitor.leave();
+});
+
+test('another room is a key press away, and its address can be kept', async () => {
+  evening(stage);
+  const other = stage.room({ title: 'Tomorrow' });
+  const visitor = await operator();
+  await visitor.page.focus('.rooms li:nth-child(2) button');
+  await visitor.page.keyboard.press('Enter');
+  await visitor.page.waitForSelector('h2:has-text("Tomorrow")');
+  assert.match(visitor.page.url(), new RegExp(`room=${other.name}`));
+  await visitor.page.reload();
+  await visitor.page.waitForSelector('h2:has-text("Tomorrow")');
+  await visitor.leave();
+});
+
+test('axe finds nothing, light or dark, narrow or wide; nothing is wider than the page', async () => {
+  for (const [colorScheme, locale, width] of [
+    ['light', 'en-GB', 360],
+    ['dark', 'fr-FR', 1280],
+  ]) {
+    evening(stage);
+    const visitor = await operator({ context: { colorScheme, locale, viewport: { width, height: 900 } } });
+    await visitor.page.waitForSelector('.plot canvas');
+    await visitor.page.click('details summary');
+    const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${width}: ${wide} px too wide`);
+    await visitor.page.evaluate(axe);
+    const { violations } = await visitor.page.evaluate(() => window.axe.run());
+    assert.deepEqual(
+      violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+      [],
+      `${colorScheme} ${locale}`,
+    );
+    await visitor.leave();
+    stage.rooms.clear();
+  }
+});
