@@ -9,7 +9,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const BUILT = new URL('../../target/debug/tribune', import.meta.url);
-const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(BUILT);
+export const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(BUILT);
+/** The listeners' flags, and what the node's lines say of each, in their order. */
+const LISTENERS = { '--listen': 'origin', '--stage': 'stage', '--ops': 'ops', '--media': 'media' };
 const KEY = 'operator-key-of-the-tests-0123456789';
 /** Two voices' worth of tone that never falls silent: a second of one pitch, a second of another. */
 const TONE = "aevalsrc='0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))':s=48000";
@@ -27,6 +29,7 @@ class Room {
   constructor(node, made) {
     this.node = node;
     this.name = made.room;
+    this.keys = made.keys;
     this.key = made.keys.speaker;
   }
 
@@ -91,17 +94,34 @@ export class RealNode {
   async start() {
     this.data = await mkdtemp(join(tmpdir(), 'tribune-web-'));
     this.rooms = [];
-    const free = ['--listen', '--stage', '--ops', '--media'].flatMap((listener) => [listener, '127.0.0.1:0']);
+    await this.serve(() => '127.0.0.1:0');
+    return this;
+  }
+
+  /** Kills it without a word, and starts it again where it was; comes back when it listens. */
+  async restart() {
+    this.child.kill('SIGKILL');
+    await over(this.child);
+    await this.serve((name) => new URL(this[name]).host);
+  }
+
+  async serve(at) {
+    const listeners = Object.entries(LISTENERS).flatMap(([flag, name]) => [flag, at(name)]);
     const stdio = ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'];
-    this.child = spawn(BINARY, ['serve', ...free, '--operator-key', KEY, '--data', this.data], { stdio });
+    this.child = spawn(BINARY, ['serve', ...listeners, '--operator-key', KEY, '--data', this.data], { stdio });
     const lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-    for (const name of ['origin', 'stage', 'ops']) {
+    for (const name of Object.values(LISTENERS)) {
       const { value } = await lines.next();
-      this[name] = /http:\S+/.exec(value ?? '')?.[0];
+      this[name] = /\w+:\/\/\S+/.exec(value ?? '')?.[0];
       if (!this[name]) throw new Error(`the node says ${JSON.stringify(value)} instead of an address`);
     }
     this.child.stdout.resume();
-    return this;
+  }
+
+  async get(path) {
+    const answer = await fetch(`${this.stage}/api/v1/rooms${path}`, { headers: { authorization: `Bearer ${KEY}` } });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
   async api(path, body) {

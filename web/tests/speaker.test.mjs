@@ -1,15 +1,14 @@
 // Speakers in Chromium, from a bare page of another origin, against a node of our own.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { RealNode } from './real-node.mjs';
+import { second, share } from './tones.mjs';
 import { launch } from './visit.mjs';
 
-const RATE_HZ = 48_000;
 /** How long a voice may take to be heard, in ms. */
 const PATIENCE_MS = 30_000;
 const WHIP = readFileSync(createRequire(import.meta.url).resolve('whip-whep/whip.js'), 'utf8');
@@ -62,39 +61,12 @@ async function barePage() {
   return page;
 }
 
-/** One second of the room's program, as ffmpeg hears it. */
-async function second(room) {
-  const url = `${node.origin}/${room.name}/live.opus`;
-  const args = ['-nostdin', '-v', 'error', '-i', url, '-t', '1', '-ac', '1', '-ar', `${RATE_HZ}`, '-f', 'f32le', '-'];
-  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const chunks = [];
-  for await (const chunk of child.stdout) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  return new Float32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
-}
-
-/** The share of a sound's power that is at a pitch (Goertzel over pieces of 0.1 s). */
-function share(samples, hz) {
-  const piece = RATE_HZ / 10;
-  let [ofTone, ofAll] = [0, 0];
-  for (let from = 0; from + piece <= samples.length; from += piece) {
-    const turn = 2 * Math.cos((2 * Math.PI * hz) / RATE_HZ);
-    let [before, last] = [0, 0];
-    for (let at = from; at < from + piece; at += 1) {
-      [before, last] = [last, samples[at] + turn * last - before];
-      ofAll += samples[at] ** 2;
-    }
-    ofTone += (2 * (last ** 2 + before ** 2 - turn * last * before)) / piece;
-  }
-  return ofAll > 0 ? ofTone / ofAll : 0;
-}
-
 async function heard(room, hz) {
   const until = Date.now() + PATIENCE_MS;
   let of = 0;
   while (of < 0.8) {
     assert.ok(Date.now() < until, `a tone of ${hz} Hz is not heard: its share is ${of}`);
-    of = share(await second(room), hz);
+    of = share(await second(node, room), hz);
   }
 }
 
