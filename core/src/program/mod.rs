@@ -11,6 +11,8 @@ mod renditions;
 
 /// ADTS frames of AAC.
 pub mod adts;
+/// Who spoke when, as chapters of the replay.
+pub mod chapters;
 /// CMAF chunks and the index of an M4A.
 pub mod mp4;
 /// Ogg Opus pages.

@@ -125,7 +125,7 @@ impl Way {
 }
 
 /// From where a request came.
-fn visitor(parts: &Parts) -> IpAddr {
+pub(crate) fn visitor(parts: &Parts) -> IpAddr {
     parts.extensions.get().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ClientAddr(ip)| *ip)
 }
 

@@ -38,7 +38,9 @@ use crate::recording::Shelf;
 use crate::rooms::{Handle, Rooms};
 
 pub use auth::Shown;
+pub(crate) use auth::visitor;
 pub use links::Links;
+pub(crate) use pace::{Pace, TooMany, block};
 pub use who::{StageDoor, Who};
 
 #[cfg(test)]

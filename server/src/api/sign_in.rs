@@ -8,9 +8,10 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tribune_core::reason::Refusal;
+use tribune_core::room::floor::{By, Command};
 use tribune_core::room::{
     Act, Badge, Caller, Cookie, Entrance, Entry, Key, KeyHash, Moment, Name, Opens, Person, PersonId,
-    PersonName, Role, SignIn,
+    PersonName, Refused, Role, SignIn,
 };
 
 use super::auth::Shown;
@@ -241,6 +242,12 @@ pub async fn rename(
     };
     api.door.with(|_, table| table.rename(room.name(), &person, &name));
     api.door.kept().await?;
+    let by = By { caller: who.caller, person: Some(person.clone()) };
+    match room.floor().command(by, Command::Rename(name.clone())).await {
+        // Whoever is not on the stage comes there by the new name.
+        Ok(()) | Err(Refused { reason: Refusal::PersonUnknown, .. }) => {}
+        Err(refused) => return Err(refused.into()),
+    }
     let document = json!({"person": person.as_str(), "name": name.as_str()});
     who.person = Some((person, name));
     audit::note(&api, &room, (&who, "name"), &Ok(())).await;

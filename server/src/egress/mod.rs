@@ -1,6 +1,7 @@
-//! 6. The public listener: the page, the status, the program in every form, the replay. One file per kind of
+//! 6. The public listener: the page, the status, the program in every form, the replay, the floor. One file per kind of
 //!    answer.
 
+mod floor;
 mod hls;
 pub(crate) mod live;
 mod page;
@@ -55,7 +56,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/replay.mp4", recorded(recording::Form::Mp4))
         .route("/{room}/replay.m3u8", recorded(recording::Form::Hls))
         .route("/{room}/seal", recorded(recording::Form::Seal))
-        .with_state(node)
+        .with_state(node.clone())
+        .merge(floor::router(node))
         .merge(crate::page::assets())
         .fallback(answer::no_such_page)
         .method_not_allowed_fallback(answer::method_wrong)

@@ -5,6 +5,7 @@
 //! loss at most a segment; a disk that fails is a state that can be read, and a gap in the seal once it is
 //! back.
 
+mod chapters;
 mod closing;
 mod deck;
 mod disk;
@@ -22,6 +23,7 @@ mod tar;
 #[cfg(test)]
 mod tests;
 
+pub use chapters::{TURNS_FILE, chapters};
 pub use disk::{Disk, Faults, outlive_size_limits};
 pub use folder::{Opening, Recorded, Stored};
 pub use recorder::{BACKLOG_PARTS_MAX, EndError, Recorder};

@@ -10,6 +10,7 @@ use str0m::media::{Mid, Pt};
 use str0m::net::Transmit;
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
+use tokio::sync::oneshot;
 use tribune_core::ingest::speaker::Packet;
 use tribune_core::ingest::whip::{Credentials, Fragment, Nack, Offer, Patch, read_patch};
 use tribune_core::room::floor;
@@ -38,6 +39,7 @@ pub(super) struct Peer {
     rtc: Rtc,
     offer: Offer,
     tag: String,
+    _leash: oneshot::Sender<()>,
     person: (PersonId, PersonName),
     attendance: Attendance,
     speaker: Speaker,
@@ -51,6 +53,8 @@ pub(super) struct Peer {
 pub(super) struct Made {
     pub(super) id: PeerId,
     pub(super) key: KeyHash,
+    /// Dropped with the peer: whoever watches over its key hears that it is gone.
+    pub(super) leash: oneshot::Sender<()>,
     pub(super) rtc: Rtc,
     pub(super) offer: Offer,
     pub(super) tag: String,
@@ -96,7 +100,7 @@ pub(super) enum Keep {
 
 impl Peer {
     pub(super) fn new(now: Now, made: Made) -> Self {
-        let Made { id, key, rtc, offer, tag, person, attendance, speaker, metrics } = made;
+        let Made { id, key, leash, rtc, offer, tag, person, attendance, speaker, metrics } = made;
         Self {
             id,
             key,
@@ -104,6 +108,7 @@ impl Peer {
             rtc,
             offer,
             tag,
+            _leash: leash,
             person,
             attendance,
             speaker,

@@ -21,12 +21,12 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tribune_core::ingest::whip::{FRAGMENT_BYTES_MAX, Fragment, OFFER_BYTES_MAX, Offer, Wants};
 use tribune_core::mix::{Hears, SpeakerSpec};
 use tribune_core::reason::Refusal;
 use tribune_core::room::floor::{Coming, Lasting};
-use tribune_core::room::{Act, Caller, Demand, PERSON_NAME_CHARS_MAX, PersonId, PersonName};
+use tribune_core::room::{Act, Caller, Demand, KeyHash, PERSON_NAME_CHARS_MAX, PersonId, PersonName};
 
 use super::peer::{Made, Now, Peer};
 use super::{Ask, Patched, PeerId, Stage};
@@ -187,7 +187,7 @@ impl Whip {
 
     async fn join(
         &self,
-        room: &Handle,
+        room: &Arc<Handle>,
         who: Who,
         (offer, asked): (Offer, Asked),
     ) -> Result<Response, Failure> {
@@ -200,6 +200,9 @@ impl Whip {
         let id = PeerId(URL_SAFE_NO_PAD.encode(world.entropy::<18>()).into());
         let coming = self.coming(&who, &asked).await?;
         let person = (coming.id.clone(), coming.name.clone());
+        // Before anything is opened, so that nothing that changes from here on is missed.
+        let changes = self.door.changes();
+        self.door.still(room, &who.by).ok_or(Refusal::KeyWrong)?;
         let attendance = room.floor().come(coming).await?;
         let hears = match offer.wants {
             Wants::ToSend => Hears::Nothing,
@@ -212,7 +215,9 @@ impl Whip {
         let metrics = self.node.metrics.room(room.name().as_str());
         let key = who.by;
         let (etag, location) = (header(tag.clone())?, header(format!("/{}/whip/{}", room.name(), id.0))?);
-        let made = Made { id, key, rtc, offer, tag, person, attendance, speaker, metrics };
+        let (leash, gone) = oneshot::channel();
+        tokio::spawn(self.clone().watch((room.clone(), who.by, id.clone()), changes, gone));
+        let made = Made { id: id.clone(), key, leash, rtc, offer, tag, person, attendance, speaker, metrics };
         let (reply, joined) = oneshot::channel();
         self.ask(Ask::Join { peer: Box::new(Peer::new(now, made)), again: asked.again, reply }).await?;
         joined.await.map_err(|_| Refusal::GoingDown)??;
@@ -226,6 +231,27 @@ impl Whip {
         headers.insert(ETAG, etag);
         headers.insert(LOCATION, location);
         Ok(answer)
+    }
+
+    /// Ends a connection whose key or sign-in opens nothing any more.
+    async fn watch(
+        self,
+        (room, by, id): (Arc<Handle>, KeyHash, PeerId),
+        mut changes: watch::Receiver<u64>,
+        mut gone: oneshot::Receiver<()>,
+    ) {
+        loop {
+            tokio::select! {
+                _ = &mut gone => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            if self.door.still(&room, &by).is_none() {
+                let (reply, _) = oneshot::channel();
+                // A media thread that is gone has ended it.
+                let _ = self.ask(Ask::Leave { id, by, reply }).await;
+                return;
+            }
+        }
     }
 
     /// Who comes: the person of the session or the invitation; else a program with a room's key, which is the

@@ -1,13 +1,15 @@
 //! The floor against the real binary: who is heard, who is not any more, and how soon.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tribune_core::codec::opus::Decoder;
 use tribune_rehearsal::speaker::{Heard, Over, Speaker, Target, Wants};
 
-use crate::node::{Node, Room, until};
+use crate::node::{Node, OPERATOR, PATIENCE, Room, agent, until};
 use crate::stage::{Talker, target};
 
 /// Whatever a host does to somebody is heard everywhere within this.
@@ -49,6 +51,43 @@ fn loud(heard: &[Heard]) -> Vec<Instant> {
         }
     }
     loud
+}
+
+/// Server-sent events as they come: when, which, what.
+struct Events(Receiver<(Instant, String, Value)>);
+
+impl Events {
+    fn open(url: &str, (header, value): (&str, &str)) -> Self {
+        let request = agent().get(url).header("accept", "text/event-stream").header(header, value);
+        let answer = request.call().expect("the node answers");
+        assert_eq!(answer.status(), 200, "{url}");
+        let lines = BufReader::new(answer.into_body().into_reader().take(1 << 24)).lines();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut name = String::new();
+            for line in lines.map_while(Result::ok) {
+                if let Some(event) = line.strip_prefix("event: ") {
+                    name = event.to_owned();
+                } else if let Some(data) = line.strip_prefix("data: ") {
+                    let said = serde_json::from_str(data).unwrap_or(Value::Null);
+                    if tell.send((Instant::now(), name.clone(), said)).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Self(told)
+    }
+
+    /// When the first event came of which this is true.
+    fn first(&self, name: &str, is_it: impl Fn(&Value) -> bool) -> (Instant, Value) {
+        loop {
+            let (at, event, said) = self.0.recv_timeout(PATIENCE).expect("the event comes");
+            if event == name && is_it(&said) {
+                return (at, said);
+            }
+        }
+    }
 }
 
 /// Two on the stage: one sounds, the other listens.
@@ -119,7 +158,19 @@ fn whoever_is_muted_or_loses_the_floor_is_heard_no_more_at_once() {
         of(&stage(&two.node, &two.room), "speaker.ann")["speaking"] == true
     });
     assert_eq!(of(&stage(&two.node, &two.room), "speaker.ann")["sound"], "good");
+    let bearer = format!("Bearer {OPERATOR}");
+    let url = format!("{}/api/v1/rooms/muted/events", two.node.stage);
+    let events = Events::open(&url, ("authorization", &bearer));
+    let (_, first) = events.first("stage", |_| true);
+    assert_eq!(
+        (&first["you"], &first["role"], &first["state"]),
+        (&Value::Null, &json!("operator"), &json!("live"))
+    );
+    let asked = Instant::now();
     let view = two.falls_silent(("mute", &muted(true)));
+    let (told, _) = events.first("stage", |view| of(view, "speaker.ann")["muted"] == "host");
+    assert!(told - asked <= AT_ONCE, "the stage is told after {:?}", told - asked);
+    events.first("speaking", |said| said == &json!({"id": "speaker.ann", "speaking": false}));
     assert_eq!(
         (&of(&view, "speaker.ann")["muted"], &of(&view, "speaker.ann")["floor"]),
         (&json!("host"), &json!("holds"))
@@ -171,4 +222,95 @@ fn the_floor_is_as_it_was_after_a_restart() {
         (&json!("host"), &json!("holds"))
     );
     assert_eq!(of(&view, "speaker.ben")["floor"], "none");
+}
+
+/// Status, cookie and body of the audience's answer.
+fn audience(
+    node: &Node,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, Option<String>, Value) {
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", node.public));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let client: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
+    let mut answer = client.run(request.body(body.to_owned()).expect("a request")).expect("the node answers");
+    let cookie = answer.headers().get("set-cookie").and_then(|line| line.to_str().ok()).map(str::to_owned);
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    (answer.status().as_u16(), cookie, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+fn a_listener_is_given_the_floor_and_goes_back() {
+    let node = Node::start();
+    let room = node.live_room("guests");
+    let floor = |method| (method, "/guests/floor");
+    let (status, _, said) = audience(&node, floor("GET"), &[], "");
+    assert_eq!((status, &said), (200, &json!({"state": "none", "ahead": 0, "stage": null})));
+    let evil = [JSON, ("origin", "https://elsewhere.example")];
+    let (status, _, said) = audience(&node, floor("POST"), &evil, r#"{"name": "Eve"}"#);
+    assert_eq!((status, &said["code"]), (403, &json!("origin_wrong")));
+    let ours = [JSON, ("origin", node.public.as_str())];
+    let (status, cookie, said) = audience(&node, floor("POST"), &ours, r#"{"name": "Eve <3"}"#);
+    assert_eq!((status, &said["state"]), (201, &json!("requested")), "{said}");
+    let cookie = cookie.expect("a cookie comes");
+    assert!(
+        cookie.contains("Path=/guests/floor")
+            && cookie.contains("HttpOnly")
+            && cookie.contains("SameSite=Strict")
+    );
+    let cookie = cookie.split(';').next().expect("a cookie has a value").to_owned();
+    let mine = [JSON, ("cookie", cookie.as_str())];
+    assert_eq!(audience(&node, floor("POST"), &mine, r#"{"name": "Eve <3"}"#).0, 200, "the same again");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(audience(&node, floor("POST"), &form, "name=Bob+Builder").0, 303);
+    let view = stage(&node, &room);
+    let asking: Vec<_> =
+        view["requests"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
+    assert_eq!(asking, ["Eve <3", "Bob Builder"]);
+    let id = |at: usize| json!({"person": view["requests"][at]["id"]});
+    let events = Events::open(&format!("{}/guests/floor", node.public), ("cookie", &cookie));
+    events.first("floor", |said| said["state"] == "requested");
+    say(&node, &room, ("floor/decline", &id(1)));
+    let asked = Instant::now();
+    say(&node, &room, ("floor/grant", &id(0)));
+    let (told, granted) = events.first("floor", |said| said["state"] == "granted");
+    assert!(told - asked <= AT_ONCE, "Eve is told after {:?}", told - asked);
+    let key = granted["stage"]["key"].as_str().expect("a key comes with the floor").to_owned();
+    let speaks = speaks_as_guest(&node, &room, &key);
+    let asked = Instant::now();
+    say(&node, &room, ("floor/revoke", &id(0)));
+    let (told, _) = events.first("floor", |said| said["state"] == "revoked");
+    assert!(told - asked <= AT_ONCE, "Eve is told after {:?}", told - asked);
+    let thread = speaks.thread.as_ref().expect("it runs until now");
+    until("Eve is back in the audience", || thread.is_finished());
+    let again = Target { key: &key, ..target(&node, &room, Over::Udp) };
+    assert!(Speaker::join(&again).is_err(), "the key opens nothing any more");
+    node.end(&room);
+    let (status, chapters) = node.get("/guests/replay.vtt");
+    let chapters = String::from_utf8(chapters).expect("WebVTT is UTF-8");
+    assert!(
+        status == 200 && chapters.starts_with("WEBVTT\n") && chapters.contains("\nEve &lt;3\n"),
+        "{chapters}"
+    );
+    let (_, _, said) = audience(&node, floor("GET"), &mine, "");
+    assert_eq!(said["state"], "closed");
+}
+
+/// Eve speaks until the audience can read that she does.
+fn speaks_as_guest(node: &Node, room: &Room, key: &str) -> Talker {
+    let eve = Target { key, wants: Wants::ToSendAndHear, ..target(node, room, Over::Udp) };
+    let eve = Talker::start(Speaker::join(&eve).expect("Eve may come"), 440.0);
+    until("everybody can read that Eve speaks", || {
+        let (_, said) = node.get("/guests/speaking");
+        let said: Value = serde_json::from_slice(&said).expect("it is JSON");
+        said["turns"][0]["name"] == "Eve <3"
+            && said["people"] == json!([{"name": "Eve <3", "role": "speaker"}])
+    });
+    eve
 }

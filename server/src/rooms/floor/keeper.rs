@@ -11,6 +11,7 @@ use tribune_core::room::floor::Kept;
 use tribune_core::room::{Name, Refused};
 
 use super::turns::Turn;
+use crate::recording::TURNS_FILE;
 use crate::store::Store;
 
 /// Writings that may wait; each takes the place of those before it.
@@ -19,8 +20,6 @@ pub(super) const WRITINGS_MAX: usize = 64;
 const DISK_WAIT: Duration = Duration::from_secs(2);
 /// What the disk did not take is tried again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Beside the recording: who spoke when, one JSON a line.
-pub const TURNS_FILE: &str = "turns.jsonl";
 
 /// What is to be kept.
 pub(super) enum Writing {

@@ -20,7 +20,6 @@ use tribune_core::room::{KeyHash, PersonId, PersonName, Refused};
 use crate::program::Knob;
 
 pub use connection::Attendance;
-pub use keeper::TURNS_FILE;
 pub use shown::{Asked, Guest, Shown, StageView};
 pub(super) use task::{Begin, Task};
 pub use turns::Turn;
