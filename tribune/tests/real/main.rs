@@ -17,6 +17,7 @@ mod players;
 mod program;
 mod recording;
 mod secure;
+mod sessions;
 mod sources;
 mod stage;
 mod tone;
