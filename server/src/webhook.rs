@@ -271,7 +271,7 @@ fn signature(secret: &[u8], body: &[u8]) -> String {
 }
 
 /// HMAC-SHA256 (RFC 2104).
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut block = [0; HMAC_BLOCK];
     if key.len() > HMAC_BLOCK {
         block[..32].copy_from_slice(&Sha256::digest(key));

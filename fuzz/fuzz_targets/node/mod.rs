@@ -53,6 +53,9 @@ pub fn api_body(data: &[u8]) {
                 assert!(matches!(role, Role::Speaker | Role::CoHost));
                 assert!(label.is_none_or(|label| (1..=40).contains(&label.chars().count())));
             }
+            Ok(Asked::Passkey(_, label)) => {
+                assert!(label.is_none_or(|label| (1..=40).contains(&label.chars().count())));
+            }
             Ok(Asked::SignIn(_, key)) => assert!((22..=256).contains(&key.reveal().len())),
             Ok(Asked::Name(name)) => assert!(!name.as_str().contains(char::is_control)),
             Ok(Asked::Webhook(url)) => assert!(url[..4].eq_ignore_ascii_case("http")),

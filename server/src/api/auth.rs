@@ -31,6 +31,8 @@ pub struct Shown {
     pub(super) method: Method,
     pub(super) way: Way,
     pub(super) agent: String,
+    /// The host that was asked for.
+    pub(super) host: Option<String>,
     pub(super) from: IpAddr,
 }
 
@@ -75,6 +77,7 @@ pub fn shown(parts: &Parts, base: &str) -> Result<Shown, Failure> {
         method: if parts.method.is_safe() { Method::Reads } else { Method::Changes },
         way,
         agent: word(USER_AGENT.as_str()).unwrap_or_default().to_owned(),
+        host: reached.and_then(|reached| reached.host.clone()),
         from: visitor(parts),
     })
 }

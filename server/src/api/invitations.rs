@@ -118,7 +118,7 @@ pub async fn remove(
     let gone = store.remove_invitation(room.name().clone(), id.clone()).await;
     gone.map_err(|error| rooms::refusal_of(&error))?;
     room.set_invitations(|all| all.retain(|made| made.id != id));
-    api.close(&room, &made.key).await?;
+    api.close(room.name(), (made.key, None), None).await?;
     audit::note(&api, &room, (&who, act_for(made.role).word()), &Ok(())).await;
     Ok(StatusCode::NO_CONTENT)
 }

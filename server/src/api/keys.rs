@@ -72,16 +72,9 @@ async fn replace(
                 table.move_badge(&who.by, room.name(), *new);
             }
         });
-        let store = &api.rooms.setup().store;
-        let gone = store.replace_passkeys(room.name().clone(), (*old, *new), stays.clone()).await;
-        for mark in gone.map_err(|error| rooms::refusal_of(&error))? {
-            api.door.with(|_, table| table.close(Some(room.name()), &mark));
-        }
-        api.door.with(|_, table| table.close(Some(room.name()), old));
+        api.close(room.name(), (*old, Some(*new)), stays.clone()).await?;
     }
-    // Whoever showed an old key itself has no badge, and is out all the same.
-    api.door.look_again();
-    api.door.kept().await
+    Ok(())
 }
 
 impl Roles {

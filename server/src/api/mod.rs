@@ -31,7 +31,6 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post, put};
 use http::Method;
 use tokio::sync::Semaphore;
 use tribune_core::reason::Refusal;
-use tribune_core::room::KeyHash;
 
 use crate::answer::{self, Failure};
 use crate::recording::Shelf;
@@ -52,6 +51,7 @@ pub struct Api {
     rooms: Rooms,
     shelf: Shelf,
     door: StageDoor,
+    passkeys: Arc<passkeys::Passkeys>,
     listeners: Arc<Semaphore>,
     holds: Arc<Semaphore>,
     /// One hold sound is written at a time, so that each is written whole.
@@ -61,22 +61,17 @@ pub struct Api {
 impl Api {
     /// Over these rooms and their recordings; everybody comes in by `door`.
     pub fn new(rooms: Rooms, shelf: Shelf, door: StageDoor) -> Self {
+        let setup = rooms.setup();
+        let passkeys = Arc::new(passkeys::Passkeys::new(&setup.config.stage_base(), setup.world));
         Self {
             rooms,
             shelf,
             door,
+            passkeys,
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
             holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
             hold_writing: Arc::default(),
         }
-    }
-
-    /// What was opened with this key in a room is opened no longer, for anybody.
-    async fn close(&self, room: &Handle, by: &KeyHash) -> Result<(), Failure> {
-        self.door.with(|_, table| table.close(Some(room.name()), by));
-        // Whoever showed the key itself is not in the table.
-        self.door.look_again();
-        self.door.kept().await
     }
 
     /// The room of this name.
@@ -99,7 +94,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 43] = [
+pub const ROUTES: [Route; 49] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -134,6 +129,12 @@ pub const ROUTES: [Route; 43] = [
     route(Method::POST, "/api/v1/session", || post(sign_in::sign_in)),
     route(Method::GET, "/api/v1/session", || get(sign_in::show)),
     route(Method::DELETE, "/api/v1/session", || delete(sign_in::sign_out)),
+    route(Method::POST, "/api/v1/passkeys/register/start", || post(passkeys::register_start)),
+    route(Method::POST, "/api/v1/passkeys/register/finish", || post(passkeys::register_finish)),
+    route(Method::POST, "/api/v1/passkeys/login/start", || post(passkeys::login_start)),
+    route(Method::POST, "/api/v1/passkeys/login/finish", || post(passkeys::login_finish)),
+    route(Method::GET, "/api/v1/passkeys", || get(passkeys::list)),
+    route(Method::DELETE, "/api/v1/passkeys/{id}", || delete(passkeys::remove)),
     route(Method::POST, "/api/v1/rooms/{room}/name", || post(sign_in::rename)),
     route(Method::GET, "/api/v1/rooms/{room}/sessions", || get(sign_in::list)),
     route(Method::DELETE, "/api/v1/rooms/{room}/sessions/{id}", || delete(sign_in::revoke)),

@@ -3,7 +3,9 @@
 use http::HeaderMap;
 use tribune_core::room::{Command, Key, PersonName, Role};
 
-use super::{Failure, auth, body, commands, invitations, keys, manage, recording, sign_in, webhooks};
+use super::{
+    Failure, auth, body, commands, invitations, keys, manage, passkeys, recording, sign_in, webhooks,
+};
 use crate::rooms::New;
 
 /// What somebody asks in a body.
@@ -21,6 +23,8 @@ pub enum Asked {
     SignIn(Option<String>, Key),
     /// A name of one's own.
     Name(PersonName),
+    /// A passkey: in which room, and its label.
+    Passkey(Option<String>, Option<String>),
     /// A webhook's address.
     Webhook(String),
     /// From when to when a passage is taken out, in seconds, and why.
@@ -43,6 +47,9 @@ pub fn bodies(bytes: &[u8]) -> Vec<Result<Asked, Failure>> {
             sign_in::Asked::Room(room, key, _) => Asked::SignIn(Some(room), key),
         }),
         body::read::<sign_in::OwnName>(bytes).and_then(sign_in::OwnName::read).map(Asked::Name),
+        body::read::<passkeys::Wanted>(bytes)
+            .and_then(passkeys::Wanted::read)
+            .map(|(room, label)| Asked::Passkey(room, label)),
         body::read::<webhooks::Receiver>(bytes).and_then(webhooks::Receiver::url).map(Asked::Webhook),
         body::read::<recording::Passage>(bytes)
             .and_then(recording::Passage::seconds)

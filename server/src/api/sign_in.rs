@@ -20,7 +20,7 @@ use super::pace::TooMany;
 use super::who::StageDoor;
 use super::{Api, Failure, Who, audit, passkeys};
 use crate::answer::{Path, json_of};
-use crate::rooms::Handle;
+use crate::rooms::{self, Handle};
 use crate::store::wall;
 
 /// What the audit calls it.
@@ -93,7 +93,7 @@ pub async fn sign_in(
     match body.asked()? {
         Asked::Node(key) => {
             let caller = api.door.opens(&shown, &key, None)?;
-            let way_in = WayIn { by: key.hash(), opens: Opens::Node };
+            let way_in = WayIn { by: key.hash(), passkey: None, opens: Opens::Node };
             tracing::info!("operator_signed_in");
             enter(&api, &shown, way_in, caller).await
         }
@@ -108,7 +108,7 @@ pub async fn sign_in(
                 }
             };
             let entrance = entrance(&api, &room, (role, by), name);
-            let way_in = WayIn { by, opens: Opens::Room(entrance) };
+            let way_in = WayIn { by, passkey: None, opens: Opens::Room(entrance) };
             enter(&api, &shown, way_in, Caller::Of(role)).await
         }
     }
@@ -117,6 +117,8 @@ pub async fn sign_in(
 /// What somebody comes in by, and where.
 pub(super) struct WayIn {
     pub by: KeyHash,
+    /// The passkey's id, if it is by one.
+    pub passkey: Option<String>,
     pub opens: Opens,
 }
 
@@ -152,7 +154,7 @@ pub(super) async fn enter(
     way_in: WayIn,
     caller: Caller,
 ) -> Result<Response, Failure> {
-    let WayIn { by, opens } = way_in;
+    let WayIn { by, passkey, opens } = way_in;
     let world = api.rooms.setup().world;
     if api.door.count_sign_in(&by) == TooMany::Yes {
         return Err(Failure::of(Refusal::TooOften));
@@ -172,6 +174,11 @@ pub(super) async fn enter(
         let badge = found.zip(room.as_ref()).and_then(|(found, room)| found.badges.get(room).cloned());
         (cookie, badge)
     });
+    // It was good a moment ago. If it is taken back after this look, what takes it back finds them signed in.
+    if !holds(api, (&by, passkey), room.as_ref()).await? {
+        api.door.with(|_, table| table.close(room.as_ref(), &by));
+        return Err(Failure::of(Refusal::KeyWrong));
+    }
     api.door.kept().await?;
     let document = match (&room, &badge) {
         (Some(room), Some(badge)) => {
@@ -185,6 +192,23 @@ pub(super) async fn enter(
     let mut answer = json_of(StatusCode::CREATED, &document);
     set_cookie(&mut answer, &shown.way.set(&cookie));
     Ok(answer)
+}
+
+/// Whether what somebody came in by still opens.
+async fn holds(
+    api: &Api,
+    (by, passkey): (&KeyHash, Option<String>),
+    room: Option<&Name>,
+) -> Result<bool, Failure> {
+    match (passkey, room) {
+        (Some(id), _) => {
+            let found = api.rooms.setup().store.passkey(id).await;
+            let found = found.map_err(|error| rooms::refusal_of(&error))?;
+            Ok(found.is_some_and(|passkey| api.holds(&passkey)))
+        }
+        (None, Some(room)) => Ok(api.room(room.as_str())?.role_by(by).is_some()),
+        (None, None) => Ok(api.door.is_operator(by)),
+    }
 }
 
 fn of_badge(room: &Name, badge: &Badge) -> Value {
@@ -205,7 +229,7 @@ pub async fn show(State(api): State<Api>, shown: Shown) -> Response {
     };
     let look = |cookie: &Cookie| api.door.with(|now, table| table.look(now, cookie).map(of));
     let (operator, rooms) = shown.cookie.as_ref().and_then(look).unwrap_or_default();
-    let passkeys = passkeys::offered(&api);
+    let passkeys = passkeys::offered(&api, shown.host.as_deref());
     let document = json!({"operator": operator, "rooms": rooms, "passkeys": passkeys});
     std::future::ready(json_of(StatusCode::OK, &document)).await
 }

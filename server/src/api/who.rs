@@ -21,8 +21,8 @@ use super::auth::{self, Method, Shown};
 use super::guesses::Guesses;
 use super::kept::{self, Held, Written};
 use super::pace::TooMany;
-use crate::rooms::{Handle, Rooms};
-use crate::store::StoreError;
+use crate::rooms::{self, Handle, Rooms};
+use crate::store::{PasskeyMark, StoreError};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -71,13 +71,14 @@ impl StageDoor {
         let now = Moment { time: setup.world.now(), wall: setup.world.wall() };
         let kept = setup.store.sign_ins(now).await?;
         let passkeys = setup.store.passkey_marks().await?;
+        let opens = |room: Option<&Name>, by: &KeyHash| match room {
+            Some(room) => rooms.get(room.as_str()).is_some_and(|room| room.role_by(by).is_some()),
+            None => operator.is(by),
+        };
         let holds = |room: Option<&Name>, by: &KeyHash| {
-            let by_key = match room {
-                Some(room) => rooms.get(room.as_str()).is_some_and(|room| room.role_by(by).is_some()),
-                None => operator.is(by),
-            };
-            let by_passkey = passkeys.iter().any(|(of, mark)| of.as_ref() == room && mark.is(by));
-            if by_key || by_passkey { Holds::Yes } else { Holds::No }
+            let made = |one: &&PasskeyMark| one.room.as_ref() == room && one.mark.is(by);
+            let by_passkey = passkeys.iter().find(made).is_some_and(|made| opens(room, &made.opened_by));
+            if opens(room, by) || by_passkey { Holds::Yes } else { Holds::No }
         };
         let table = SignIns::restore(now.time, kept, holds);
         let inner = Inner {
@@ -143,14 +144,29 @@ impl StageDoor {
         self.0.changes.subscribe()
     }
 
-    /// Signs a person of a room out of it, in every browser.
-    pub fn remove_person(&self, room: &Name, person: &PersonId) {
+    /// Signs a person of a room out of it, in every browser, and takes their passkeys away.
+    ///
+    /// # Errors
+    /// `OurFault` when the disk does not take it; they are out all the same, until a restart.
+    pub async fn remove_person(&self, room: &Name, person: &PersonId) -> Result<(), Failure> {
         self.with(|_, table| table.take_person(room, person));
+        self.passkeys_of(room, person, None).await
     }
 
-    /// Gives somebody who is signed in to a room another role there.
-    pub fn set_role(&self, room: &Name, person: &PersonId, role: Role) {
+    /// Gives somebody who is signed in to a room another role there, by their passkeys too.
+    ///
+    /// # Errors
+    /// `OurFault` when the disk does not take it; it is their role all the same, until a restart.
+    pub async fn set_role(&self, room: &Name, person: &PersonId, role: Role) -> Result<(), Failure> {
         self.with(|_, table| table.set_role(room, person, role));
+        self.passkeys_of(room, person, Some(role)).await
+    }
+
+    async fn passkeys_of(&self, room: &Name, person: &PersonId, role: Option<Role>) -> Result<(), Failure> {
+        let store = &self.0.rooms.setup().store;
+        let done = store.set_passkeys(room.clone(), person.clone(), role).await;
+        done.map_err(|error| rooms::refusal_of(&error))?;
+        self.kept().await
     }
 
     /// Everybody it may be who asks, the room's own role first.
@@ -163,15 +179,21 @@ impl StageDoor {
                 Ok(vec![who])
             }
             (None, Some(cookie)) => {
-                if shown.method == Method::Changes && shown.asks != Asks::OurPage {
-                    return Err(Failure::of(Refusal::OriginWrong));
-                }
+                self.page_of(shown)?;
                 Ok(self.of_cookie(cookie, room))
             }
             (None, None) => Err(Failure::new(
                 Refusal::KeyWrong,
                 "sign in, or send the header `Authorization: Bearer KEY`",
             )),
+        }
+    }
+
+    /// What changes anything by a cookie is asked by a page of ours.
+    pub(super) fn page_of(&self, shown: &Shown) -> Result<(), Failure> {
+        match (shown.method, shown.asks) {
+            (Method::Reads, _) | (Method::Changes, Asks::OurPage) => Ok(()),
+            (Method::Changes, Asks::OtherPage | Asks::Unsaid) => Err(Failure::of(Refusal::OriginWrong)),
         }
     }
 

@@ -47,6 +47,17 @@ pub enum PasskeyOpens {
     },
 }
 
+/// What stands for a passkey where a key's hash stands for a key.
+#[derive(Clone, Debug)]
+pub struct PasskeyMark {
+    /// The room it opens; none: the node.
+    pub room: Option<Name>,
+    /// The mark.
+    pub mark: KeyHash,
+    /// The hash of the key by which it was made.
+    pub opened_by: KeyHash,
+}
+
 impl PasskeyOpens {
     /// The room, if it is one.
     pub const fn room(&self) -> Option<&Name> {
@@ -123,22 +134,24 @@ impl Store {
         self.run(move |connection| of(connection, room.as_ref())).await
     }
 
-    /// The marks of all passkeys, and which room each opens.
+    /// What stands for each passkey, what it opens and what it was made by.
     ///
     /// # Errors
     /// SQLite's.
-    pub async fn passkey_marks(&self) -> Result<Vec<(Option<Name>, KeyHash)>, StoreError> {
+    pub async fn passkey_marks(&self) -> Result<Vec<PasskeyMark>, StoreError> {
         self.run(|connection| {
-            let mut query = connection.prepare("SELECT room, id FROM passkey")?;
-            let rows = query
-                .query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?)))?;
-            let marks = rows.map(|row| {
-                let (room, id) = row?;
-                let room = room.map(|room| Name::parse(&room)).transpose();
-                let room = room.map_err(|error| StoreError::Damaged(error.to_string()))?;
-                Ok((room, mark(&id)))
-            });
-            marks.collect()
+            let mut query = connection.prepare("SELECT room, id, opened_by FROM passkey")?;
+            let mut rows = query.query([])?;
+            let mut marks = Vec::new();
+            while let Some(row) = rows.next()? {
+                let room = row.get::<_, Option<String>>(0)?.map(|room| Name::parse(&room)).transpose();
+                marks.push(PasskeyMark {
+                    room: room.map_err(|error| StoreError::Damaged(error.to_string()))?,
+                    mark: mark(&row.get::<_, String>(1)?),
+                    opened_by: read_hash(&row.get::<_, Vec<u8>>(2)?)?,
+                });
+            }
+            Ok(marks)
         })
         .await
     }
@@ -168,31 +181,58 @@ impl Store {
         .await
     }
 
-    /// A key was replaced: whoever replaced it (`stays`) keeps their passkeys under the new one, all others
-    /// that were made by the old one are gone. Their marks.
+    /// Somebody has another role in a room, or is gone from it. Only hosts and co-hosts have passkeys.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub async fn set_passkeys(
+        &self,
+        room: Name,
+        person: PersonId,
+        role: Option<Role>,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let of = params![room.as_str(), person.as_str()];
+            match role.filter(|role| *role >= Role::CoHost) {
+                Some(role) => connection.execute(
+                    "UPDATE passkey SET role = ?3 WHERE room = ?1 AND person = ?2",
+                    params![room.as_str(), person.as_str(), role.word()],
+                )?,
+                None => connection.execute("DELETE FROM passkey WHERE room = ?1 AND person = ?2", of)?,
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    /// A key is worth nothing any longer. Passkeys that were made by it are gone, but those of who `stays`:
+    /// they hold by the key that took its place. The marks of those that are gone.
     ///
     /// # Errors
     /// SQLite's, or a damaged row.
-    pub async fn replace_passkeys(
+    pub async fn close_passkeys(
         &self,
         room: Name,
-        (old, new): (KeyHash, KeyHash),
+        (old, new): (KeyHash, Option<KeyHash>),
         stays: Option<PersonId>,
     ) -> Result<Vec<KeyHash>, StoreError> {
         self.run(move |connection| {
             let work = connection.transaction()?;
             let mut gone = Vec::new();
             for passkey in of(&work, Some(&room))?.iter().filter(|passkey| passkey.opened_by.is(&old)) {
-                let kept = match &passkey.opens {
-                    PasskeyOpens::Room { person, .. } => stays.as_ref() == Some(person),
-                    PasskeyOpens::Node => false,
+                let person = match &passkey.opens {
+                    PasskeyOpens::Room { person, .. } => Some(person),
+                    PasskeyOpens::Node => None,
                 };
-                if kept {
-                    let text = "UPDATE passkey SET opened_by = ?2 WHERE id = ?1";
-                    work.execute(text, params![passkey.id, &new.0[..]])?;
-                } else {
-                    work.execute("DELETE FROM passkey WHERE id = ?1", [&passkey.id])?;
-                    gone.push(passkey.mark());
+                match new.filter(|_| person.is_some() && person == stays.as_ref()) {
+                    Some(new) => {
+                        let text = "UPDATE passkey SET opened_by = ?2 WHERE id = ?1";
+                        work.execute(text, params![passkey.id, &new.0[..]])?;
+                    }
+                    None => {
+                        work.execute("DELETE FROM passkey WHERE id = ?1", [&passkey.id])?;
+                        gone.push(passkey.mark());
+                    }
                 }
             }
             work.commit()?;

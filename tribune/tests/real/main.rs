@@ -18,6 +18,7 @@ mod players;
 mod program;
 mod recording;
 mod secure;
+mod sessions;
 mod sources;
 mod stage;
 mod tone;

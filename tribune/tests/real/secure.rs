@@ -9,7 +9,7 @@ use crate::sources::{OPUS, Sender};
 use crate::tone;
 
 /// A certificate for this machine that nobody but the tests trusts: `cert.pem` and `key.pem`.
-fn certify(folder: &Path) -> (String, String) {
+pub fn certify(folder: &Path) -> (String, String) {
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name).display().to_string());
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])

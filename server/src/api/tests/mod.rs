@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+mod passkeys;
 mod sign_in;
 
 const OPERATOR: &str = "operator-operator-operator";
@@ -35,14 +36,25 @@ const NOBODY: &str = "nobody-nobody-nobody-nobody";
 struct Node {
     app: Router,
     rooms: Rooms,
+    door: StageDoor,
     /// Each request has an address of its own, so that the limit on wrong keys stays out of the way.
     visitors: AtomicU32,
 }
 
 impl Node {
     async fn on(data: &Path) -> Self {
-        let config =
-            Config { data: data.to_owned(), webhook_private: true, rooms_max: 5, ..Config::default() };
+        Self::reached_at(data, None).await
+    }
+
+    /// The stage has this address in links.
+    async fn reached_at(data: &Path, stage_url: Option<&str>) -> Self {
+        let config = Config {
+            data: data.to_owned(),
+            webhook_private: true,
+            rooms_max: 5,
+            stage_url: stage_url.map(str::to_owned),
+            ..Config::default()
+        };
         let (config, world) = (Arc::new(config), World::begin());
         let key = Arc::new(keys::node_key(data, world).unwrap());
         let (store, webhooks) = (Store::open(data).unwrap(), Webhooks::start(&config));
@@ -59,8 +71,8 @@ impl Node {
         let shelf = Shelf::new(data.join("rooms"));
         let operator = Key::parse(OPERATOR).unwrap().hash();
         let door = StageDoor::open(rooms.clone(), operator).await.unwrap();
-        let app = router(Api::new(rooms.clone(), shelf, door));
-        Self { app, rooms, visitors: AtomicU32::new(0x0a00_0000) }
+        let app = router(Api::new(rooms.clone(), shelf, door.clone()));
+        Self { app, rooms, door, visitors: AtomicU32::new(0x0a00_0000) }
     }
 
     async fn speak(&self, room: &str) {

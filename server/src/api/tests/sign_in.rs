@@ -14,6 +14,7 @@ pub const HERE: &str = "http://127.0.0.1:8081";
 pub struct Browser<'a> {
     pub node: &'a Node,
     pub scheme: Scheme,
+    pub host: &'static str,
     pub cookie: String,
     pub head: Vec<(&'static str, &'static str)>,
 }
@@ -27,12 +28,13 @@ pub struct Came {
 
 impl<'a> Browser<'a> {
     pub fn new(node: &'a Node) -> Self {
-        Self { node, scheme: Scheme::Http, cookie: String::new(), head: vec![(ORIGIN.as_str(), HERE)] }
+        let head = vec![(ORIGIN.as_str(), HERE)];
+        Self { node, scheme: Scheme::Http, host: "127.0.0.1:8081", cookie: String::new(), head }
     }
 
     pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
         let path = if path.starts_with("/api") { path.to_owned() } else { format!("/api/v1{path}") };
-        let reached = Reached { scheme: self.scheme, host: Some("127.0.0.1:8081".to_owned()) };
+        let reached = Reached { scheme: self.scheme, host: Some(self.host.to_owned()) };
         let visitor = self.node.visitors.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::builder().method(method).uri(path).extension(reached);
         request = request.extension(ClientAddr(IpAddr::V4(visitor.into()))).header("user-agent", "Firefox");
@@ -69,7 +71,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-fn refused(status: u16, code: &str) -> (u16, String) {
+pub fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
