@@ -185,6 +185,7 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await anna.page.click('text=End the conversation');
     await anna.page.click('text=End it');
     await bert.reads(/The conversation is over/);
+    await anna.reads(/The seal/);
     await cleo.reads(/replay|recording/i);
     const replay = `${node.origin}/${room.name}/replay.opus`;
     const { stdout } = await promisify(execFile)(BINARY, ['verify', replay, '--json']);

@@ -6,7 +6,8 @@ import { backoffMs } from './pace';
 /** Nothing heard for so long, not even a comment: the connection is taken for dead. The node sends a comment
  * every 15 s. */
 const FIRST_MS = 200;
-const LONGEST_MS = 3_000;
+/** A stage has a dozen people: asking once a second costs a server nothing, and they are waited for. */
+const LONGEST_MS = 1_000;
 
 export interface Told {
   /** By the name of the event. */
