@@ -173,7 +173,7 @@ fn what_whip_refuses_it_names() {
     for (headers, body, status, code) in [
         (&[SDP][..], offer.as_str(), 401, "key_wrong"),
         (&[SDP, bad], &offer, 401, "key_wrong"),
-        (&[SDP, ("authorization", &operator)], &offer, 401, "key_wrong"),
+        (&[SDP, ("authorization", &operator)], &offer, 403, "role_too_low"),
         (&[good], &offer, 415, "type_wrong"),
         (&[good, FRAGMENT], &offer, 415, "type_wrong"),
         (&[good, SDP], "", 406, "offer_unfit"),

@@ -12,7 +12,7 @@ use tribune_core::room::{Name, Refused};
 
 use super::turns::Turn;
 use crate::recording::TURNS_FILE;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Writings that may wait; each takes the place of those before it.
 pub(super) const WRITINGS_MAX: usize = 64;
@@ -41,49 +41,55 @@ impl Answering {
     }
 }
 
+/// Where to keep a room's stage.
+pub(super) struct Place {
+    pub(super) store: Store,
+    pub(super) room: Name,
+    pub(super) folder: PathBuf,
+}
+
 /// Writes until the stage is gone.
-pub(super) async fn keep(
-    (store, room, folder): (Store, Name, PathBuf),
-    mut writings: mpsc::Receiver<Writing>,
-) {
+pub(super) async fn keep(place: Place, mut writings: mpsc::Receiver<Writing>) {
     let mut unsaved: Option<Vec<Kept>> = None;
     loop {
-        let writing = if unsaved.is_some() {
-            match tokio::time::timeout(AGAIN_AFTER, writings.recv()).await {
-                Ok(writing) => writing,
-                Err(_) => Some(Writing::Floor(unsaved.take().unwrap_or_default(), None)),
-            }
-        } else {
-            writings.recv().await
+        let mut next = match &unsaved {
+            None => match writings.recv().await {
+                Some(writing) => Some(writing),
+                None => return,
+            },
+            Some(_) => match tokio::time::timeout(AGAIN_AFTER, writings.recv()).await {
+                Ok(Some(writing)) => Some(writing),
+                Ok(None) => return,
+                Err(_) => None,
+            },
         };
-        let Some(first) = writing else { return };
         let mut waiting = Vec::new();
-        let mut next = Some(first);
         while let Some(writing) = next {
             match writing {
                 Writing::Floor(kept, answering) => {
                     unsaved = Some(kept);
                     waiting.extend(answering);
                 }
-                Writing::Turns(turns) => write_turns(&room, folder.clone(), turns).await,
+                Writing::Turns(turns) => write_turns(&place.room, place.folder.clone(), turns).await,
             }
             next = writings.try_recv().ok();
         }
         if let Some(kept) = unsaved.take() {
-            let put = store.put_floor(room.clone(), kept.clone());
-            match tokio::time::timeout(DISK_WAIT, put).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%room, %error, "floor_not_kept");
-                    unsaved = Some(kept);
-                }
-                Err(_) => {
-                    tracing::warn!(%room, "floor_not_kept_in_time");
-                    unsaved = Some(kept);
-                }
-            }
+            unsaved = place.put(kept).await.err();
         }
         waiting.into_iter().for_each(Answering::give);
+    }
+}
+
+impl Place {
+    /// Gives back what the disk did not take in time.
+    async fn put(&self, kept: Vec<Kept>) -> Result<(), Vec<Kept>> {
+        let put = self.store.put_floor(self.room.clone(), kept.clone());
+        let put = tokio::time::timeout(DISK_WAIT, put).await.unwrap_or(Err(StoreError::Late));
+        put.map_err(|error| {
+            tracing::warn!(room = %self.room, %error, "floor_not_kept");
+            kept
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use tribune_core::room::floor::{Answer, Floor as Machine, Input, Kept, Output, R
 use tribune_core::room::{Name, PersonId, Refused};
 
 use super::connection::Connection;
-use super::keeper::{Answering, WRITINGS_MAX, Writing, keep};
+use super::keeper::{Answering, Place, WRITINGS_MAX, Writing, keep};
 use super::shown::{Shown, is_heard, speaks};
 use super::turns::{Turns, live_part};
 use super::{ASKS_MAX, AUDIENCE_ASKS_MAX, Ask, Attendance, Floor};
@@ -101,7 +101,8 @@ impl Task {
         let (speaking, listening) = watch::channel(Arc::new(BTreeSet::new()));
         let (writings, written) = mpsc::channel(WRITINGS_MAX);
         let store = node.setup.store.clone();
-        tokio::spawn(keep((store, facts.name.clone(), begin.folder), written));
+        let place = Place { store, room: facts.name.clone(), folder: begin.folder };
+        tokio::spawn(keep(place, written));
         let task = Self {
             name: facts.name.clone(),
             metrics: None,
