@@ -170,7 +170,12 @@ export class Floor {
     const { player } = this.host;
     this.wasListening = player.isOn;
     if (player.isOn) player.toggle();
-    const line = new Line({ url: stage.whip, key: stage.key, audio: new Audio(), told: () => this.lineChanged(line) });
+    const line = new Line({
+      url: stage.whip,
+      key: stage.key,
+      audio: new Audio(),
+      told: () => this.lineChanged(line),
+    });
     this.line = line;
     this.isMuted = false;
     line.open(track);

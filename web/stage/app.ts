@@ -64,7 +64,10 @@ export class App {
   readonly room = decodeURIComponent(location.pathname.split('/')[1] ?? '');
   readonly calls: RoomCalls = roomCalls(this.room);
   readonly audio = new Audio();
-  readonly mic = new Mic({ told: () => this.change({}), changed: (track) => void this.line.speakWith(track) });
+  readonly mic = new Mic({
+    told: () => this.change({}),
+    changed: (track) => void this.line.speakWith(track),
+  });
   readonly line = new Line({
     url: `/${this.room}/whip`,
     audio: this.audio,
@@ -195,7 +198,8 @@ export class App {
       this.change({ screen: 'green' });
       await this.mic.open();
     } catch (error) {
-      if (error instanceof Refused && error.code === 'room_unknown') return this.change({ screen: 'missing' });
+      if (error instanceof Refused && error.code === 'room_unknown')
+        return this.change({ screen: 'missing' });
       this.change({ refusal: this.sentence(error) });
       setTimeout(() => void this.recognise(), 1_000 + Math.random() * 2_000);
     }

@@ -50,7 +50,10 @@ function Ready({ app }: { app: App }) {
   const deaf = here.filter((one) => one.sound === 'silent' || one.sound === 'lost');
   const off = app.clockOffS();
   const lines: [boolean | undefined, string][] = [
-    [here.length > 0, here.length ? say.say('ready_people', { count: here.length }) : say.say('ready_nobody')],
+    [
+      here.length > 0,
+      here.length ? say.say('ready_people', { count: here.length }) : say.say('ready_nobody'),
+    ],
   ];
   if (deaf.length) {
     const unheard = new Intl.ListFormat(say.locale).format(deaf.map((one) => one.name));
@@ -64,7 +67,10 @@ function Ready({ app }: { app: App }) {
     lines.push([undefined, say.say('ready_cap', { count: status.seats.cap })]);
     lines.push([undefined, say.say('ready_listening', { count: status.listening })]);
   }
-  lines.push([off <= CLOCK_OFF_S, off > CLOCK_OFF_S ? say.say('ready_clock_off', { off }) : say.say('ready_clock')]);
+  lines.push([
+    off <= CLOCK_OFF_S,
+    off > CLOCK_OFF_S ? say.say('ready_clock_off', { off }) : say.say('ready_clock'),
+  ]);
   return (
     <ul class="ready">
       {lines.map(([isGood, line]) => (
@@ -252,7 +258,8 @@ function Seats({ app }: { app: App }) {
               <b>{seat.name || say.say('seat_unnamed')}</b>{' '}
               <span class="soft">
                 {say.say(`role_${seat.role}`)}
-                {seat.you && ' · ' + say.say('seat_this')} · {say.say('seat_seen', { when: say.clock(seat.seen) })}
+                {seat.you && ' · ' + say.say('seat_this')} ·{' '}
+                {say.say('seat_seen', { when: say.clock(seat.seen) })}
                 {seat.agent && ' · ' + seat.agent}
               </span>
             </span>

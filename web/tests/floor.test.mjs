@@ -41,11 +41,17 @@ afterEach(async () => {
 async function listener(options = {}) {
   const room = await node.room();
   room.live();
-  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, { origins: [stage.origin], ...options });
+  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, {
+    origins: [stage.origin],
+    ...options,
+  });
   return { room, visitor };
 }
 
-const granted = () => ({ state: 'granted', stage: { whip: `${stage.origin}/${stageRoom.name}/whip`, key: KEY } });
+const granted = () => ({
+  state: 'granted',
+  stage: { whip: `${stage.origin}/${stageRoom.name}/whip`, key: KEY },
+});
 
 async function ask(visitor, name = 'Gast') {
   await visitor.page.click('#ask');

@@ -192,7 +192,8 @@ export class Line {
   }
 
   private failed(error: unknown): void {
-    const isFinal = error instanceof Refused && error.status < 500 && ![408, 409, 425, 429].includes(error.status);
+    const isFinal =
+      error instanceof Refused && error.status < 500 && ![408, 409, 425, 429].includes(error.status);
     if (!isFinal) return this.broke();
     if (error.status === 404 && this.resource) {
       this.resource = undefined; // The server does not know the old line any more.
