@@ -138,8 +138,19 @@ export class Floor {
       url: this.at,
       told: { message: (data) => this.take(JSON.parse(data)), floor: (data) => this.take(JSON.parse(data)) },
       opened: () => {},
-      lost: () => true,
+      lost: () => this.look(),
     });
+  }
+
+  /** The events broke: what is so now, and whether there is still something to wait for. */
+  private async look(): Promise<boolean> {
+    try {
+      const answer = await fetch(this.at, { headers: { accept: 'application/json' }, cache: 'no-store' });
+      if (answer.ok) this.take(await answer.json());
+    } catch {
+      // Not reached: the next attempt will tell.
+    }
+    return !!this.events;
   }
 
   private take(answer: Partial<Answer>): void {

@@ -359,7 +359,7 @@ export class App {
     }
     if (this.state.screen === 'stage') this.follow(me);
     // The node does not know our line: it was restarted, or the line broke unseen.
-    if (isFirst && !me.here && this.line.phase === 'on') this.line.again();
+    if (isFirst && !me.here && (this.line.phase === 'on' || this.line.phase === 'lost')) this.line.again();
   }
 
   /** The node's word on who is muted holds, once it knows what was wished here. */

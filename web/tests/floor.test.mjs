@@ -126,6 +126,16 @@ test('"not now" is said kindly, and a page that was closed finds its request aga
   await visitor.leave();
 });
 
+test('a request that nobody knows any more is forgotten here too', async () => {
+  const { room, visitor } = await listener();
+  await ask(visitor);
+  room.floor = { state: 'none', ahead: 0, stage: null };
+  await visitor.page.reload();
+  await visitor.page.waitForSelector('#ask');
+  await visitor.page.waitForFunction(() => !localStorage.getItem('tribune.floor.' + location.pathname.slice(1)));
+  await visitor.leave();
+});
+
 test('a microphone that is refused leaves the listener listening, with what to do', async () => {
   const script = () => {
     const refuse = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
