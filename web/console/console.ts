@@ -230,6 +230,7 @@ export class Console {
 
   private sentence(error: unknown): string {
     const { say } = this.state.say;
+    if ((error as Error).name === 'NotAllowedError') return say('passkey_cancelled');
     if (!(error instanceof Refused)) return String((error as Error).message || error);
     if (error.code === 'unreachable') return say('unreachable');
     const own = ('refused_' + error.code) as keyof typeof table;

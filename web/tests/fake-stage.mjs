@@ -124,6 +124,7 @@ export class FakeStage {
   rooms = new Map();
   signed = new Map();
   requests = [];
+  waiting = [];
   passkeys = false;
   /** Keys of those who were granted the floor, and who they are. */
   grants = new Map();
@@ -133,6 +134,7 @@ export class FakeStage {
 
   async start(port = 0) {
     this.server = createServer((request, answer) => {
+      answer.on('close', () => this.waiting.splice(0).forEach((done) => done()));
       this.serve(request, answer).catch((error) => {
         if (!answer.headersSent) answer.writeHead(500);
         answer.end(String(error));
@@ -142,6 +144,11 @@ export class FakeStage {
     this.port = this.server.address().port;
     this.origin = `http://127.0.0.1:${this.port}`;
     return this;
+  }
+
+  /** Comes back with the next request that was answered. */
+  next() {
+    return new Promise((done) => this.waiting.push(done));
   }
 
   async stop() {

@@ -10,6 +10,8 @@ import { Visit, launch } from './visit.mjs';
 
 /** Back on the stage after a restart, in ms. */
 const BACK_MS = 5_000;
+/** Longest wait for something to be so on the node's side, in ms. */
+const UNTIL_MS = 15_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SPEAKER_FLAGS = [
   '--use-fake-device-for-media-stream',
@@ -55,11 +57,10 @@ const mine = (room, role = 'host') => room.people.find((one) => one.role === rol
 
 /** Waits until something is so on the node's side. */
 async function until(is, what) {
-  const end = Date.now() + 10_000;
-  while (!is()) {
-    assert.ok(Date.now() < end, what);
-    await new Promise((done) => setImmediate(done));
-  }
+  let late;
+  const never = new Promise((_, failed) => (late = setTimeout(() => failed(new Error(what)), UNTIL_MS)));
+  while (!is()) await Promise.race([stage.next(), never]);
+  clearTimeout(late);
 }
 
 async function hears({ page }) {
