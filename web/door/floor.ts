@@ -107,7 +107,7 @@ export class Floor {
 
   /** Withdraws, declines or gives back, whichever it is now. */
   private async release(): Promise<void> {
-    this.down();
+    this.down('ours');
     keep(this.keptAs(), '');
     this.events?.close();
     this.events = undefined;
@@ -157,13 +157,14 @@ export class Floor {
     const before = this.answer.state;
     this.answer = { ...this.answer, ...answer };
     const { state } = this.answer;
-    if (state !== 'granted') this.down();
+    if (state !== 'granted') this.down('theirs');
     if (state !== 'granted' && state !== 'requested') {
       keep(this.keptAs(), '');
       this.events?.close();
       this.events = undefined;
     }
-    if (state !== before && state === 'granted') navigator.vibrate?.(200);
+    const isNews = state !== before && state === 'granted';
+    if (isNews && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(200);
     this.host.told();
   }
 
@@ -196,7 +197,7 @@ export class Floor {
   private lineChanged(line: Line): void {
     if (line.phase === 'refused' && line === this.line) {
       this.refusal = line.refusal;
-      this.down();
+      this.down('theirs');
     }
     this.host.told();
   }
@@ -213,12 +214,13 @@ export class Floor {
   }
 
   /** Off the stage: the microphone is let go, and the program comes back. */
-  private down(): void {
+  private down(word: 'ours' | 'theirs'): void {
     const { line, host } = this;
     if (!line) return;
     this.line = undefined;
     clearInterval(this.meter);
-    line.close();
+    if (word === 'ours') line.close();
+    else line.drop();
     this.mic?.close();
     this.mic = undefined;
     if (this.wasListening && !host.player.isOn) host.player.toggle();

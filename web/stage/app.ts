@@ -337,7 +337,7 @@ export class App {
 
   private out(why: State['why']): void {
     keep(this.joinedAs(), '');
-    this.line.close();
+    this.line.drop();
     this.mic.close();
     this.events?.close();
     this.change({ screen: 'away', why });
