@@ -1,6 +1,16 @@
 // The console's state, in one place: the rooms of this node, and one room's evening as its statuses tell it.
 
-import { list, Refused, call, serverAheadMs, signIn, signOut, signedIn, type StageView, type Status } from '../wire/api';
+import {
+  list,
+  Refused,
+  call,
+  serverAheadMs,
+  signIn,
+  signOut,
+  signedIn,
+  type StageView,
+  type Status,
+} from '../wire/api';
 import { Events } from '../wire/events';
 import { pageLang, turnTo, words, type Lang, type Words } from '../look/words';
 import { Evening } from './evening';
@@ -169,7 +179,9 @@ export class Console {
   private take(status: Status): void {
     const isFirst = !this.state.status;
     this.evening.add(status);
-    const rooms = this.state.rooms.map((row) => (row.room === status.room ? { ...row, ...fresh(status) } : row));
+    const rooms = this.state.rooms.map((row) =>
+      row.room === status.room ? { ...row, ...fresh(status) } : row,
+    );
     this.change({ status, rooms });
     if (isFirst) void this.evening.remember(status, () => this.change({}));
   }
@@ -218,6 +230,7 @@ export class Console {
 
   private sentence(error: unknown): string {
     const { say } = this.state.say;
+    if ((error as Error).name === 'NotAllowedError') return say('passkey_cancelled');
     if (!(error instanceof Refused)) return String((error as Error).message || error);
     if (error.code === 'unreachable') return say('unreachable');
     const own = ('refused_' + error.code) as keyof typeof table;

@@ -88,7 +88,9 @@ export class Evening {
 
   private async fetch(seq: number): Promise<Status | undefined> {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(`${this.publicBase}/${this.room}/status/${seq}`, { signal }).catch(() => undefined);
+    const answer = await fetch(`${this.publicBase}/${this.room}/status/${seq}`, { signal }).catch(
+      () => undefined,
+    );
     return answer?.ok ? answer.json().catch(() => undefined) : undefined;
   }
 }

@@ -86,7 +86,7 @@ function Foot({ app }: { app: Console }) {
           </button>
         )}
         {isIn && passkeys && canPasskey() && (
-          <button class="link" onClick={() => void app.wish(register(), say.say('did_passkey'))}>
+          <button class="link" onClick={() => void app.wish(register(null), say.say('did_passkey'))}>
             {say.say('passkey')}
           </button>
         )}

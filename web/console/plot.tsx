@@ -86,7 +86,12 @@ function options(place: HTMLElement, evening: Evening, say: Say): uPlot.Options 
   const colours = coloursOf(place);
   const font = '12px ' + getComputedStyle(place).fontFamily;
   const steps = uPlot.paths.stepped!({ align: 1 });
-  const axis = { stroke: colours.soft, font, grid: { stroke: colours.rule, width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: colours.soft,
+    font,
+    grid: { stroke: colours.rule, width: 1 },
+    ticks: { show: false },
+  };
   const count = (_: uPlot, values: (number | null)[]) =>
     values.map((value) => (value === null || value % 1 ? '' : say.number(value)));
   const size = (_: uPlot, values: string[] | null) =>
@@ -102,7 +107,13 @@ function options(place: HTMLElement, evening: Evening, say: Say): uPlot.Options 
       turned: { range: (_, __, most) => [0, Math.max(LEAST, most * 1.12)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, values: (_, at) => at.map((s) => time(say, s, at)), space: 70, size: 34 },
+      {
+        ...axis,
+        grid: { show: false },
+        values: (_, at) => at.map((s) => time(say, s, at)),
+        space: 70,
+        size: 34,
+      },
       { ...axis, values: count, size },
       { ...axis, values: count, size, side: 1, scale: 'turned', grid: { show: false }, stroke: colours.wait },
     ],

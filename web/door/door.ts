@@ -105,7 +105,8 @@ function show(): void {
     shape = next;
     const focus = document.activeElement?.id;
     const kept = document.getElementById('replay');
-    if (templates) for (const name of ['deck', 'finale', 'stand'] as const) v[name] = fill(templates[name], v);
+    if (templates)
+      for (const name of ['deck', 'finale', 'stand'] as const) v[name] = fill(templates[name], v);
     box.innerHTML = fill(main, v);
     if (kept) document.getElementById('replay')?.replaceWith(kept);
     if (focus) document.getElementById(focus)?.focus();

@@ -107,7 +107,7 @@ export class Floor {
 
   /** Withdraws, declines or gives back, whichever it is now. */
   private async release(): Promise<void> {
-    this.down();
+    this.down('ours');
     keep(this.keptAs(), '');
     this.events?.close();
     this.events = undefined;
@@ -138,21 +138,33 @@ export class Floor {
       url: this.at,
       told: { message: (data) => this.take(JSON.parse(data)), floor: (data) => this.take(JSON.parse(data)) },
       opened: () => {},
-      lost: () => true,
+      lost: () => this.look(),
     });
+  }
+
+  /** The events broke: what is so now, and whether there is still something to wait for. */
+  private async look(): Promise<boolean> {
+    try {
+      const answer = await fetch(this.at, { headers: { accept: 'application/json' }, cache: 'no-store' });
+      if (answer.ok) this.take(await answer.json());
+    } catch {
+      // Not reached: the next attempt will tell.
+    }
+    return !!this.events;
   }
 
   private take(answer: Partial<Answer>): void {
     const before = this.answer.state;
     this.answer = { ...this.answer, ...answer };
     const { state } = this.answer;
-    if (state !== 'granted') this.down();
+    if (state !== 'granted') this.down('theirs');
     if (state !== 'granted' && state !== 'requested') {
       keep(this.keptAs(), '');
       this.events?.close();
       this.events = undefined;
     }
-    if (state !== before && state === 'granted') navigator.vibrate?.(200);
+    const isNews = state !== before && state === 'granted';
+    if (isNews && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(200);
     this.host.told();
   }
 
@@ -170,7 +182,12 @@ export class Floor {
     const { player } = this.host;
     this.wasListening = player.isOn;
     if (player.isOn) player.toggle();
-    const line = new Line({ url: stage.whip, key: stage.key, audio: new Audio(), told: () => this.lineChanged(line) });
+    const line = new Line({
+      url: stage.whip,
+      key: stage.key,
+      audio: new Audio(),
+      told: () => this.lineChanged(line),
+    });
     this.line = line;
     this.isMuted = false;
     line.open(track);
@@ -180,7 +197,7 @@ export class Floor {
   private lineChanged(line: Line): void {
     if (line.phase === 'refused' && line === this.line) {
       this.refusal = line.refusal;
-      this.down();
+      this.down('theirs');
     }
     this.host.told();
   }
@@ -197,12 +214,13 @@ export class Floor {
   }
 
   /** Off the stage: the microphone is let go, and the program comes back. */
-  private down(): void {
+  private down(word: 'ours' | 'theirs'): void {
     const { line, host } = this;
     if (!line) return;
     this.line = undefined;
     clearInterval(this.meter);
-    line.close();
+    if (word === 'ours') line.close();
+    else line.drop();
     this.mic?.close();
     this.mic = undefined;
     if (this.wasListening && !host.player.isOn) host.player.toggle();

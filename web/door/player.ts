@@ -80,7 +80,9 @@ export class Player implements Fate {
 
   /** Where in the program the ear is, in seconds of the program's own time; undefined where nobody knows. */
   get placeS(): number | undefined {
-    return this.way instanceof Stream && this.hearing.phase === 'playing' ? this.door.audio.currentTime : undefined;
+    return this.way instanceof Stream && this.hearing.phase === 'playing'
+      ? this.door.audio.currentTime
+      : undefined;
   }
 
   toggle(): void {

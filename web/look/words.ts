@@ -32,15 +32,16 @@ export function words<T extends Table>(table: T, lang: Lang): Words<T> {
     locale,
     number,
     say: (name, values = {}) =>
-      table[name]![lang]
-        .replace(/{(\w+)\|([^|}]*)\|([^}]*)}/g, (_, value: string, one: string, many: string) => {
+      table[name]![lang].replace(
+        /{(\w+)\|([^|}]*)\|([^}]*)}/g,
+        (_, value: string, one: string, many: string) => {
           const count = Number(values[value]);
           return (plural.select(count) === 'one' ? one : many).replace('#', number(count));
-        })
-        .replace(/{(\w+)}/g, (_, value: string) => {
-          const found = values[value] ?? '';
-          return typeof found === 'number' ? number(found) : found;
-        }),
+        },
+      ).replace(/{(\w+)}/g, (_, value: string) => {
+        const found = values[value] ?? '';
+        return typeof found === 'number' ? number(found) : found;
+      }),
     clock: (at) => write(at, time),
     second: (at) => write(at, { ...time, second: '2-digit' }),
     day: (at) => write(at, { ...time, weekday: 'long', day: 'numeric', month: 'long' }),

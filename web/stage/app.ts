@@ -64,7 +64,10 @@ export class App {
   readonly room = decodeURIComponent(location.pathname.split('/')[1] ?? '');
   readonly calls: RoomCalls = roomCalls(this.room);
   readonly audio = new Audio();
-  readonly mic = new Mic({ told: () => this.change({}), changed: (track) => void this.line.speakWith(track) });
+  readonly mic = new Mic({
+    told: () => this.change({}),
+    changed: (track) => void this.line.speakWith(track),
+  });
   readonly line = new Line({
     url: `/${this.room}/whip`,
     audio: this.audio,
@@ -124,6 +127,7 @@ export class App {
 
   sentence(error: unknown): string {
     const { say } = this.state.say;
+    if ((error as Error).name === 'NotAllowedError') return say('passkey_cancelled');
     if (!(error instanceof Refused)) return String((error as Error).message || error);
     if (error.code === 'unreachable') return say('unreachable');
     const own = ('refused_' + error.code) as keyof typeof table;
@@ -195,7 +199,8 @@ export class App {
       this.change({ screen: 'green' });
       await this.mic.open();
     } catch (error) {
-      if (error instanceof Refused && error.code === 'room_unknown') return this.change({ screen: 'missing' });
+      if (error instanceof Refused && error.code === 'room_unknown')
+        return this.change({ screen: 'missing' });
       this.change({ refusal: this.sentence(error) });
       setTimeout(() => void this.recognise(), 1_000 + Math.random() * 2_000);
     }
@@ -332,7 +337,7 @@ export class App {
 
   private out(why: State['why']): void {
     keep(this.joinedAs(), '');
-    this.line.close();
+    this.line.drop();
     this.mic.close();
     this.events?.close();
     this.change({ screen: 'away', why });
@@ -355,7 +360,7 @@ export class App {
     }
     if (this.state.screen === 'stage') this.follow(me);
     // The node does not know our line: it was restarted, or the line broke unseen.
-    if (isFirst && !me.here && this.line.phase === 'on') this.line.again();
+    if (isFirst && !me.here && (this.line.phase === 'on' || this.line.phase === 'lost')) this.line.again();
   }
 
   /** The node's word on who is muted holds, once it knows what was wished here. */

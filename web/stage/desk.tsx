@@ -2,7 +2,7 @@
 // may listen, when it starts, who is signed in.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { canPasskey, register } from '../wire/passkey';
+import { canPasskey, forget, passkeys, register, type Passkey } from '../wire/passkey';
 import type { App } from './app';
 import { Invitations } from './invitations';
 
@@ -19,6 +19,7 @@ export function Desk({ app }: { app: App }) {
       {app.isHost() && <Cap app={app} />}
       {app.isHost() && app.state.status?.state !== 'live' && <Start app={app} />}
       {app.isHost() && <Seats app={app} />}
+      {app.state.passkeys && canPasskey() && app.state.me?.role !== 'operator' && <Passkeys app={app} />}
     </aside>
   );
 }
@@ -50,7 +51,10 @@ function Ready({ app }: { app: App }) {
   const deaf = here.filter((one) => one.sound === 'silent' || one.sound === 'lost');
   const off = app.clockOffS();
   const lines: [boolean | undefined, string][] = [
-    [here.length > 0, here.length ? say.say('ready_people', { count: here.length }) : say.say('ready_nobody')],
+    [
+      here.length > 0,
+      here.length ? say.say('ready_people', { count: here.length }) : say.say('ready_nobody'),
+    ],
   ];
   if (deaf.length) {
     const unheard = new Intl.ListFormat(say.locale).format(deaf.map((one) => one.name));
@@ -64,7 +68,10 @@ function Ready({ app }: { app: App }) {
     lines.push([undefined, say.say('ready_cap', { count: status.seats.cap })]);
     lines.push([undefined, say.say('ready_listening', { count: status.listening })]);
   }
-  lines.push([off <= CLOCK_OFF_S, off > CLOCK_OFF_S ? say.say('ready_clock_off', { off }) : say.say('ready_clock')]);
+  lines.push([
+    off <= CLOCK_OFF_S,
+    off > CLOCK_OFF_S ? say.say('ready_clock_off', { off }) : say.say('ready_clock'),
+  ]);
   return (
     <ul class="ready">
       {lines.map(([isGood, line]) => (
@@ -238,9 +245,9 @@ function Start({ app }: { app: App }) {
   );
 }
 
-/** Who is signed in to the room, and the way to sign them out; one's own passkey. */
+/** Who is signed in to the room, and the way to sign them out. */
 function Seats({ app }: { app: App }) {
-  const { say, seats, passkeys, me } = app.state;
+  const { say, seats } = app.state;
   return (
     <details class="panel" onToggle={(event) => event.currentTarget.open && void app.lookSeats()}>
       <summary>{say.say('seats')}</summary>
@@ -252,7 +259,8 @@ function Seats({ app }: { app: App }) {
               <b>{seat.name || say.say('seat_unnamed')}</b>{' '}
               <span class="soft">
                 {say.say(`role_${seat.role}`)}
-                {seat.you && ' · ' + say.say('seat_this')} · {say.say('seat_seen', { when: say.clock(seat.seen) })}
+                {seat.you && ' · ' + say.say('seat_this')} ·{' '}
+                {say.say('seat_seen', { when: say.clock(seat.seen) })}
                 {seat.agent && ' · ' + seat.agent}
               </span>
             </span>
@@ -272,14 +280,38 @@ function Seats({ app }: { app: App }) {
           </li>
         ))}
       </ul>
-      {passkeys && canPasskey() && me?.role !== 'operator' && (
-        <>
-          <p class="soft">{say.say('passkey_why')}</p>
-          <button class="quiet" onClick={() => void app.wish(register(), say.say('did_passkey'))}>
-            {say.say('passkey')}
-          </button>
-        </>
-      )}
+    </details>
+  );
+}
+
+/** The host's own ways in that cannot be stolen with a link. */
+function Passkeys({ app }: { app: App }) {
+  const { say } = app.state;
+  const [mine, show] = useState<Passkey[]>([]);
+  const look = () => passkeys(app.room).then(show);
+  const act = async (done: Promise<void>, news: string) => {
+    if (await app.wish(done, news)) await app.wish(look());
+  };
+  return (
+    <details class="panel" onToggle={(event) => event.currentTarget.open && void app.wish(look())}>
+      <summary>{say.say('passkeys')}</summary>
+      <p class="soft">{say.say('passkey_why')}</p>
+      <ul class="list">
+        {mine.map(({ id, label, used_at }) => (
+          <li key={id}>
+            <span>
+              <b>{label}</b> <span class="soft">{say.say('passkey_used', { when: say.day(used_at) })}</span>
+            </span>
+            <button class="quiet" onClick={() => void act(forget(id), say.say('did_forget'))}>
+              {say.say('passkey_forget')}
+              <span class="vh"> {label}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      <button class="quiet" onClick={() => void act(register(app.room), say.say('did_passkey'))}>
+        {say.say('passkey')}
+      </button>
     </details>
   );
 }

@@ -30,9 +30,16 @@ export function Green({ app }: { app: App }) {
       <h1 id="room">{status?.title}</h1>
       <p>
         {others.length
-          ? say.say('green_others', { names: names(say.locale, others.map((one) => one.name)) })
+          ? say.say('green_others', {
+              names: names(
+                say.locale,
+                others.map((one) => one.name),
+              ),
+            })
           : say.say('green_first')}{' '}
-        {status?.starts_at && status.state !== 'live' && say.say('starts', { when: say.day(status.starts_at) })}
+        {status?.starts_at &&
+          status.state !== 'live' &&
+          say.say('starts', { when: say.day(status.starts_at) })}
       </p>
       <div class="steps">
         <section class="panel">

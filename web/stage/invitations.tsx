@@ -95,7 +95,10 @@ function Link({ app, invitation, link }: { app: App; invitation: Invitation; lin
 
 /** The text as a QR code (ISO/IEC 18004), dark on light in any colour scheme. */
 function Square({ text, label }: { text: string; label: string }) {
-  const code = generate(text, { modes: [mode.alphaNumeric, mode.ascii, mode.utf8], minCorrectionLevel: correction.M });
+  const code = generate(text, {
+    modes: [mode.alphaNumeric, mode.ascii, mode.utf8],
+    minCorrectionLevel: correction.M,
+  });
   let dark = '';
   for (let y = 0; y < code.size; y++) {
     for (let x = 0; x < code.size; x++) {
@@ -104,7 +107,13 @@ function Square({ text, label }: { text: string; label: string }) {
   }
   const side = code.size + 2 * QUIET_MODULES;
   return (
-    <svg class="square" viewBox={`0 0 ${side} ${side}`} role="img" aria-label={label} shape-rendering="crispEdges">
+    <svg
+      class="square"
+      viewBox={`0 0 ${side} ${side}`}
+      role="img"
+      aria-label={label}
+      shape-rendering="crispEdges"
+    >
       <rect width={side} height={side} fill="#fff" />
       <path d={dark} fill="#000" />
     </svg>

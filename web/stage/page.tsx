@@ -67,7 +67,7 @@ function Masthead({ app }: { app: App }) {
       )}
       {me && (
         <span class="who">
-          {me.name || say.say('role_' + me.role as 'role_host')}
+          {me.name || say.say(('role_' + me.role) as 'role_host')}
           {me.name && <span class="soft"> · {say.say(('role_' + me.role) as 'role_host')}</span>}
         </span>
       )}

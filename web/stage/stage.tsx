@@ -22,7 +22,10 @@ export function Stage({ app }: { app: App }) {
       <p class="lead" aria-live="off">
         {speaking.length
           ? say.say(speaking.length === 1 ? 'speaks' : 'speak', {
-              names: names(say.locale, speaking.map((one) => one.name)),
+              names: names(
+                say.locale,
+                speaking.map((one) => one.name),
+              ),
             })
           : say.say(status?.state === 'live' ? 'silence' : 'silence_before')}
         {status && <Listening app={app} />}
@@ -135,13 +138,7 @@ export function initials(name: string): string {
 }
 
 type TileState =
-  | 'tile_gone'
-  | 'tile_muted_host'
-  | 'tile_muted'
-  | 'tile_asks'
-  | 'tile_hears'
-  | 'tile_speaks'
-  | 'tile_open';
+  'tile_gone' | 'tile_muted_host' | 'tile_muted' | 'tile_asks' | 'tile_hears' | 'tile_speaks' | 'tile_open';
 
 /** One person in two words. */
 function stateOf(person: Person): TileState {
@@ -244,7 +241,9 @@ function Requests({ app }: { app: App }) {
             </span>
             {app.isRuling() && (
               <span class="row">
-                <button onClick={() => void app.wish(calls.rule('grant', id), say.say('did_grant', { name }))}>
+                <button
+                  onClick={() => void app.wish(calls.rule('grant', id), say.say('did_grant', { name }))}
+                >
                   {say.say('grant')}
                   <span class="vh"> {name}</span>
                 </button>

@@ -101,7 +101,9 @@ test('rooms stand in a list with what was measured, the live ones first', async 
   evening(stage);
   const visitor = await operator();
   await visitor.reads(/One room is live\.\s+4,870 people are listening in all/);
-  await visitor.reads(/An evening conversation[^]*4,870 listening[^]*812 turned away[^]*5,000 seats[^]*Tomorrow/);
+  await visitor.reads(
+    /An evening conversation[^]*4,870 listening[^]*812 turned away[^]*5,000 seats[^]*Tomorrow/,
+  );
   await visitor.reads(/The host set it\./);
   await visitor.reads(/Ada Lovelace \(host\) changed the seats/);
   await visitor.reads(/A co-host ended the conversation · refused: role_too_low/);
@@ -115,7 +117,9 @@ test('the evening before this page was opened is read from the statuses of then'
   await visitor.page.waitForSelector('.plot canvas');
   await visitor.page.click('summary:has-text("The same as a table")');
   await visitor.page.waitForFunction(() => document.querySelectorAll('tbody tr').length > 20);
-  const rows = await visitor.page.$$eval('tbody tr', (all) => all.map((one) => [...one.cells].map((cell) => cell.innerText).join(' ')));
+  const rows = await visitor.page.$$eval('tbody tr', (all) =>
+    all.map((one) => [...one.cells].map((cell) => cell.innerText).join(' ')),
+  );
   assert.match(rows[0], /\d 5,000 0$/);
   assert.match(rows.at(-1), /4,870 5,000 812$/);
   await visitor.leave();
@@ -137,7 +141,9 @@ test('a recording in trouble is said at once', async () => {
   const room = evening(stage);
   room.failing = { since: ago(60_000), why: 'no space left on the disk', lost_parts: 12 };
   const visitor = await operator();
-  await visitor.reads(/It is not being recorded since [^:]+:\d\d: no space left on the disk\. 12 parts were lost/);
+  await visitor.reads(
+    /It is not being recorded since [^:]+:\d\d: no space left on the disk\. 12 parts were lost/,
+  );
   await visitor.leave();
 });
 

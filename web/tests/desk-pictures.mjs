@@ -12,7 +12,11 @@ const folder = process.argv[2] ?? join(tmpdir(), 'tribune-pictures');
 const HOUR_MS = 3_600_000;
 const KEY = 'a-key-that-was-granted-0123456789';
 const ago = (ms) => new Date(Date.now() - ms).toISOString();
-const live = { state: 'live', started_at: ago(0.42 * HOUR_MS), starts_at: ago(0.4 * HOUR_MS), listening: 18_402,
+const live = {
+  state: 'live',
+  started_at: ago(0.42 * HOUR_MS),
+  starts_at: ago(0.4 * HOUR_MS),
+  listening: 18_402,
   seats: { cap: 40_000, cap_why: 'The host set this limit.', taken: 18_410, hls_estimate: 0 },
 };
 
@@ -53,10 +57,15 @@ const STATES = {
   },
   'stage-denied': {
     role: 'speaker',
-    script: () => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))),
+    script: () =>
+      (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))),
   },
   'stage-before': { given: { starts_at: ago(-0.1 * HOUR_MS) }, room: crowd, visit: join_ },
-  'stage-host': { given: { ...live, notices: [{ at: ago(300_000), text: 'We begin with the question of bread.' }] }, room: crowd, visit: join_ },
+  'stage-host': {
+    given: { ...live, notices: [{ at: ago(300_000), text: 'We begin with the question of bread.' }] },
+    room: crowd,
+    visit: join_,
+  },
   'stage-host-open': {
     given: live,
     room: crowd,
@@ -122,9 +131,15 @@ const STATES = {
     },
   },
   floor: { isListener: true },
-  'floor-asking': { isListener: true, visit: ({ page }) => page.click('#ask').then(() => page.waitForSelector('#fname')) },
+  'floor-asking': {
+    isListener: true,
+    visit: ({ page }) => page.click('#ask').then(() => page.waitForSelector('#fname')),
+  },
   'floor-requested': { isListener: true, visit: asks },
-  'floor-granted': { isListener: true, visit: (visitor, room) => asks(visitor, room).then(() => grants(visitor, room)) },
+  'floor-granted': {
+    isListener: true,
+    visit: (visitor, room) => asks(visitor, room).then(() => grants(visitor, room)),
+  },
   'floor-on': {
     isListener: true,
     visit: async (visitor, room) => {
@@ -155,7 +170,9 @@ function evening(room) {
   ];
   room.earlier = (seq) => {
     const share = seq / 400;
-    const listening = Math.round(5_000 / (1 + Math.exp(-(share - 0.25) / 0.05)) - 130 * Math.max(0, share - 0.8) * 5);
+    const listening = Math.round(
+      5_000 / (1 + Math.exp(-(share - 0.25) / 0.05)) - 130 * Math.max(0, share - 0.8) * 5,
+    );
     const turned_away = Math.round(812 * Math.max(0, Math.min(1, (share - 0.4) / 0.3)));
     return { ...room.status, seq, now: ago((1 - share) * 0.5 * HOUR_MS), listening, turned_away };
   };
@@ -179,7 +196,10 @@ async function listener(state, options) {
   room.status.started_at = ago(HOUR_MS);
   room.speaking.people = [{ name: 'Ada Lovelace' }, { name: 'Jean Moulin' }];
   room.speaking.turns = [{ name: 'Ada Lovelace', from_part: 0, to_part: null }];
-  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, { ...options, origins: [stage.origin] });
+  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, {
+    ...options,
+    origins: [stage.origin],
+  });
   await visitor.page.click('#play');
   await visitor.page.waitForSelector('.behind');
   await state.visit?.(visitor, room);
@@ -190,7 +210,11 @@ async function speaker(state, options) {
   const room = stage.room(state.given);
   state.room?.(room);
   const url = state.path ? stage.origin + state.path(room) : stage.link(room, state.role ?? 'host');
-  const visitor = await Visit.to(browser, url, { ...options, origins: [stage.publicOrigin], script: state.script });
+  const visitor = await Visit.to(browser, url, {
+    ...options,
+    origins: [stage.publicOrigin],
+    script: state.script,
+  });
   await visitor.page.waitForSelector('h1');
   await state.visit?.(visitor, room);
   return visitor;

@@ -254,6 +254,7 @@ export class FakeNode {
       return say(200);
     }
     if (!/event-stream/.test(request.headers.accept ?? '')) return say(200);
+    if (room.floor.state === 'none') return answer.writeHead(204).end();
     answer.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const tell = () => answer.write(`event: floor\ndata: ${JSON.stringify(room.floor)}\n\n`);
     room.told.add(tell);

@@ -68,7 +68,12 @@ class Room {
       started_at: null,
       ended_at: null,
       seq: 7,
-      seats: { cap: 5000, cap_why: 'The node gives at most 5,000 seats to one room.', taken: 0, hls_estimate: 0 },
+      seats: {
+        cap: 5000,
+        cap_why: 'The node gives at most 5,000 seats to one room.',
+        taken: 0,
+        hls_estimate: 0,
+      },
       listening: 0,
       peak: 0,
       replays: 0,
@@ -105,7 +110,12 @@ class Room {
   end() {
     Object.assign(this.status, { state: 'ended', ended_at: now() });
     const at = (file) => `/${this.name}/${file}`;
-    this.status.replay = { opus: at('replay.opus'), m4a: at('replay.m4a'), hls: at('replay.m3u8'), seal: at('seal') };
+    this.status.replay = {
+      opus: at('replay.opus'),
+      m4a: at('replay.m4a'),
+      hls: at('replay.m3u8'),
+      seal: at('seal'),
+    };
     this.show();
   }
 }
@@ -114,6 +124,7 @@ export class FakeStage {
   rooms = new Map();
   signed = new Map();
   requests = [];
+  waiting = [];
   passkeys = false;
   /** Keys of those who were granted the floor, and who they are. */
   grants = new Map();
@@ -123,6 +134,7 @@ export class FakeStage {
 
   async start(port = 0) {
     this.server = createServer((request, answer) => {
+      answer.on('close', () => this.waiting.splice(0).forEach((done) => done()));
       this.serve(request, answer).catch((error) => {
         if (!answer.headersSent) answer.writeHead(500);
         answer.end(String(error));
@@ -132,6 +144,11 @@ export class FakeStage {
     this.port = this.server.address().port;
     this.origin = `http://127.0.0.1:${this.port}`;
     return this;
+  }
+
+  /** Comes back with the next request that was answered. */
+  next() {
+    return new Promise((done) => this.waiting.push(done));
   }
 
   async stop() {
@@ -331,7 +348,12 @@ export class FakeStage {
   }
 
   invitations(answer, room, { rest, body, method }) {
-    if (method === 'GET') return say(answer, 200, room.invitations.map(({ id, role, label }) => ({ id, role, label })));
+    if (method === 'GET')
+      return say(
+        answer,
+        200,
+        room.invitations.map(({ id, role, label }) => ({ id, role, label })),
+      );
     if (method === 'DELETE') {
       room.invitations = room.invitations.filter(({ id }) => !rest.endsWith(id));
       return say(answer, 204);
@@ -391,7 +413,11 @@ export class FakeStage {
     if (!me()) room.people.push(person(mine.name ?? 'Somebody', { id: mine.person, role: mine.role, muted }));
     me().here = true;
     room.show();
-    answer.writeHead(201, { 'content-type': 'application/sdp', location: `/${room.name}/whip/${id}`, etag: '"1"' });
+    answer.writeHead(201, {
+      'content-type': 'application/sdp',
+      location: `/${room.name}/whip/${id}`,
+      etag: '"1"',
+    });
     answer.end(sdp);
   }
 }

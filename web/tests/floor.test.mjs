@@ -41,11 +41,17 @@ afterEach(async () => {
 async function listener(options = {}) {
   const room = await node.room();
   room.live();
-  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, { origins: [stage.origin], ...options });
+  const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, {
+    origins: [stage.origin],
+    ...options,
+  });
   return { room, visitor };
 }
 
-const granted = () => ({ state: 'granted', stage: { whip: `${stage.origin}/${stageRoom.name}/whip`, key: KEY } });
+const granted = () => ({
+  state: 'granted',
+  stage: { whip: `${stage.origin}/${stageRoom.name}/whip`, key: KEY },
+});
 
 async function ask(visitor, name = 'Gast') {
   await visitor.page.click('#ask');
@@ -117,6 +123,16 @@ test('"not now" is said kindly, and a page that was closed finds its request aga
   room.rule({ state: 'declined' });
   await visitor.reads(/The host has said: not now/);
   await visitor.page.waitForSelector('#ask');
+  await visitor.leave();
+});
+
+test('a request that nobody knows any more is forgotten here too', async () => {
+  const { room, visitor } = await listener();
+  await ask(visitor);
+  room.floor = { state: 'none', ahead: 0, stage: null };
+  await visitor.page.reload();
+  await visitor.page.waitForSelector('#ask');
+  await visitor.page.waitForFunction(() => !localStorage.getItem('tribune.floor.' + location.pathname.slice(1)));
   await visitor.leave();
 });
 

@@ -12,7 +12,7 @@ const BUILT = new URL('../../target/debug/tribune', import.meta.url);
 export const BINARY = process.env.TRIBUNE_BIN ?? fileURLToPath(BUILT);
 /** The listeners' flags, and what the node's lines say of each, in their order. */
 const LISTENERS = { '--listen': 'origin', '--stage': 'stage', '--ops': 'ops', '--media': 'media' };
-const KEY = 'operator-key-of-the-tests-0123456789';
+export const KEY = 'operator-key-of-the-tests-0123456789';
 /** Two voices' worth of tone that never falls silent: a second of one pitch, a second of another. */
 const TONE = "aevalsrc='0.3*sin(2*PI*t*(330+110*mod(floor(t),2)))*(0.6+0.4*sin(2*PI*3*t))':s=48000";
 /** A part of 64 kbit/s has some 2,500 bytes; a part of silence far fewer, and is not what is waited for. */

@@ -10,6 +10,8 @@ import { Visit, launch } from './visit.mjs';
 
 /** Back on the stage after a restart, in ms. */
 const BACK_MS = 5_000;
+/** Longest wait for something to be so on the node's side, in ms. */
+const UNTIL_MS = 15_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SPEAKER_FLAGS = [
   '--use-fake-device-for-media-stream',
@@ -55,11 +57,10 @@ const mine = (room, role = 'host') => room.people.find((one) => one.role === rol
 
 /** Waits until something is so on the node's side. */
 async function until(is, what) {
-  const end = Date.now() + 10_000;
-  while (!is()) {
-    assert.ok(Date.now() < end, what);
-    await new Promise((done) => setImmediate(done));
-  }
+  let late;
+  const never = new Promise((_, failed) => (late = setTimeout(() => failed(new Error(what)), UNTIL_MS)));
+  while (!is()) await Promise.race([stage.next(), never]);
+  clearTimeout(late);
 }
 
 async function hears({ page }) {
@@ -74,7 +75,10 @@ test('the key leaves the address and the history at once, and a cookie takes its
   const room = stage.room();
   const visitor = await visit(room);
   await visitor.reads(/Green room/);
-  const { url, entries } = await visitor.page.evaluate(() => ({ url: location.href, entries: history.length }));
+  const { url, entries } = await visitor.page.evaluate(() => ({
+    url: location.href,
+    entries: history.length,
+  }));
   assert.equal(url, `${stage.origin}/${room.name}/stage`);
   assert.equal(entries, 2, 'the empty tab and this page');
   assert.equal(await visitor.page.evaluate(() => document.cookie), '', 'no script reads the cookie');
@@ -86,7 +90,10 @@ test('the key leaves the address and the history at once, and a cookie takes its
 
 test('a wrong key is said in words, and a right one can be pasted', async () => {
   const room = stage.room();
-  const visitor = await Visit.to(browser, `${stage.origin}/${room.name}/stage#key=wrong-key-0123456789012345`);
+  const visitor = await Visit.to(
+    browser,
+    `${stage.origin}/${room.name}/stage#key=wrong-key-0123456789012345`,
+  );
   await visitor.reads(/This link or key is not valid/);
   await visitor.page.fill('[name=key]', stage.link(room, 'speaker'));
   await visitor.page.click('text=Come in');
@@ -434,8 +441,11 @@ const STATES = {
     ];
     room.requests = [{ id: 'b', name: 'Beth', since: new Date().toISOString() }];
     const visitor = await speaker(room, given);
-    for (const summary of await visitor.page.locator('details:not(.sheet) > summary').all()) await summary.click();
-    await visitor.page.click('.desk .row button:has-text("speaker"), .desk .row button:has-text("intervenant")');
+    for (const summary of await visitor.page.locator('details:not(.sheet) > summary').all())
+      await summary.click();
+    await visitor.page.click(
+      '.desk .row button:has-text("speaker"), .desk .row button:has-text("intervenant")',
+    );
     await visitor.page.waitForSelector('.square');
     return visitor;
   },

@@ -19,7 +19,7 @@ export class Visit {
       timezoneId: 'Europe/Paris',
       ...options.context,
     });
-    if (options.script) await visit.context.addInitScript(options.script);
+    if (options.script) await visit.context.addInitScript(options.script, options.given);
     visit.wrong = [];
     visit.urls = [];
     visit.context.on('request', (request) => visit.urls.push(request.url()));

@@ -13,7 +13,12 @@ const DEAD_LEVEL = 0.000_02;
 const DEAD_MS = 5_000;
 /** The scale of the meters: this many dB below full scale is nothing. */
 const FLOOR_DB = 60;
-const CONSTRAINTS = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+const CONSTRAINTS = {
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+  channelCount: 1,
+};
 
 export interface MicSpec {
   /** Something changed. */

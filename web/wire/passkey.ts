@@ -1,6 +1,6 @@
 // Passkeys (WebAuthn Level 3), in the JSON forms that the API speaks too.
 
-import { call } from './api';
+import { call, list } from './api';
 
 interface Start<T> {
   publicKey?: T;
@@ -11,10 +11,26 @@ export function canPasskey(): boolean {
   return !!window.PublicKeyCredential?.parseCreationOptionsFromJSON;
 }
 
-/** Makes a passkey for whoever is signed in. */
-export async function register(): Promise<void> {
+/** One that was made. */
+export interface Passkey {
+  id: string;
+  label: string;
+  room: string | null;
+  made_at: string;
+  used_at: string;
+}
+
+/** The passkeys of whoever is signed in, for one room or as operator. */
+export async function passkeys(room: string | null): Promise<Passkey[]> {
+  return list<Passkey>(await call('/api/v1/passkeys'), 'passkeys').filter((one) => one.room === room);
+}
+
+export const forget = (id: string) => call<void>('/api/v1/passkeys/' + id, { method: 'DELETE' });
+
+/** Makes a passkey for whoever is signed in, for a room or as operator. */
+export async function register(room: string | null): Promise<void> {
   const said = await call<Start<PublicKeyCredentialCreationOptionsJSON>>('/api/v1/passkeys/register/start', {
-    body: {},
+    body: room ? { room } : {},
   });
   const options = said.publicKey ?? (said as PublicKeyCredentialCreationOptionsJSON);
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);

@@ -94,6 +94,11 @@ export class Line {
     if (resource) this.leave(resource);
   }
 
+  /** The node has ended it already: there is nobody to take leave of. */
+  drop(): void {
+    this.end('off');
+  }
+
   /** How the packets travel, once they do. */
   async path(): Promise<Path | undefined> {
     const report = await this.connection?.getStats().catch(() => undefined);
@@ -122,7 +127,7 @@ export class Line {
     this.spec.told();
   }
 
-  private drop(): void {
+  private hangUp(): void {
     clearTimeout(this.retry);
     const { connection } = this;
     this.connection = undefined;
@@ -135,7 +140,7 @@ export class Line {
     this.run++;
     clearInterval(this.watch);
     removeEventListener('online', this.online);
-    this.drop();
+    this.hangUp();
     this.resource = undefined;
     this.spec.audio.srcObject = null;
     this.enter(phase);
@@ -143,7 +148,7 @@ export class Line {
 
   private broke(): void {
     this.run++;
-    this.drop();
+    this.hangUp();
     this.enter(this.phase === 'coming' ? 'coming' : 'lost');
     const waitMs = this.attempt ? backoffMs(this.attempt, { firstMs: FIRST_MS, longestMs: LONGEST_MS }) : 0;
     this.attempt++;
@@ -152,7 +157,7 @@ export class Line {
 
   private async offer(): Promise<void> {
     const run = ++this.run;
-    this.drop();
+    this.hangUp();
     const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.connection = connection;
     this.heard = { packets: -1, ms: Date.now() };
@@ -192,7 +197,8 @@ export class Line {
   }
 
   private failed(error: unknown): void {
-    const isFinal = error instanceof Refused && error.status < 500 && ![408, 409, 425, 429].includes(error.status);
+    const isFinal =
+      error instanceof Refused && error.status < 500 && ![408, 409, 425, 429].includes(error.status);
     if (!isFinal) return this.broke();
     if (error.status === 404 && this.resource) {
       this.resource = undefined; // The server does not know the old line any more.
