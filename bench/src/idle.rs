@@ -37,9 +37,23 @@ impl Idle {
 
     /// How late it was woken, in milliseconds.
     pub fn late_ms(self) -> Value {
+        self.stalls().late_ms
+    }
+
+    /// How late it was woken, and how often by more than a frame: what a server's clock would have seen too.
+    pub fn stalls(self) -> Stalls {
         self.over.store(true, Ordering::Relaxed);
         let mut late_ms = self.thread.join().unwrap_or_default();
         late_ms.sort_by(f64::total_cmp);
-        spread(&late_ms)
+        let over_20_ms = late_ms.iter().filter(|ms| **ms > EVERY.as_secs_f64() * 1_000.0).count();
+        Stalls { late_ms: spread(&late_ms), over_20_ms }
     }
+}
+
+/// What an idle thread saw.
+pub struct Stalls {
+    /// Median, 99th percentile and largest, in milliseconds.
+    pub late_ms: Value,
+    /// Times it was woken more than 20 ms late.
+    pub over_20_ms: usize,
 }

@@ -4,8 +4,10 @@
 //! Everything speaks the public wire over loopback. Benchmarks may wait by the clock; tests may not.
 
 pub mod beeps;
+pub mod chirps;
 pub mod icecast;
 pub mod idle;
+pub mod janus;
 pub mod node;
 pub mod road;
 pub mod source;

@@ -3,22 +3,9 @@
 use tribune_core::codec::opus::{Decoder, Encoder, Prediction};
 use tribune_core::ingest::speaker::Packet;
 use tribune_core::time::{FRAME_SAMPLES, Time};
+use tribune_rehearsal::loss::{Draws, Losses};
 
-/// How packets get lost.
-#[derive(Clone, Copy, Debug)]
-pub enum Loss {
-    /// None.
-    No,
-    /// Each with this probability.
-    Random(f64),
-    /// By Gilbert's model.
-    Bursts {
-        /// The share that is lost.
-        share: f64,
-        /// The mean length of a burst, in packets.
-        mean: f64,
-    },
-}
+pub use tribune_rehearsal::loss::Loss;
 
 /// What the road does.
 #[derive(Clone, Copy, Debug)]
@@ -67,18 +54,11 @@ impl Sent {
 
     /// The packets that arrive, in the order in which they do.
     pub fn travel(&self, road: Road) -> Vec<Packet> {
-        let mut random = Random::new(road.seed);
-        let (mut bad, mut came) = (false, Vec::new());
+        let (mut losses, mut random) =
+            (Losses::new(road.loss, road.seed), Draws::new(road.seed ^ 0x5DEE_CE66));
+        let mut came = Vec::new();
         for (at, payload) in self.packets.iter().enumerate() {
-            let lost = match road.loss {
-                Loss::No => false,
-                Loss::Random(share) => random.unit() < share,
-                Loss::Bursts { share, mean } => {
-                    let into = share / (1.0 - share) / mean;
-                    bad = if bad { random.unit() >= 1.0 / mean } else { random.unit() < into };
-                    bad
-                }
-            };
+            let lost = losses.next();
             let again_ms = match (lost, road.again_ms) {
                 (false, _) => 0.0,
                 (true, Some(again_ms)) => 20.0 + again_ms,
@@ -99,7 +79,7 @@ impl Sent {
 
 /// Something that rises and falls as a voice does, `seconds` long.
 pub fn voice(seed: u64, seconds: usize) -> Vec<f32> {
-    let mut random = Random::new(seed);
+    let mut random = Draws::new(seed);
     let samples = seconds * 48_000;
     let (mut sound, mut phase) = (Vec::with_capacity(samples), 0.0_f64);
     while sound.len() < samples {
@@ -115,21 +95,4 @@ pub fn voice(seed: u64, seconds: usize) -> Vec<f32> {
     }
     sound.truncate(samples);
     sound
-}
-
-/// Small, and the same everywhere: xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// Evenly in 0..1.
-    fn unit(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }

@@ -4,6 +4,8 @@
 pub mod hls;
 mod link;
 pub mod listener;
+pub mod loss;
+pub mod relay;
 pub mod source;
 pub mod speaker;
 mod whip;

@@ -52,6 +52,18 @@ impl Link {
         Ok(Self { socket, local, remote })
     }
 
+    /// Both ends of a way over UDP.
+    pub fn pair() -> anyhow::Result<(Self, Self)> {
+        let (one, two) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+        let (at_one, at_two) = (one.local_addr()?, two.local_addr()?);
+        one.connect(at_two)?;
+        two.connect(at_one)?;
+        Ok((
+            Self { socket: Socket::Udp(one), local: at_one, remote: at_two },
+            Self { socket: Socket::Udp(two), local: at_two, remote: at_one },
+        ))
+    }
+
     /// Our end as ICE names it.
     pub fn candidate(&self) -> anyhow::Result<Candidate> {
         let built = match self.socket {

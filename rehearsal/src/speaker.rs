@@ -99,39 +99,73 @@ impl Speaker {
     /// # Errors
     /// The node refuses, or cannot be reached.
     pub fn join(target: &Target<'_>) -> anyhow::Result<Self> {
-        let now = Instant::now();
-        let mut rtc = RtcConfig::new()
-            .set_crypto_provider(Arc::new(from_feature_flags()))
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .build(now);
-        let direction = match target.wants {
-            Wants::ToSend => Direction::SendOnly,
-            Wants::ToSendAndHear => Direction::SendRecv,
-        };
-        let mut changes = rtc.sdp_api();
-        let mid = changes.add_media(MediaKind::Audio, direction, None, None, None);
-        let (offer, pending) = changes.apply().context("a new track must be offered")?;
-        let made = whip::offer(target, &offer.to_sdp_string())?;
-        let link = Link::open(target.over, node_addr(&made.answer, target)?)?;
+        let offering = Offering::of(target.wants)?;
+        let made = whip::offer(target, &offering.text)?;
+        let link = Link::open(target.over, addr_in(&made.answer, target.over, target.via)?)?;
         let mut speaker = Self {
+            over: target.over,
+            location: made.location,
+            key: target.key.to_owned(),
+            via: target.via,
+            ..Self::new(offering.rtc, link, offering.mid)?
+        };
+        speaker.answer = made.answer;
+        speaker.begin(offering.pending)?;
+        speaker.connect()?;
+        Ok(speaker)
+    }
+
+    /// Speaks to another server, over UDP: `answer` takes the offer there and comes back with its answer.
+    ///
+    /// # Errors
+    /// The server refuses, or cannot be reached.
+    pub fn join_elsewhere(answer: impl FnOnce(&str) -> anyhow::Result<String>) -> anyhow::Result<Self> {
+        let offering = Offering::of(Wants::ToSendAndHear)?;
+        let answer = answer(&offering.text)?;
+        let link = Link::open(Over::Udp, addr_in(&answer, Over::Udp, None)?)?;
+        let mut speaker = Self { answer, ..Self::new(offering.rtc, link, offering.mid)? };
+        speaker.begin(offering.pending)?;
+        speaker.connect()?;
+        Ok(speaker)
+    }
+
+    /// Two speakers connected to each other with no server between them.
+    ///
+    /// # Errors
+    /// No ports are free, or the way between them does not open.
+    pub fn pair() -> anyhow::Result<(Self, Self)> {
+        let (link, other_link) = Link::pair()?;
+        let offering = Offering::of(Wants::ToSendAndHear)?;
+        let mut rtc = config().set_ice_lite(true).build(Instant::now());
+        rtc.add_local_candidate(other_link.candidate()?);
+        let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(&offering.text)?)?;
+        let mut other = Self::new(rtc, other_link, offering.mid)?;
+        let mut speaker =
+            Self { answer: answer.to_sdp_string(), ..Self::new(offering.rtc, link, offering.mid)? };
+        speaker.begin(offering.pending)?;
+        std::thread::scope(|scope| {
+            let connecting = scope.spawn(|| other.connect());
+            speaker.connect()?;
+            connecting.join().map_err(|_| anyhow::anyhow!("a speaker died"))?
+        })?;
+        Ok((speaker, other))
+    }
+
+    fn new(rtc: Rtc, link: Link, mid: Mid) -> anyhow::Result<Self> {
+        Ok(Self {
             rtc,
             link,
-            over: target.over,
+            over: Over::Udp,
             mid,
             encoder: Encoder::new(BIT_RATE)?,
             packets: 0,
             connected: false,
             heard: Vec::new(),
-            location: made.location,
-            key: target.key.to_owned(),
-            answer: made.answer,
-            via: target.via,
-        };
-        speaker.begin(pending)?;
-        speaker.connect()?;
-        Ok(speaker)
+            location: String::new(),
+            key: String::new(),
+            answer: String::new(),
+            via: None,
+        })
     }
 
     /// Sends 20 ms of sound, now.
@@ -303,24 +337,39 @@ impl Speaker {
     }
 }
 
+/// An offer that was made and has no answer yet.
+struct Offering {
+    rtc: Rtc,
+    mid: Mid,
+    text: String,
+    pending: SdpPendingOffer,
+}
+
+impl Offering {
+    fn of(wants: Wants) -> anyhow::Result<Self> {
+        let mut rtc = config().build(Instant::now());
+        let direction = match wants {
+            Wants::ToSend => Direction::SendOnly,
+            Wants::ToSendAndHear => Direction::SendRecv,
+        };
+        let mut changes = rtc.sdp_api();
+        let mid = changes.add_media(MediaKind::Audio, direction, None, None, None);
+        let (offer, pending) = changes.apply().context("a new track must be offered")?;
+        Ok(Self { rtc, mid, text: offer.to_sdp_string(), pending })
+    }
+}
+
+fn config() -> RtcConfig {
+    let crypto = Arc::new(from_feature_flags());
+    RtcConfig::new().set_crypto_provider(crypto).set_rtp_mode(true).clear_codecs().enable_opus(true, false)
+}
+
 /// An offer as the library makes it, for tests that send it otherwise.
 ///
 /// # Errors
 /// The library makes none.
 pub fn an_offer(wants: Wants) -> anyhow::Result<String> {
-    let mut rtc = RtcConfig::new()
-        .set_crypto_provider(Arc::new(from_feature_flags()))
-        .clear_codecs()
-        .enable_opus(true, false)
-        .build(Instant::now());
-    let direction = match wants {
-        Wants::ToSend => Direction::SendOnly,
-        Wants::ToSendAndHear => Direction::SendRecv,
-    };
-    let mut changes = rtc.sdp_api();
-    changes.add_media(MediaKind::Audio, direction, None, None, None);
-    let (offer, _): (SdpOffer, _) = changes.apply().context("a new track must be offered")?;
-    Ok(offer.to_sdp_string())
+    Ok(Offering::of(wants)?.text)
 }
 
 /// The sound of what was heard, each packet at its place; what is missing is silence.
@@ -343,9 +392,9 @@ pub fn sound_of(heard: &[Heard]) -> anyhow::Result<Vec<f32>> {
     Ok(sound)
 }
 
-/// The node's address in its answer, or the relay's.
-fn node_addr(answer: &str, target: &Target<'_>) -> anyhow::Result<SocketAddr> {
-    let wanted = match target.over {
+/// The server's address in its answer, or the relay's.
+fn addr_in(answer: &str, over: Over, via: Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
+    let wanted = match over {
         Over::Udp => str0m::net::Protocol::Udp,
         Over::Tcp => str0m::net::Protocol::Tcp,
     };
@@ -354,7 +403,7 @@ fn node_addr(answer: &str, target: &Target<'_>) -> anyhow::Result<SocketAddr> {
         .filter_map(|line| Candidate::from_sdp_string(&format!("candidate:{line}")).ok())
         .find(|candidate| candidate.proto() == wanted);
     let addr = told.with_context(|| format!("the answer names no address over {wanted}"))?.addr();
-    Ok(target.via.unwrap_or(addr))
+    Ok(via.unwrap_or(addr))
 }
 
 /// The answer with the relay's address in its candidates.

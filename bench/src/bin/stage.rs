@@ -1,7 +1,7 @@
 //! The stage without a network: what a path with losses does to a voice, and what thirteen speakers cost.
 //!
-//! `stage quality FOLDER` reads `speech.wav` there and writes `stage-*.wav` for `quality.py`, each beside its
-//! reference; `stage cost` prints one line of JSON.
+//! `stage quality FOLDER VOICE SEEDS` reads `VOICE.wav` there, sends it over each road as often as `SEEDS` says,
+//! and writes `stage-VOICE-*.wav` for `quality.py` beside its reference; `stage cost` prints one line of JSON.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,18 +17,20 @@ use tribune_core::time::{FRAME_MS, Time};
 
 /// What our answer asks browsers for, in bits a second: below 40,000 libopus repeats nothing at 5 % loss.
 const BROWSER_BITS_PER_S: u32 = 48_000;
+/// Five packets in a hundred, three in a row in the mean.
+const BURSTS: Loss = Loss::Bursts { share: 0.05, mean: 3.0 };
 const SPEAKERS: usize = 13;
 const COST_S: usize = 60;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["quality", folder] => quality(Path::new(folder)),
+        ["quality", folder, voice, seeds] => quality(Path::new(folder), voice, seeds.parse()?),
         ["cost"] => {
             print(&cost()?);
             Ok(())
         }
-        _ => anyhow::bail!("stage quality FOLDER | stage cost"),
+        _ => anyhow::bail!("stage quality FOLDER VOICE SEEDS | stage cost"),
     }
 }
 
@@ -40,33 +42,39 @@ fn print(line: &serde_json::Value) {
 }
 
 /// One speaker over several roads; another who listens to them.
-fn quality(folder: &Path) -> anyhow::Result<()> {
-    let samples = wav::read(&folder.join("speech.wav"))?;
+fn quality(folder: &Path, voice: &str, seeds: u64) -> anyhow::Result<()> {
+    let samples = wav::read(&folder.join(format!("{voice}.wav")))?;
     let sent = Sent::coded(&samples, Encoder::talk(BROWSER_BITS_PER_S)?)?;
-    wav::write(&folder.join("stage-reference.wav"), &sent.decoded()?)?;
-    let clean = Road { loss: Loss::No, jitter_ms: 1.0, again_ms: None, seed: 1 };
-    let (random, bursts) = (Loss::Random(0.05), Loss::Bursts { share: 0.05, mean: 3.0 });
-    let roads = [
-        ("clean", clean),
-        ("jitter-60", Road { jitter_ms: 60.0, ..clean }),
-        ("random-5", Road { loss: random, ..clean }),
-        ("bursts-5", Road { loss: bursts, ..clean }),
-        ("random-5-again", Road { loss: random, again_ms: Some(40.0), ..clean }),
-        ("bursts-5-again", Road { loss: bursts, again_ms: Some(40.0), ..clean }),
-    ];
-    for (name, road) in roads {
-        let heard = hear(&sent.travel(road))?;
-        wav::write(&folder.join(format!("stage-{name}-minus.wav")), &heard.minus)?;
-        wav::write(&folder.join(format!("stage-{name}-program.wav")), &heard.program)?;
-        print(&json!({"measured": format!("stage_{name}"), "held_back_ms": heard.held_back_ms,
-            "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}));
+    wav::write(&folder.join(format!("stage-{voice}-reference.wav")), &sent.decoded()?)?;
+    for (name, road) in roads() {
+        let several = if matches!(road.loss, Loss::No) { 1 } else { seeds };
+        for seed in 1..=several {
+            let heard = hear(&sent.travel(Road { seed, ..road }))?;
+            wav::write(&folder.join(format!("stage-{voice}-{name}-{seed}.wav")), &heard.minus)?;
+            print(
+                &json!({"measured": format!("stage_{voice}_{name}_{seed}"), "held_back_ms": heard.held_back_ms,
+                "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}),
+            );
+        }
     }
     Ok(())
 }
 
+fn roads() -> [(&'static str, Road); 6] {
+    let clean = Road { loss: Loss::No, jitter_ms: 1.0, again_ms: None, seed: 1 };
+    let random = Loss::Random(0.05);
+    [
+        ("clean", clean),
+        ("jitter-60", Road { jitter_ms: 60.0, ..clean }),
+        ("random-5", Road { loss: random, ..clean }),
+        ("bursts-5", Road { loss: BURSTS, ..clean }),
+        ("random-5-again", Road { loss: random, again_ms: Some(40.0), ..clean }),
+        ("bursts-5-again", Road { loss: BURSTS, again_ms: Some(40.0), ..clean }),
+    ]
+}
+
 struct Heard {
     minus: Vec<f32>,
-    program: Vec<f32>,
     held_back_ms: f64,
     lost: u64,
     repaired_ms: u64,
@@ -83,7 +91,7 @@ fn hear(came: &[Packet]) -> anyhow::Result<Heard> {
         let spec = SpeakerSpec { name: name.into(), hears: Hears::MixMinus };
         mixer.handle_input(Time::ZERO, Input::OpenSpeaker { inlet, spec });
     }
-    let (mut decoder, mut minus, mut program) = (Decoder::new()?, Vec::new(), Vec::new());
+    let (mut decoder, mut minus) = (Decoder::new()?, Vec::new());
     let mut held_back = (0.0, 0.0);
     let end = came.last().context("packets came")?.arrived;
     let mut came = came.iter().peekable();
@@ -99,10 +107,7 @@ fn hear(came: &[Packet]) -> anyhow::Result<Heard> {
                 Output::Minus { whose: Some(LISTENS), packet } => {
                     decoder.decode(&packet, &mut minus)?;
                 }
-                Output::Frame(frame) => {
-                    program.extend(frame.samples);
-                    mixer.give_back(frame);
-                }
+                Output::Frame(frame) => mixer.give_back(frame),
                 Output::Minus { .. } | Output::Event(_) => {}
             }
         }
@@ -113,7 +118,6 @@ fn hear(came: &[Packet]) -> anyhow::Result<Heard> {
     let (_, counts) = mixer.way(SPEAKS, end).context("packets came")?;
     Ok(Heard {
         minus,
-        program,
         held_back_ms: held_back.0 / held_back.1,
         lost: counts.lost,
         repaired_ms: counts.repaired_samples / 48,
@@ -129,7 +133,7 @@ fn cost() -> anyhow::Result<serde_json::Value> {
                 &tribune_bench::road::voice(seed + 1, COST_S),
                 Encoder::talk(BROWSER_BITS_PER_S)?,
             )?;
-            Ok(sent.travel(Road { loss: Loss::Random(0.01), jitter_ms: 10.0, again_ms: None, seed }))
+            Ok(sent.travel(Road { loss: BURSTS, jitter_ms: 10.0, again_ms: None, seed }))
         })
         .collect::<anyhow::Result<_>>()?;
     let mut mixer = Mixer::new();

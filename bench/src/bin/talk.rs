@@ -1,7 +1,8 @@
-//! The stage over real sockets: what the node adds between two speakers, and what a full stage costs it.
+//! The stage over real sockets: what the node adds between speakers and until the audience hears them, what a
+//! full stage costs it, and Janus' AudioBridge beside it. Method: `docs/sound.md`.
 //!
-//! `talk delay SECONDS` has eight on stage, one of whom beeps; `talk cost SECONDS` has thirteen who all speak
-//! and hear. Each prints one line of JSON. `TRIBUNE` names the binary, else `target/release/tribune`.
+//! Each prints one line of JSON, with an idle thread's lateness beside it. `TRIBUNE` names the binary, else
+//! `target/release/tribune`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,219 +11,213 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use tribune_bench::beeps::{RATE, tone};
+use tribune_bench::beeps::{self, Player, lateness_ms, spread};
+use tribune_bench::chirps::{beep, delays_ms, hum};
 use tribune_bench::idle::Idle;
-use tribune_bench::node::Node;
-use tribune_core::codec::opus::{Decoder, Encoder, Prediction};
+use tribune_bench::janus::Janus;
+use tribune_bench::node::{Node, cpu_s};
 use tribune_core::time::FRAME_SAMPLES;
+use tribune_rehearsal::listener::listen;
 use tribune_rehearsal::speaker::{Heard, Over, Speaker, Target, Wants};
 
-const USAGE: &str = "usage: talk delay|cost SECONDS";
-/// On stage while the delay is measured, as the issue of Janus' figures has it.
+const USAGE: &str = "usage: talk delay|janus|program|cost SECONDS";
+/// On stage while the delay is measured.
 const ON_STAGE: usize = 8;
 /// The most speakers a room is built for, with some to spare.
 const FULL_STAGE: usize = 13;
 const FRAMES_PER_S: usize = 50;
-/// A beep every half second, at a pitch nobody hums.
-const BEEP_EVERY_FRAMES: usize = 25;
-const BEEP_FRAMES: usize = 2;
-const BEEP_HZ: f64 = 2_500.0;
+/// A packet's wait for the next tick depends on the moment at which its sender began. The beeper comes anew
+/// so often, each time later in the 20 ms by an equal share of them.
+const PHASES: u32 = 8;
 /// Beeps before this are of a path that settles.
-const SETTLE_BEEPS: usize = 8;
-/// Where a beep begins is looked for in windows of 5 ms, every 0.5 ms.
-const WINDOW: usize = RATE * 5 / 1_000;
-const STEP: usize = RATE / 2_000;
+const SETTLE_BEEPS: usize = 4;
+/// Between two speakers with nothing between them there is not much to vary.
+const DIRECT_S: usize = 10;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();
-    let binary =
-        PathBuf::from(std::env::var("TRIBUNE").unwrap_or_else(|_| "target/release/tribune".to_owned()));
     let seconds: usize = args.get(2).and_then(|text| text.parse().ok()).context(USAGE)?;
-    let node = Node::start(&binary)?;
-    let key = node.live_room("bench")?;
     let idle = Idle::watch();
     let mut measured = match args.get(1).map(String::as_str) {
-        Some("delay") => delay(&node, &key, seconds)?,
-        Some("cost") => cost(&node, &key, seconds)?,
+        Some("delay") => with_node(|node, key| {
+            delay("talk_delay", node.pid(), || join(node, key, Wants::ToSendAndHear), seconds)
+        })?,
+        Some("janus") => match Janus::start()? {
+            Some(janus) => delay("talk_janus", janus.pid(), || janus.join(), seconds)?,
+            None => json!({"measured": "talk_janus", "is_missing": true}),
+        },
+        Some("program") => with_node(|node, key| program(node, key, seconds))?,
+        Some("cost") => with_node(|node, key| cost(node, key, seconds))?,
         _ => bail!(USAGE),
     };
-    measured["idle_late_ms"] = idle.late_ms();
+    let stalls = idle.stalls();
+    measured["idle_late_ms"] = stalls.late_ms;
+    measured["idle_late_20_ms"] = json!(stalls.over_20_ms);
     writeln!(std::io::stdout(), "{measured}")?;
     Ok(())
 }
 
-fn join(node: &Node, key: &str) -> anyhow::Result<Speaker> {
-    let (wants, over) = (Wants::ToSendAndHear, Over::Udp);
-    let target = Target { stage: &node.stage, room: "bench", key, name: None, wants, over, via: None };
+fn with_node<T>(measure: impl FnOnce(&Node, &str) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let binary = std::env::var("TRIBUNE").unwrap_or_else(|_| "target/release/tribune".to_owned());
+    let node = Node::start(&PathBuf::from(binary))?;
+    let key = node.live_room("bench")?;
+    measure(&node, &key)
+}
+
+fn join(node: &Node, key: &str, wants: Wants) -> anyhow::Result<Speaker> {
+    let target =
+        Target { stage: &node.stage, room: "bench", key, name: None, wants, over: Over::Udp, via: None };
     Speaker::join(&target)
 }
 
-/// What the node adds between two speakers, over the same two connected directly: the beep's way through both
-/// codecs and the node, less its way through one encoder and one decoder.
-fn delay(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
-    let mut speakers = (0..ON_STAGE).map(|_| join(node, key)).collect::<Result<Vec<_>, _>>()?;
-    let frames = seconds * FRAMES_PER_S;
-    let beeper = speakers.pop().context("eight came")?;
-    let listener = speakers.pop().context("eight came")?;
+/// What a server adds between two of eight speakers over the same two connected directly.
+fn delay(
+    name: &str,
+    pid: u32,
+    join: impl Fn() -> anyhow::Result<Speaker>,
+    seconds: usize,
+) -> anyhow::Result<Value> {
+    let direct = direct_ms()?;
+    let direct_ms = direct[direct.len() / 2];
+    let speakers = (1..ON_STAGE).map(|_| join()).collect::<Result<Vec<_>, _>>()?;
+    let (began, cpu) = (Instant::now(), cpu_s(pid)?);
+    let until = began + Duration::from_secs(seconds as u64 + 2 + u64::from(PHASES));
     let (said, heard) = std::thread::scope(|scope| {
-        for (number, speaker) in speakers.into_iter().enumerate() {
-            scope.spawn(move || hum(speaker, number, frames));
+        let humming: Vec<_> = speakers
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut speaker)| scope.spawn(move || hum(&mut speaker, number, until)))
+            .collect();
+        let mut said = Vec::new();
+        for phase in 0..PHASES {
+            let mut beeper = join()?;
+            beeper.attend(at_phase(began, phase))?;
+            said.push(beep(&mut beeper, seconds * FRAMES_PER_S / PHASES as usize)?);
+            // Janus' sessions have no address to leave at; whoever is silent is not mixed.
+            drop(beeper.leave());
         }
-        let listening = scope.spawn(move || hum(listener, ON_STAGE, frames));
-        let said = beep(beeper, frames)?;
-        let heard = listening.join().map_err(|_| anyhow::anyhow!("a speaker died"))??;
-        anyhow::Ok((said, heard))
+        let first = humming.into_iter().next().context("somebody listens")?;
+        anyhow::Ok((said, first.join().map_err(|_| anyhow::anyhow!("a speaker died"))??))
     })?;
-    let direct_ms = direct_ms()?;
-    let mut added_ms: Vec<f64> = delays_ms(&said, &heard)?.iter().map(|ms| ms - direct_ms).collect();
+    let cores = (cpu_s(pid)? - cpu) / began.elapsed().as_secs_f64();
+    let mut added_ms = Vec::new();
+    for said in said {
+        let settled = said.get(SETTLE_BEEPS..).unwrap_or_default();
+        added_ms.extend(delays_ms(settled, &heard)?.iter().map(|ms| ms - direct_ms));
+    }
     added_ms.sort_by(f64::total_cmp);
-    let at = |share: f64| added_ms.get(((added_ms.len() as f64 - 1.0) * share).round() as usize);
     Ok(json!({
-        "measured": "talk_delay", "on_stage": ON_STAGE, "beeps": added_ms.len(), "direct_ms": direct_ms,
-        "added_ms": {"p50": at(0.5), "p99": at(0.99), "max": at(1.0)},
+        "measured": name, "on_stage": ON_STAGE, "direct_ms": spread(&direct), "added_ms": spread(&added_ms),
+        "server_cores": cores,
     }))
 }
 
-fn hum(mut speaker: Speaker, number: usize, frames: usize) -> anyhow::Result<Vec<Heard>> {
-    let hz = 150.0 + 25.0 * number as f64;
-    let mut at = 0;
-    speaker.speak(frames, |frame| {
-        for sample in frame {
-            *sample = 0.03 * tone(at, hz);
-            at += 1;
-        }
+/// The next moment that lies `phase` eighths of 20 ms after a whole number of them.
+fn at_phase(began: Instant, phase: u32) -> Instant {
+    let frame = Duration::from_millis(20);
+    let since = began.elapsed();
+    let whole =
+        Duration::from_nanos((since.as_nanos() / frame.as_nanos() + 1) as u64 * frame.as_nanos() as u64);
+    began + whole + frame * phase / PHASES
+}
+
+/// From one speaker to another with nothing between them, in milliseconds in rising order.
+fn direct_ms() -> anyhow::Result<Vec<f64>> {
+    let (mut one, mut other) = Speaker::pair()?;
+    let until = Instant::now() + Duration::from_secs(DIRECT_S as u64 + 1);
+    let (said, heard) = std::thread::scope(|scope| {
+        let listening = scope.spawn(move || hum(&mut other, 0, until));
+        let said = beep(&mut one, DIRECT_S * FRAMES_PER_S)?;
+        one.attend(until)?;
+        anyhow::Ok((said, listening.join().map_err(|_| anyhow::anyhow!("a speaker died"))??))
     })?;
-    Ok(speaker.take_heard())
+    let mut delays = delays_ms(said.get(SETTLE_BEEPS..).unwrap_or_default(), &heard)?;
+    delays.sort_by(f64::total_cmp);
+    Ok(delays)
 }
 
-/// Beeps, and says when each began.
-fn beep(mut speaker: Speaker, frames: usize) -> anyhow::Result<Vec<Instant>> {
-    let (began, mut said) = (Instant::now(), Vec::new());
-    for number in 0..frames {
-        speaker.attend(began + Duration::from_millis(20 * number as u64))?;
-        if number % BEEP_EVERY_FRAMES == 0 {
-            said.push(Instant::now());
+/// A speaker's beeps until they are in `live.opus`, from the moment the first sample of each was spoken.
+fn program(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
+    let mut speaker = join(node, key, Wants::ToSend)?;
+    let url = format!("{}/bench/live.opus", node.public);
+    let sound = beeps::sound(seconds);
+    let began = Instant::now();
+    let until = began + Duration::from_secs(seconds as u64);
+    let heard = std::thread::scope(|scope| {
+        let listening = scope.spawn(move || listen(&url, |part| part.at >= until));
+        let mut frames = sound.chunks_exact(FRAME_SAMPLES);
+        let mut number = 0;
+        while let Some(frame) = frames.next() {
+            // A frame is sent when its last sample was spoken.
+            number += 1;
+            speaker.attend(began + Duration::from_millis(20 * number))?;
+            speaker.say(frame.try_into().context("a frame")?)?;
         }
-        speaker.say(&beep_frame(number))?;
-    }
-    Ok(said)
-}
-
-fn beep_frame(number: usize) -> [f32; FRAME_SAMPLES] {
-    let mut frame = [0.0; FRAME_SAMPLES];
-    if number % BEEP_EVERY_FRAMES < BEEP_FRAMES {
-        for (n, sample) in frame.iter_mut().enumerate() {
-            *sample = 0.3 * tone(number * FRAME_SAMPLES + n, BEEP_HZ);
+        for _ in 0..2 * FRAMES_PER_S {
+            number += 1;
+            speaker.attend(began + Duration::from_millis(20 * number))?;
+            speaker.say(&[0.0; FRAME_SAMPLES])?;
         }
-    }
-    frame
-}
-
-/// From a beep's beginning to where it begins in what was heard, each packet played the moment it came.
-fn delays_ms(said: &[Instant], heard: &[Heard]) -> anyhow::Result<Vec<f64>> {
-    let (mut decoder, mut sound, mut came) = (Decoder::new()?, Vec::new(), Vec::new());
-    for packet in heard {
-        came.push((sound.len(), packet.at));
-        decoder.decode(&packet.payload, &mut sound)?;
-    }
-    let played = |sample: usize| -> Option<Instant> {
-        let (from, at) = came.iter().rev().find(|(from, _)| *from <= sample)?;
-        Some(*at + Duration::from_secs_f64((sample - from) as f64 / RATE as f64))
-    };
-    let played: Vec<Instant> = onsets(&sound).into_iter().filter_map(played).collect();
-    let delays = said.iter().skip(SETTLE_BEEPS).filter_map(|said| {
-        let next = played.iter().find(|played| *played > said)?;
-        Some(next.saturating_duration_since(*said).as_secs_f64() * 1_000.0)
-    });
-    // A beep that was lost would be taken for the next one's.
-    let within = (BEEP_EVERY_FRAMES * 20) as f64 * 0.8;
-    Ok(delays.filter(|ms| *ms < within).collect())
-}
-
-/// The same of one encoder and one decoder with nothing between them.
-fn direct_ms() -> anyhow::Result<f64> {
-    let (mut encoder, mut decoder) = (Encoder::new(32_000)?, Decoder::new()?);
-    let mut sound = Vec::new();
-    for number in 0..20 * BEEP_EVERY_FRAMES {
-        let mut packet = Vec::new();
-        encoder.encode(&beep_frame(number), Prediction::Carry, &mut packet)?;
-        decoder.decode(&packet, &mut sound)?;
-    }
-    let every = BEEP_EVERY_FRAMES * FRAME_SAMPLES;
-    let found = onsets(&sound);
-    let late: usize = found.iter().map(|at| at % every).sum();
-    Ok(late as f64 / found.len().max(1) as f64 / RATE as f64 * 1_000.0)
-}
-
-/// Where beeps begin: where the power at their pitch passes half of its most.
-fn onsets(sound: &[f32]) -> Vec<usize> {
-    let powers: Vec<f64> = (0..sound.len().saturating_sub(WINDOW))
-        .step_by(STEP)
-        .map(|from| power(&sound[from..from + WINDOW], BEEP_HZ))
-        .collect();
-    let most = powers.iter().skip(powers.len() / 4).copied().fold(0.0, f64::max);
-    let (mut found, mut quiet) = (Vec::new(), true);
-    for (at, power) in powers.iter().enumerate() {
-        if quiet && *power > most / 4.0 {
-            found.push(at * STEP);
-            quiet = false;
-        }
-        quiet |= *power < most / 40.0;
-    }
-    found
-}
-
-fn power(samples: &[f32], hz: f64) -> f64 {
-    let (mut re, mut im) = (0.0, 0.0);
-    for (n, sample) in samples.iter().enumerate() {
-        let turn = std::f64::consts::TAU * hz * n as f64 / RATE as f64;
-        re += f64::from(*sample) * turn.cos();
-        im += f64::from(*sample) * turn.sin();
-    }
-    re * re + im * im
+        listening.join().map_err(|_| anyhow::anyhow!("a listener died"))?
+    })?;
+    let late_ms = lateness_ms(&heard, began, Player::AtTheEdge);
+    Ok(json!({"measured": "talk_program", "live_opus_ms": spread(&late_ms)}))
 }
 
 /// Thirteen speak and hear at once.
 fn cost(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
-    let speakers = (0..FULL_STAGE).map(|_| join(node, key)).collect::<Result<Vec<_>, _>>()?;
-    let frames = seconds * FRAMES_PER_S;
+    let speakers =
+        (0..FULL_STAGE).map(|_| join(node, key, Wants::ToSendAndHear)).collect::<Result<Vec<_>, _>>()?;
+    let late = "tribune_program_frames_late_total";
     let start = Barrier::new(FULL_STAGE + 1);
-    let (cores, heard) = std::thread::scope(|scope| {
+    let (cores, heard, frames_late) = std::thread::scope(|scope| {
         let start = &start;
         let humming: Vec<_> = speakers
             .into_iter()
             .enumerate()
-            .map(|(number, speaker)| {
+            .map(|(number, mut speaker)| {
                 scope.spawn(move || {
                     start.wait();
-                    hum(speaker, number, frames)
+                    let until = Instant::now() + Duration::from_secs(seconds as u64);
+                    Ok::<_, anyhow::Error>(Came::of(&hum(&mut speaker, number, until)?))
                 })
             })
             .collect();
+        let late_before = node.metric(late)?;
         start.wait();
         let (began, cpu) = (Instant::now(), node.cpu_s()?);
-        let heard: Vec<Vec<Heard>> = humming
+        let heard = humming
             .into_iter()
             .map(|humming| humming.join().map_err(|_| anyhow::anyhow!("a speaker died"))?)
-            .collect::<Result<_, _>>()?;
-        anyhow::Ok(((node.cpu_s()? - cpu) / began.elapsed().as_secs_f64(), heard))
+            .collect::<Result<Vec<Came>, _>>()?;
+        let cores = (node.cpu_s()? - cpu) / began.elapsed().as_secs_f64();
+        anyhow::Ok((cores, heard, node.metric(late)? - late_before))
     })?;
-    let missing: u64 = heard.iter().map(|heard| missing(heard)).sum();
-    let least = heard.iter().map(Vec::len).min().unwrap_or(0);
     Ok(json!({
         "measured": "talk_cost", "speakers": FULL_STAGE, "seconds": seconds, "server_cores": cores,
-        "frames_late": node.metric("tribune_program_frames_late_total")?,
+        "frames_late": frames_late,
         "packets_dropped": node.metric("tribune_speaker_packets_dropped_total")?,
         "stage_frames_dropped": node.metric("tribune_stage_frames_dropped_total")?,
-        "heard_packets_least": least, "heard_packets_missing": missing,
+        "heard_packets_least": heard.iter().map(|came| came.packets).min(),
+        "heard_packets_missing": heard.iter().map(|came| came.missing).sum::<u64>(),
     }))
 }
 
-/// Numbers that never came.
-fn missing(heard: &[Heard]) -> u64 {
-    let numbers = heard.iter().map(|packet| packet.seq);
-    match (numbers.clone().min(), numbers.max()) {
-        (Some(first), Some(last)) => (last - first + 1).saturating_sub(heard.len() as u64),
-        (None, _) | (_, None) => 0,
+/// What came back to one speaker.
+struct Came {
+    packets: u64,
+    /// Numbers that never came.
+    missing: u64,
+}
+
+impl Came {
+    fn of(heard: &[Heard]) -> Self {
+        let numbers = heard.iter().map(|packet| packet.seq);
+        let packets = heard.len() as u64;
+        let missing = match (numbers.clone().min(), numbers.max()) {
+            (Some(first), Some(last)) => (last - first + 1).saturating_sub(packets),
+            (None, _) | (_, None) => 0,
+        };
+        Self { packets, missing }
     }
 }

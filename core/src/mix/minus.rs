@@ -14,7 +14,7 @@ use crate::codec::opus::{Encoder, Prediction};
 use crate::time::FRAME_SAMPLES;
 
 /// Bits a second of what a speaker hears.
-pub const MINUS_BITS_PER_S: u32 = 48_000;
+pub const MINUS_BITS_PER_S: u32 = 64_000;
 
 /// Up to here nothing is touched; what is louder is bent so that it stays below full scale.
 const STRAIGHT_MAX: f32 = 0.7;

@@ -159,7 +159,7 @@ mod tests {
             assert!(answer.lines().any(|said| said == line), "{line} is missing from:\n{answer}");
         }
         let fmtp = answer.lines().find(|line| line.starts_with("a=fmtp:111 ")).unwrap();
-        for asked in ["useinbandfec=1", "usedtx=1", "maxaveragebitrate=64000"] {
+        for asked in ["useinbandfec=1", "usedtx=1", "maxaveragebitrate=48000"] {
             assert!(fmtp.contains(asked), "{fmtp}");
         }
         let candidates = |kind: &str| answer.lines().filter(|line| line.contains(kind)).count();

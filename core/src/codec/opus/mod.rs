@@ -23,6 +23,9 @@ pub const TALK_COMPLEXITY: u8 = 6;
 /// Loss that the sound for speakers is prepared for, in per cent. It is what makes packets repeat the one
 /// before, in the frames where that helps.
 const TALK_LOSS_PERCENT: c_int = 5;
+/// From this complexity on a decoder makes up what is lost by a model of speech (libopus 1.5, FARGAN) instead
+/// of repeating the last period.
+const MODEL_COMPLEXITY: c_int = 5;
 
 /// Why libopus did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -197,6 +200,19 @@ impl Decoder {
         // SAFETY: `status` outlives the call; libopus returns null and sets it when it cannot.
         let state = unsafe { ffi::opus_decoder_create(RATE_HZ as i32, 1, &raw mut status) };
         NonNull::new(state).map(|state| Self { state }).ok_or(Error::Library(status))
+    }
+
+    /// A decoder of speech that came over a path with losses: what is lost is made up by a model of speech.
+    pub fn speech() -> Result<Self, Error> {
+        let decoder = Self::new()?;
+        // SAFETY: the state is live; this request takes one opus_int32 by value.
+        let status = unsafe {
+            ffi::opus_decoder_ctl(decoder.state.as_ptr(), ffi::OPUS_SET_COMPLEXITY_REQUEST, MODEL_COMPLEXITY)
+        };
+        match status {
+            ffi::OPUS_OK => Ok(decoder),
+            status => Err(Error::Library(status)),
+        }
     }
 
     /// Decodes one packet from anywhere and appends its sound to `out`; answers with the number of samples.

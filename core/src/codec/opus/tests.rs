@@ -150,6 +150,27 @@ fn what_was_lost_is_in_the_next_packet() {
     assert!(repaired < 0.5 * concealed, "{repaired:.2} and {concealed:.2}");
 }
 
+/// Goal: speech that is lost is made up by the model, which must have been built in.
+#[test]
+fn lost_speech_is_made_up_by_a_model() {
+    let mut encoder = Encoder::talk(48_000).expect("libopus takes it");
+    let mut packets = vec![Vec::new(); 20];
+    for (at, packet) in packets.iter_mut().enumerate() {
+        encoder.encode(&tone(at), Prediction::Carry, packet).expect("libopus takes it");
+    }
+    let made_up = |decoder: Result<Decoder, Error>| {
+        let (mut decoder, mut said, mut made) = (decoder.expect("memory"), Vec::new(), Vec::new());
+        for packet in &packets {
+            decoder.decode(packet, &mut said).expect("libopus takes it");
+        }
+        assert_eq!(decoder.conceal(FRAME_SAMPLES, &mut made), Ok(FRAME_SAMPLES));
+        (said, made)
+    };
+    let (plain, by_model) = (made_up(Decoder::new()), made_up(Decoder::speech()));
+    assert_eq!(plain.0, by_model.0, "what came is decoded the same");
+    assert_ne!(plain.1, by_model.1, "what did not is not");
+}
+
 #[test]
 fn nothing_is_recovered_from_what_is_no_packet() {
     let (mut decoder, mut out) = (Decoder::new().expect("libopus takes it"), Vec::new());

@@ -105,7 +105,7 @@ impl Speaker {
     /// There is no memory for a decoder.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
-            decoder: Decoder::new()?,
+            decoder: Decoder::speech()?,
             queue: Queue::default(),
             path: Path::new(),
             flow: Flow::Silent,

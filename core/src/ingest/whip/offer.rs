@@ -8,8 +8,8 @@ pub const OFFER_BYTES_MAX: usize = 32_768;
 /// Media lines of an offer: audio, and what is refused beside it.
 const MEDIA_LINES_MAX: usize = 8;
 /// What a speaker's encoder is asked to spend at most, in bits per second: speech with its in-band
-/// redundancy, above which nobody hears a difference once it is in the program.
-const SPEECH_BIT_S_MAX: u32 = 64_000;
+/// redundancy. More of it is neither heard in the program nor makes losses easier to bear (decision 0090).
+const SPEECH_BIT_S_MAX: u32 = 48_000;
 
 /// Whether the sender wants to hear the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -110,6 +110,6 @@ fn fragments_are_bounded_and_ours_can_be_read() {
 #[test]
 fn an_answer_asks_for_speech() {
     let asked = answer_for_speech("v=0\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:96 apt=1\r\n");
-    let fmtp = "a=fmtp:111 minptime=10;useinbandfec=1;maxaveragebitrate=64000\r\n";
+    let fmtp = "a=fmtp:111 minptime=10;useinbandfec=1;maxaveragebitrate=48000\r\n";
     assert_eq!(asked, format!("v=0\r\n{fmtp}a=fmtp:96 apt=1\r\n"));
 }
