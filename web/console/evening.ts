@@ -1,5 +1,5 @@
-// One room's evening, from its statuses: those that come, and those of before, which the public listener keeps
-// under their numbers. Nothing stands here that no status has said.
+// One room's evening, from its statuses: those that come, and those of before, which the public listener
+// keeps under their numbers. Nothing stands here that no status has said.
 
 import type { Status } from '../wire/api';
 

@@ -1,5 +1,6 @@
-//! The pages. The listener's: one HTML answer per room and language, small enough to come in one round trip, with
-//! everything that follows it (`assets`) under names that change with their content.
+//! The pages. The listener's: one HTML answer per room and language, small enough to come in one round trip,
+//! with everything that follows it (`assets`) under names that change with their content. The stage's and the
+//! console's: `stage`.
 //!
 //! `web/` builds the templates; here they are filled with a room's `status`, so that the page says the truth
 //! before, and without, any script.

@@ -1,6 +1,6 @@
-//! The pages of the stage listener: `/{room}/stage` for host and speakers, `/console` for the operator. Each is
-//! a shell in the visitor's language; what it draws comes from the API, so that nothing about a room stands
-//! in it.
+//! The pages of the stage listener: `/{room}/stage` for host and speakers, `/console` for the operator. Each
+//! is a shell in the visitor's language; what it draws comes from the API, so that nothing about a room
+//! stands in it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -130,8 +130,8 @@ impl Desk {
         }
     }
 
-    /// Our own files and nothing written into the page; besides ourselves only the public listener: replays to
-    /// hear, and for the console statuses to read.
+    /// Our own files and nothing written into the page; besides ourselves only the public listener: replays
+    /// to hear, and for the console statuses to read.
     fn policy(self, public: &str) -> String {
         let read = match self {
             Self::Stage => "",
