@@ -176,8 +176,8 @@ async fn ask_as(api: &Api, room: &Handle, (who, command): (&Who, Command)) -> Re
     audit::note(api, room, (who, act), &result).await;
     result?;
     match signs {
-        Signs::Out(person) => api.door.remove_person(room.name(), &person),
-        Signs::Role(person, role) => api.door.set_role(room.name(), &person, role),
+        Signs::Out(person) => api.door.remove_person(room.name(), &person).await?,
+        Signs::Role(person, role) => api.door.set_role(room.name(), &person, role).await?,
         Signs::Nothing => {}
     }
     view_of(room, who)
