@@ -1,6 +1,6 @@
-//! A road between a speaker and the node: a relay for one speaker's datagrams that loses, holds up, doubles and
-//! replays them on purpose, and counts what it did. This kernel has no `netem`, and a road that is drawn from
-//! a seed is the same every time.
+//! A road between a speaker and the node: a relay for one speaker's datagrams that loses, holds up, doubles
+//! and replays them on purpose, and counts what it did. This kernel has no `netem`, and a road that is drawn
+//! from a seed is the same every time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;

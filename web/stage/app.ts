@@ -94,6 +94,8 @@ export class App {
     recording: undefined,
   };
   private events: Events | undefined;
+  /** The events came back, and no view of the stage since. */
+  private isAnew = true;
   private muting: Promise<unknown> = Promise.resolve();
   private mutings = 0;
   /** The node has told of us since we joined. */
@@ -316,7 +318,10 @@ export class App {
         speaking: (data) => this.heard(JSON.parse(data)),
         status: (data) => this.take(JSON.parse(data)),
       },
-      opened: () => this.change({ isTold: true }),
+      opened: () => {
+        this.isAnew = true;
+        this.change({ isTold: true });
+      },
       lost: () => this.lost(),
     });
   }
@@ -351,7 +356,8 @@ export class App {
   }
 
   private takeView(view: StageView): void {
-    const isFirst = !this.state.view || !this.state.isTold;
+    const { isAnew } = this;
+    this.isAnew = false;
     this.change({ view, isTold: true });
     const me = this.self();
     if (!me) return;
@@ -360,7 +366,7 @@ export class App {
     }
     if (this.state.screen === 'stage') this.follow(me);
     // The node does not know our line: it was restarted, or the line broke unseen.
-    if (isFirst && !me.here && (this.line.phase === 'on' || this.line.phase === 'lost')) this.line.again();
+    if (isAnew && !me.here && (this.line.phase === 'on' || this.line.phase === 'lost')) this.line.again();
   }
 
   /** The node's word on who is muted holds, once it knows what was wished here. */

@@ -1,7 +1,8 @@
 //! The stage without a network: what a path with losses does to a voice, and what thirteen speakers cost.
 //!
-//! `stage quality FOLDER VOICE SEEDS` reads `VOICE.wav` there, sends it over each road as often as `SEEDS` says,
-//! and writes `stage-VOICE-*.wav` for `quality.py` beside its reference; `stage cost` prints one line of JSON.
+//! `stage quality FOLDER VOICE SEEDS` reads `VOICE.wav` there, sends it over each road as often as `SEEDS`
+//! says, and writes `stage-VOICE-*.wav` for `quality.py` beside its reference; `stage cost` prints one line
+//! of JSON.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -51,10 +52,9 @@ fn quality(folder: &Path, voice: &str, seeds: u64) -> anyhow::Result<()> {
         for seed in 1..=several {
             let heard = hear(&sent.travel(Road { seed, ..road }))?;
             wav::write(&folder.join(format!("stage-{voice}-{name}-{seed}.wav")), &heard.minus)?;
-            print(
-                &json!({"measured": format!("stage_{voice}_{name}_{seed}"), "held_back_ms": heard.held_back_ms,
-                "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}),
-            );
+            print(&json!({"measured": format!("stage_{voice}_{name}_{seed}"),
+                "held_back_ms": heard.held_back_ms,
+                "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}));
         }
     }
     Ok(())

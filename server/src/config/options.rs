@@ -161,7 +161,7 @@ pub const OPTIONS: [Opt; 29] = [
         "domain name",
         "\"live.example.org\"",
         domain,
-        "A certificate is fetched and renewed for it and for the host of stage_url; their port 80 must reach us."
+        "Certificates are fetched and renewed for it and stage_url's host; port 80 of both must reach us."
     ),
     maybe!(
         acme_directory,

@@ -1,5 +1,5 @@
-//! 6. The public listener: the page, the status, the program in every form, the replay, the floor. One file per kind of
-//!    answer.
+//! 6. The public listener: the page, the status, the program in every form, the replay, the floor. One file
+//!    per kind of answer.
 
 mod floor;
 mod hls;

@@ -16,7 +16,8 @@ impl Store {
         self.run(move |connection| {
             let Invitation { id, role, label, key, made_at } = invitation;
             connection.execute(
-                "INSERT INTO invitation (id, room, role, label, sha256, made_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO invitation (id, room, role, label, sha256, made_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![id, room.as_str(), role.word(), label, &key.0[..], made_at.0],
             )?;
             Ok(())

@@ -49,7 +49,8 @@ const EXAMPLES: &str = "\
 Examples:
   tribune demo
   tribune demo --data ./demo-data
-  tribune demo --listen 127.0.0.1:0 --stage 127.0.0.1:0 --media 127.0.0.1:0 --ops 127.0.0.1:0    any free ports";
+  tribune demo --listen 127.0.0.1:0 --stage 127.0.0.1:0 --media 127.0.0.1:0 \\
+    --ops 127.0.0.1:0                                                          any free ports";
 
 /// The room's name and title.
 const ROOM: &str = "demo";

@@ -286,7 +286,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (who.clone(), keyed, lasting).prop_map(|(who, role, lasting)| Step::Come(who, role, lasting)),
         3 => (1..40_u64, reach).prop_map(|(visit, reach)| Step::Reach(visit, reach)),
-        8 => (prop::sample::select(callers), who, command).prop_map(|(by, who, command)| Step::Command(by, who, command)),
+        8 => (prop::sample::select(callers), who, command)
+            .prop_map(|(by, who, command)| Step::Command(by, who, command)),
         2 => prop_oneof![1..40_u64, Just(61), Just(1_801)].prop_map(Step::Wait),
         1 => Just(Step::Restart),
     ];
@@ -341,7 +342,8 @@ proptest! {
                 }
                 Step::Command(Caller::Operator, _, command) if command.whom().is_none() => {
                     let said = tried.ask((Caller::Operator, ""), command);
-                    let expected = if said == Err(Refusal::NobodyNamed) { said } else { Err(Refusal::RoleTooLow) };
+                    let unnamed = said == Err(Refusal::NobodyNamed);
+                    let expected = if unnamed { said } else { Err(Refusal::RoleTooLow) };
                     prop_assert_eq!(said, expected);
                     continue;
                 }
@@ -352,7 +354,8 @@ proptest! {
                     if matches!(command, Command::Ask { .. }) && !is_guest {
                         continue;
                     }
-                    (tried.ask((caller, who), command.clone()), model.command((caller, who), &command, tried.s))
+                    let said = tried.ask((caller, who), command.clone());
+                    (said, model.command((caller, who), &command, tried.s))
                 }
                 Step::Wait(s) => {
                     tried.s += s;

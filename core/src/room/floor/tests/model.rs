@@ -80,21 +80,9 @@ impl Model {
             return Err(Refusal::RoomEnded);
         }
         let whom = command.whom().map_or(by.1, PersonId::as_str).to_owned();
-        let others = command.whom().is_some();
-        let asks = matches!(command, Command::Ask { .. });
-        let Some(one) = self.people.get(&whom).cloned().or_else(|| asks.then(|| new(Role::Listener))) else {
-            return Err(Refusal::PersonUnknown);
-        };
+        let one = self.meant(by.0, command, &whom)?;
         let is_on_stage = one.visit.is_some() || one.away_s.is_some();
-        if one.last == 'x' {
-            return Err(if asks { Refusal::SentAway } else { Refusal::PersonUnknown });
-        }
-        if others && !may_touch(by.0, one.role) {
-            return Err(Refusal::RoleTooLow);
-        }
-        if !others && !asks && !matches!(command, Command::Release) && !is_on_stage {
-            return Err(Refusal::PersonUnknown);
-        }
+        let asks = matches!(command, Command::Ask { .. });
         let guests =
             self.people.values().filter(|one| one.role == Role::Listener && one.floor == '?').count();
         let mut after = one.clone();
@@ -144,6 +132,25 @@ impl Model {
             self.people.remove(&whom);
         }
         Ok(())
+    }
+
+    /// Whom a command is about, if it may be about them.
+    fn meant(&self, by: Caller, command: &Command, whom: &str) -> Result<One, Refusal> {
+        let others = command.whom().is_some();
+        let asks = matches!(command, Command::Ask { .. });
+        let known = self.people.get(whom).cloned().or_else(|| asks.then(|| new(Role::Listener)));
+        let one = known.ok_or(Refusal::PersonUnknown)?;
+        let is_on_stage = one.visit.is_some() || one.away_s.is_some();
+        if one.last == 'x' {
+            return Err(if asks { Refusal::SentAway } else { Refusal::PersonUnknown });
+        }
+        if others && !may_touch(by, one.role) {
+            return Err(Refusal::RoleTooLow);
+        }
+        if !others && !asks && !matches!(command, Command::Release) && !is_on_stage {
+            return Err(Refusal::PersonUnknown);
+        }
+        Ok(one)
     }
 
     pub fn time(&mut self, s: u64) {
