@@ -117,7 +117,8 @@ impl Secret {
         let secure = if way == Scheme::Https { "; Secure" } else { "" };
         let (name, secret) = (room.name(), &self.0);
         let line = format!(
-            "{COOKIE_NAME}={secret}; Path=/{name}/floor; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{secure}"
+            "{COOKIE_NAME}={secret}; Path=/{name}/floor; Max-Age={COOKIE_AGE_S}; HttpOnly; \
+             SameSite=Strict{secure}"
         );
         HeaderValue::try_from(line).ok()
     }

@@ -1,8 +1,8 @@
 //! What the clock hears of those on the stage: who speaks, what is wrong with their sound, how their packets
 //! come.
 //!
-//! The clock puts the newest picture where everybody can read it and goes on; who reads it late has missed the
-//! ones between, and nothing more.
+//! The clock puts the newest picture where everybody can read it and goes on; who reads it late has missed
+//! the ones between, and nothing more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -26,7 +26,8 @@ struct Line {
     to_ms: u64,
 }
 
-/// The chapters of the closed recording in `folder`, as WebVTT. Reads the whole log (some 6 MB in four hours).
+/// The chapters of the closed recording in `folder`, as WebVTT. Reads the whole log (some 6 MB in four
+/// hours).
 ///
 /// # Errors
 /// The disk's.

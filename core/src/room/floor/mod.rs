@@ -322,7 +322,7 @@ fn number_of(standing: Standing) -> Option<u64> {
     }
 }
 
-/// A request that was kept stands its full time again: how long the node was away is not theirs to answer for.
+/// A request that was kept stands its full time again: that the node was away is not theirs to answer for.
 fn asked_at(now: Time, standing: Standing) -> Standing {
     match standing {
         Standing::Asks(request) => Standing::Asks(Request { at: now, ..request }),

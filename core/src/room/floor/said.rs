@@ -55,7 +55,8 @@ pub enum Mute {
 }
 
 impl Command {
-    /// What `caller` must be allowed to do to ask for it. What listeners do about their own request is asking.
+    /// What `caller` must be allowed to do to ask for it. What listeners do about their own request is
+    /// asking.
     pub const fn act(&self, caller: Caller) -> Act {
         match self {
             Self::Ask { .. } | Self::Request => Act::RequestFloor,

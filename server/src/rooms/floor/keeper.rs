@@ -1,5 +1,5 @@
-//! What the disk is told of a stage. The stage does not wait for it; whoever asked for something hears that it
-//! happened when it is kept, or when the disk has kept them waiting too long.
+//! What the disk is told of a stage. The stage does not wait for it; whoever asked for something hears that
+//! it happened when it is kept, or when the disk has kept them waiting too long.
 
 use std::fs::OpenOptions;
 use std::io::Write;

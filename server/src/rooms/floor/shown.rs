@@ -113,7 +113,8 @@ impl Asked {
 pub(super) type Voices<'a> = &'a BTreeMap<PersonId, &'a Voice>;
 
 impl Shown {
-    /// Somebody from the audience, by the hash of the key that opens the stage to them when they have the floor.
+    /// Somebody from the audience, by the hash of the key that opens the stage to them when they have the
+    /// floor.
     pub fn guest(&self, key: &KeyHash) -> Option<&Guest> {
         self.guests.iter().find(|guest| guest.grant.is(key))
     }

@@ -283,10 +283,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => whom().prop_map(Command::Remove),
         1 => (whom(), keyed.clone()).prop_map(|(whom, role)| Command::Appoint(whom, role)),
     ];
+    let acts = (prop::sample::select(callers), who.clone(), command);
     let step = prop_oneof![
         3 => (who.clone(), keyed, lasting).prop_map(|(who, role, lasting)| Step::Come(who, role, lasting)),
         3 => (1..40_u64, reach).prop_map(|(visit, reach)| Step::Reach(visit, reach)),
-        8 => (prop::sample::select(callers), who, command).prop_map(|(by, who, command)| Step::Command(by, who, command)),
+        8 => acts.prop_map(|(by, who, command)| Step::Command(by, who, command)),
         2 => prop_oneof![1..40_u64, Just(61), Just(1_801)].prop_map(Step::Wait),
         1 => Just(Step::Restart),
     ];
@@ -341,8 +342,7 @@ proptest! {
                 }
                 Step::Command(Caller::Operator, _, command) if command.whom().is_none() => {
                     let said = tried.ask((Caller::Operator, ""), command);
-                    let expected = if said == Err(Refusal::NobodyNamed) { said } else { Err(Refusal::RoleTooLow) };
-                    prop_assert_eq!(said, expected);
+                    prop_assert!(matches!(said, Err(Refusal::NobodyNamed | Refusal::RoleTooLow)));
                     continue;
                 }
                 Step::Command(caller, who, command) => {
@@ -352,7 +352,8 @@ proptest! {
                     if matches!(command, Command::Ask { .. }) && !is_guest {
                         continue;
                     }
-                    (tried.ask((caller, who), command.clone()), model.command((caller, who), &command, tried.s))
+                    let wanted = model.command((caller, who), &command, tried.s);
+                    (tried.ask((caller, who), command), wanted)
                 }
                 Step::Wait(s) => {
                     tried.s += s;
