@@ -283,7 +283,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => whom().prop_map(Command::Remove),
         1 => (whom(), keyed.clone()).prop_map(|(whom, role)| Command::Appoint(whom, role)),
     ];
-    let acts = (prop::sample::select(callers), who.clone(), command);
     let step = prop_oneof![
         3 => (who.clone(), keyed, lasting).prop_map(|(who, role, lasting)| Step::Come(who, role, lasting)),
         3 => (1..40_u64, reach).prop_map(|(visit, reach)| Step::Reach(visit, reach)),

@@ -122,11 +122,6 @@ impl Model {
             Command::Appoint(_, role) if *role != one.role => (after.role, after.by_host) = (*role, true),
             _ => {}
         }
-        self.settle(whom, (one, after));
-        Ok(())
-    }
-
-    fn settle(&mut self, whom: String, (one, mut after): (One, One)) {
         let guest_leaves = one.role == Role::Listener && one.floor == '+' && after.floor == '-';
         if guest_leaves || after.last == 'x' {
             (after.visit, after.here, after.away_s) = (None, false, None);
@@ -136,6 +131,7 @@ impl Model {
         if after.last == 'r' && after.role == Role::Listener {
             self.people.remove(&whom);
         }
+        Ok(())
     }
 
     /// Whom a command is about, if it may be about them.
