@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs measurements one after another and prints one table: bench/run.sh [all|stage] short|long
 #
-# `stage` leaves out what does not concern speakers. All of short takes some fourteen minutes, of long an hour: it listens
+# `stage` leaves out what does not concern speakers. All of short takes some twenty minutes, of long more than an hour: it listens
 # ten minutes for drift and has thirteen speakers on the stage for ten. What was measured is kept in target/bench.
 set -euo pipefail
 cd "$(dirname "$0")/.."
