@@ -1,19 +1,24 @@
 #!/usr/bin/env bash
-# Runs every measurement one after another and prints one table: bench/run.sh short|long
+# Runs measurements one after another and prints one table: bench/run.sh [all|stage] short|long
 #
-# short takes some six minutes; long listens ten minutes for drift. What was measured is kept in target/bench.
+# `stage` leaves out what does not concern speakers. All of short takes some twenty minutes, of long more than an hour: it listens
+# ten minutes for drift and has thirteen speakers on the stage for ten. What was measured is kept in target/bench.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+usage() { echo 'usage: bench/run.sh [all|stage] short|long' >&2; exit 2; }
+
+rows=all
+case "${1:-}" in all | stage) rows=$1; shift ;; esac
 case "${1:-short}" in
-    short) latency=60 hls=60 quality=70 drift=120 inputs=30 icecast=45 ;;
-    long) latency=180 hls=180 quality=150 drift=600 inputs=60 icecast=90 ;;
-    *) echo 'usage: bench/run.sh short|long' >&2; exit 2 ;;
+    short) latency=60 hls=60 quality=70 drift=120 inputs=30 icecast=45 seeds=2 talk=80 full=60 ;;
+    long) latency=180 hls=180 quality=150 drift=600 inputs=60 icecast=90 seeds=8 talk=240 full=600 ;;
+    *) usage ;;
 esac
 
 release="${RELEASE:-target/release}"
 folder=target/bench
-python=.venv/bin/python
+python="${PYTHON:-.venv/bin/python}"
 figures="$folder/figures.jsonl"
 export TRIBUNE="${TRIBUNE:-$release/tribune}"
 mkdir -p "$folder"
@@ -39,21 +44,54 @@ speech() {
         -af "volume=-6dB,aresample=48000" -ac 1 -c:a pcm_s16le -t 200 "$folder/speech.wav"
 }
 
+# Two women who were recorded for telephone exchanges, in English and French, at 16 kHz.
+people() {
+    local name voice sounds=/usr/share/asterisk/sounds
+    : >"$folder/people.txt"
+    for name in demo-instruct demo-congrats priv-callee-options demo-echotest demo-abouttotry vm-msginstruct \
+        conf-usermenu screen-callee-options dir-intro; do
+        for voice in en_US_f_Allison fr_CA_f_June; do
+            ffmpeg -v error -y -f g722 -i "$sounds/$voice/$name.g722" -ar 48000 -ac 1 "$folder/line-$voice-$name.wav"
+            printf "file '%s'\n" "$PWD/$folder/line-$voice-$name.wav" >>"$folder/people.txt"
+        done
+    done
+    ffmpeg -v error -y -f concat -safe 0 -i "$folder/people.txt" -ac 1 -c:a pcm_s16le -t 200 "$folder/people.wav"
+}
+
+program() {
+    measure "$release/sound" latency "$latency"
+    measure "$release/sound" hls "$hls"
+    measure "$release/sound" quality "$quality" "$folder"
+    measure "$python" bench/quality.py pesq_wb "$folder/reference.wav" "$folder/heard.wav"
+    measure "$python" bench/ear.py "$folder/reference.wav" "$folder/heard.wav" "$folder/spectrogram.png"
+    measure "$release/sound" drift "$drift"
+    measure "$release/sound" inputs "$inputs"
+    measure "$release/sound" icecast "$icecast"
+    measure "$release/mix" --json
+    measure "$release/program"
+    measure "$release/recording"
+}
+
+stage() {
+    local voice road
+    people
+    measure "$release/stage" cost
+    for voice in speech people; do
+        rm -f "$folder/stage-$voice"-*.wav
+        measure "$release/stage" quality "$folder" "$voice" "$seeds"
+        for road in clean jitter-60 random-5 bursts-5 random-5-again bursts-5-again; do
+            measure "$python" bench/quality.py "pesq_${voice}_$road" "$folder/stage-$voice-reference.wav" \
+                "$folder/stage-$voice-$road".*.wav
+        done
+    done
+    measure "$release/talk" delay "$talk"
+    measure "$release/talk" janus "$talk"
+    measure "$release/talk" program "$talk"
+    measure "$release/talk" cost "$full"
+    TRIBUNE_BIN="$(realpath "$TRIBUNE")" measure node web/tests/mouth-to-ear.mjs "$talk"
+}
+
 speech
-measure "$release/sound" latency "$latency"
-measure "$release/sound" hls "$hls"
-measure "$release/sound" quality "$quality" "$folder"
-measure "$python" bench/quality.py "$folder/reference.wav" "$folder/heard.wav"
-measure "$python" bench/ear.py "$folder/reference.wav" "$folder/heard.wav" "$folder/spectrogram.png"
-measure "$release/sound" drift "$drift"
-measure "$release/sound" inputs "$inputs"
-measure "$release/sound" icecast "$icecast"
-measure "$release/mix" --json
-measure "$release/stage" cost
-measure "$release/stage" quality "$folder"
-for road in clean jitter-60 random-5 bursts-5 random-5-again bursts-5-again; do
-    measure "$python" bench/quality.py "$folder/stage-reference.wav" "$folder/stage-$road-minus.wav" "pesq_stage_$road"
-done
-measure "$release/program"
-measure "$release/recording"
+[ "$rows" = stage ] || program
+stage
 "$python" bench/table.py "$figures"

@@ -27,44 +27,85 @@ def spread(what, figures, most=None):
     row(f"{what}, largest of {figures['count']}", figures["max"], "ms")
 
 
-latency, hls, drift, ear = (measured[name] for name in ("latency", "hls", "drift", "ear"))
-spread("source to live.opus", latency["live_opus_ms"], 700)
-row("holes", latency["holes"], "", 0)
-spread("joining live.opus to its first page", latency["join_ms"])
-row("parts behind the newest on joining", latency["join_parts_behind_max"], "", 1)
-spread("source to LL-HLS, hold-back included", hls["ll_hls_ms"], 2_000)
-row("PESQ wide-band at 64 kbit/s, mean", measured["pesq_wb"]["mean"], "MOS-LQO", least=4.0)
-row(f"PESQ, lowest of {measured['pesq_wb']['pieces']} pieces", measured["pesq_wb"]["min"], "MOS-LQO")
-row("true peak", ear["true_peak_dbtp"], "dBTP", -1.0)
-row("above 12 kHz where parts meet, mean", ear["above_12khz_at_edges_db"]["mean"], "dB")
-row("above 12 kHz between, mean", ear["above_12khz_between_db"]["mean"], "dB")
-row("loudness said", ear["lufs"]["said"], "LUFS")
-row("loudness heard", ear["lufs"]["heard"], "LUFS")
-row(f"drift over {drift['seconds']} s: holes", drift["holes"], "", 0)
-row("drift: 10 ms without the tone", drift["quiet_10ms"], "", 0)
-row("drift: underruns", drift["underruns"], "", 0)
-row("drift: pitch against a clock 0.1 % fast", drift["tone_ppm"] - drift["ppm"], "ppm")
-row("drift: parts later at the end", drift["part_age_late_ms"] - drift["part_age_early_ms"], "ms", 5)
-row("16 open inputs, the whole node", measured["inputs"]["server_cores"], "cores", 0.5)
-for beside in measured["icecast"]["rows"]:
-    name = f"in order, Icecast's burst {beside['burst_bytes']} bytes:"
-    row(f"{name} tribune", beside["tribune_ms"]["p50"], "ms")
-    row(f"{name} Icecast", beside["icecast_ms"]["p50"], "ms")
-    row(f"{name} tribune to Icecast", beside["ratio"], "x")
-for case in measured["mix"]["mix"]:
-    row(f"mix: {case['case']}", case["cores"] * 100, "% of a core")
-stage = measured["stage_cost"]
-row(f"stage: {stage['speakers']} speakers, mix and mix-minus", stage["cores"], "cores", 0.5)
-roads = {"clean": 4.0, "jitter-60": 4.0, "random-5": 3.2, "bursts-5": 3.0, "random-5-again": 3.2, "bursts-5-again": 3.0}
-for road, least in roads.items():
-    row(f"stage: PESQ wide-band, {road}", measured[f"pesq_stage_{road}"]["mean"], "MOS-LQO", least=least)
-    row(f"stage: held back, {road}", measured[f"stage_{road}"]["held_back_ms"], "ms")
-program = next(figures for figures in measured.values() if "default_renditions_ms_per_s" in figures)
-row("cutting the default renditions", program["default_renditions_ms_per_s"], "ms a second")
-recording = next(figures for figures in measured.values() if "end_to_replay_ms" in figures)
-row(f"end to replay after {recording['hours']} h", recording["end_to_replay_ms"], "ms", 1_000)
-for name, seconds in recording["verify_s_per_hour"].items():
-    row(f"verify {name}, each hour", seconds, "s", 1)
+def program_rows():
+    latency, hls, drift, ear = (measured[name] for name in ("latency", "hls", "drift", "ear"))
+    spread("source to live.opus", latency["live_opus_ms"], 700)
+    row("holes", latency["holes"], "", 0)
+    spread("joining live.opus to its first page", latency["join_ms"])
+    row("parts behind the newest on joining", latency["join_parts_behind_max"], "", 1)
+    spread("source to LL-HLS, hold-back included", hls["ll_hls_ms"], 2_000)
+    row("PESQ wide-band at 64 kbit/s, mean", measured["pesq_wb"]["mean"], "MOS-LQO", least=4.0)
+    row(f"PESQ, lowest of {measured['pesq_wb']['pieces']} pieces", measured["pesq_wb"]["min"], "MOS-LQO")
+    row("true peak", ear["true_peak_dbtp"], "dBTP", -1.0)
+    row("above 12 kHz where parts meet, mean", ear["above_12khz_at_edges_db"]["mean"], "dB")
+    row("above 12 kHz between, mean", ear["above_12khz_between_db"]["mean"], "dB")
+    row("loudness said", ear["lufs"]["said"], "LUFS")
+    row("loudness heard", ear["lufs"]["heard"], "LUFS")
+    row(f"drift over {drift['seconds']} s: holes", drift["holes"], "", 0)
+    row("drift: 10 ms without the tone", drift["quiet_10ms"], "", 0)
+    row("drift: underruns", drift["underruns"], "", 0)
+    row("drift: pitch against a clock 0.1 % fast", drift["tone_ppm"] - drift["ppm"], "ppm")
+    row("drift: parts later at the end", drift["part_age_late_ms"] - drift["part_age_early_ms"], "ms", 5)
+    row("16 open inputs, the whole node", measured["inputs"]["server_cores"], "cores", 0.5)
+    for beside in measured["icecast"]["rows"]:
+        name = f"in order, Icecast's burst {beside['burst_bytes']} bytes:"
+        row(f"{name} tribune", beside["tribune_ms"]["p50"], "ms")
+        row(f"{name} Icecast", beside["icecast_ms"]["p50"], "ms")
+        row(f"{name} tribune to Icecast", beside["ratio"], "x")
+    for case in measured["mix"]["mix"]:
+        row(f"mix: {case['case']}", case["cores"] * 100, "% of a core")
+    program = next(figures for figures in measured.values() if "default_renditions_ms_per_s" in figures)
+    row("cutting the default renditions", program["default_renditions_ms_per_s"], "ms a second")
+    recording = next(figures for figures in measured.values() if "end_to_replay_ms" in figures)
+    row(f"end to replay after {recording['hours']} h", recording["end_to_replay_ms"], "ms", 1_000)
+    for name, seconds in recording["verify_s_per_hour"].items():
+        row(f"verify {name}, each hour", seconds, "s", 1)
+
+
+def stage_rows():
+    alone = measured["stage_cost"]
+    row(f"stage: {alone['speakers']} speakers, mixing alone, 5 % lost in bursts", alone["cores"], "cores", 0.5)
+    roads = {"clean": 4.0, "jitter-60": 4.0, "random-5": 3.2, "bursts-5": 3.0, "random-5-again": 3.2}
+    roads["bursts-5-again"] = 3.0
+    for voice, who in (("speech", "machine's voices"), ("people", "two people")):
+        for road, least in roads.items():
+            pesq = measured[f"pesq_{voice}_{road}"]
+            what = f"stage: PESQ wide-band, {who}, {road}, worst of {pesq['listeners']}"
+            row(what, pesq["worst_mean"], "MOS-LQO", least=least)
+    held = {road: measured[f"stage_speech_{road}_1"]["held_back_ms"] for road in roads}
+    for road in roads:
+        row(f"stage: held back, {road}", held[road], "ms")
+    row("stage: held back longer because of 60 ms of jitter", held["jitter-60"] - held["clean"], "ms", 120)
+    row("stage: made up in 200 s with 60 ms of jitter", measured["stage_speech_jitter-60_1"]["concealed_ms"], "ms")
+    delay, janus = measured["talk_delay"], measured["talk_janus"]
+    row("speaker to speaker directly, median", delay["direct_ms"]["p50"], "ms")
+    name = f"speaker to speaker, {delay['on_stage']} on stage, added"
+    row(f"{name}, median of {delay['added_ms']['count']}", delay["added_ms"]["p50"], "ms", 60)
+    row(f"{name}, 99th percentile", delay["added_ms"]["p99"], "ms", 80)
+    row(f"{name}, largest", delay["added_ms"]["max"], "ms")
+    row(f"{name}: idle thread woken late meanwhile, largest", delay["idle_late_ms"]["max"], "ms")
+    if not janus.get("is_missing"):
+        row(f"{name} by Janus' AudioBridge, median", janus["added_ms"]["p50"], "ms")
+        row(f"{name} by Janus' AudioBridge, 99th percentile", janus["added_ms"]["p99"], "ms")
+        row("server: tribune", delay["server_cores"], "cores")
+        row("server: Janus' AudioBridge", janus["server_cores"], "cores")
+    row("speaker to live.opus, median", measured["talk_program"]["live_opus_ms"]["p50"], "ms", 600)
+    row("speaker to live.opus, 99th percentile", measured["talk_program"]["live_opus_ms"]["p99"], "ms")
+    full = measured["talk_cost"]
+    name = f"{full['speakers']} speakers for {full['seconds']} s"
+    row(f"{name}, the whole node", full["server_cores"], "cores", 0.5)
+    row(f"{name}: frames over 20 ms late", full["frames_late"], "", full["idle_late_20_ms"])
+    row(f"{name}: idle thread woken over 20 ms late", full["idle_late_20_ms"], "")
+    row(f"{name}: packets that never came back", full["heard_packets_missing"], "")
+    chromium = measured["talk_chromium"]["mouth_to_ear_ms"]
+    row(f"Chromium to Chromium, mouth to ear, median of {chromium['count']}", chromium["p50"], "ms", 200)
+    row("Chromium to Chromium, mouth to ear, 99th percentile", chromium["p99"], "ms")
+
+
+if "latency" in measured:
+    program_rows()
+if "stage_cost" in measured:
+    stage_rows()
 idle = [figures["idle_late_ms"]["p99"] for figures in measured.values() if "idle_late_ms" in figures]
 row("control: idle thread woken late, worst 99th percentile", max(idle), "ms")
 

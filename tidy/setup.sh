@@ -42,9 +42,13 @@ xauth                         xauth
 xvfb                          xvfb-run
 "
 bench_needs="
+asterisk-core-sounds-en-g722  -
+asterisk-core-sounds-fr-g722  -
+chromium                      chromium
 espeak-ng                     espeak-ng
 ffmpeg                        ffmpeg
 icecast2                      icecast2
+janus                         janus
 python3-dev                   -
 python3-venv                  -
 sox                           sox

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { RealNode } from './real-node.mjs';
+import { Road } from './road.mjs';
 import { second, share } from './tones.mjs';
 import { launch } from './visit.mjs';
 
@@ -31,6 +32,29 @@ window.publish = async (url, key, hz) => {
   await client.publish(connection, url, key);
   return Object.assign(window, { connection, client });
 };
+/** Offers as any page may, and says that it takes requests for lost packets of Opus (RFC 4585). */
+window.offer = async (hz) => {
+  window.connection = new RTCPeerConnection();
+  const stream = tone(hz);
+  connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] });
+  const { type, sdp } = await connection.createOffer();
+  const taking = sdp.replace(/^a=rtpmap:(\\d+) opus\\/48000\\/2\\r\\n/m, '$&a=rtcp-fb:$1 nack\\r\\n');
+  await connection.setLocalDescription({ type, sdp: taking });
+  return connection.localDescription.sdp;
+};
+window.accept = (sdp) => connection.setRemoteDescription({ type: 'answer', sdp });
+const report = async () =>
+  [...(await connection.getStats()).values()].find(({ type }) => type === 'outbound-rtp') ?? { packetsSent: 0 };
+/** What it says of its sending, once so many packets were sent. */
+window.sent = (packets) =>
+  new Promise((done) => {
+    const look = setInterval(async () => {
+      const told = await report();
+      if (told.packetsSent < packets) return;
+      clearInterval(look);
+      done(told);
+    }, 100);
+  });
 window.ready = true;
 </script>`;
 
@@ -79,5 +103,33 @@ test('the npm package whip-whep publishes and stops', async () => {
   await heard(room, 440);
   await page.evaluate(() => client.stop());
   assert.equal(await page.evaluate(() => connection.connectionState), 'closed');
+  await page.context().close();
+});
+
+test('Chromium sends again what a bursty road lost, when it says that it takes requests', async () => {
+  const room = await node.room();
+  await room.act('live');
+  const page = await barePage();
+  const offer = await page.evaluate(() => window.offer(440));
+  assert.match(offer, /^a=rtcp-fb:111 nack\r$/m, 'Chromium keeps the line that says so');
+  const answer = await fetch(`${node.stage}/${room.name}/whip`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${room.key}`, 'content-type': 'application/sdp' },
+    body: offer,
+  });
+  assert.equal(answer.status, 201);
+  const said = await answer.text();
+  assert.match(said, /^a=rtcp-fb:111 nack\r$/m);
+  const road = new Road({ share: 0.05, burst: 3, delay: 20, seed: 1 });
+  try {
+    await page.evaluate((sdp) => window.accept(sdp), await road.before(said));
+    const { nackCount, retransmittedPacketsSent } = await page.evaluate(() => window.sent(500));
+    const { lost, again } = road.counts;
+    assert.ok(lost > 10 && again > 0.8 * lost, `${again} of ${lost} packets came again`);
+    assert.ok(nackCount > 0 && retransmittedPacketsSent >= again, `${nackCount} requests`);
+    await heard(room, 440);
+  } finally {
+    road.close();
+  }
   await page.context().close();
 });

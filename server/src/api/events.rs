@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::Sse;
@@ -14,18 +14,21 @@ use futures_util::Stream;
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::Instant;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, KeyHash, PersonId, State as RoomState};
+use tribune_core::time::Time;
 
 use super::auth::Shown;
 use super::floor::{as_seen_by, not_sent_away, sees};
 use super::{Api, Failure, StageDoor, Who};
 use crate::answer::Path;
 use crate::rooms::{Floor, Handle, Shown as ShownStage, View};
+use crate::world::World;
 
-/// Connections that listen to events at once, over all rooms.
+/// Connections of people on a stage, and of the operator, that listen to events at once, over all rooms.
 pub const LISTENERS_MAX: usize = 256;
+/// Connections of anybody else; they never take a place from those on a stage.
+pub const STRANGERS_MAX: usize = 64;
 /// A comment is sent when nothing happened for so long, in seconds.
 const KEEP_ALIVE_S: u64 = 15;
 /// The stage is told at most this often.
@@ -49,7 +52,8 @@ struct Watching {
     shown: watch::Receiver<Arc<ShownStage>>,
     speaking: watch::Receiver<Arc<BTreeSet<PersonId>>>,
     told: Arc<BTreeSet<PersonId>>,
-    not_before: Instant,
+    world: World,
+    not_before: Time,
 }
 
 enum Woken {
@@ -70,13 +74,14 @@ pub async fn events(
     let changes = api.door.changes();
     let who = api.door.allowed(&shown, Some(&room), Act::Listen)?;
     not_sent_away(&room.floor().shown(), &who)?;
-    let place = Arc::clone(&api.listeners).try_acquire_owned();
+    let places = if sees(who.caller) { &api.listeners } else { &api.strangers };
+    let place = Arc::clone(places).try_acquire_owned();
     let place =
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;
     let mut view = room.watch();
     view.mark_changed();
     let (door, by) = (api.door.clone(), who.by);
-    let stage = sees(who.caller).then(|| Watching::new(room.floor(), who));
+    let stage = sees(who.caller).then(|| Watching::new(room.floor(), who, api.rooms.setup().world));
     let ready = VecDeque::new();
     let listening = Listening { door, room, by, changes, view, state: None, stage, ready, _place: place };
     let events = stream::unfold(Some(listening), next);
@@ -141,18 +146,18 @@ impl Listening {
 }
 
 impl Watching {
-    fn new(floor: &Floor, who: Who) -> Self {
+    fn new(floor: &Floor, who: Who, world: World) -> Self {
         let (mut shown, speaking) = (floor.watch(), floor.watch_speaking());
         shown.mark_changed();
         let told = Arc::clone(&speaking.borrow());
-        Self { who, shown, speaking, told, not_before: Instant::now() }
+        Self { who, shown, speaking, told, world, not_before: world.now() }
     }
 
     /// `None` once the stage is not theirs to see any more.
     fn tell(&mut self) -> Option<Event> {
         let shown = Arc::clone(&self.shown.borrow_and_update());
         not_sent_away(&shown, &self.who).ok()?;
-        self.not_before = Instant::now() + STAGE_EVERY;
+        self.not_before = self.world.now() + STAGE_EVERY;
         Some(Event::default().event("stage").data(as_seen_by(&shown, &self.who).to_string()))
     }
 
@@ -175,16 +180,16 @@ async fn watched(stage: &mut Option<Watching>) -> Woken {
     tokio::select! {
         biased;
         speaking = stage.speaking.changed() => if speaking.is_ok() { Woken::Speaking } else { Woken::Over },
-        settled = settled(&mut stage.shown, stage.not_before) => {
+        settled = settled(&mut stage.shown, stage.world.instant(stage.not_before)) => {
             if settled.is_some() { Woken::Stage } else { Woken::Over }
         }
     }
 }
 
 /// Waits for a change, and for the time at which it may be told; what changes meanwhile is told with it.
-async fn settled(shown: &mut watch::Receiver<Arc<ShownStage>>, not_before: Instant) -> Option<()> {
+async fn settled(shown: &mut watch::Receiver<Arc<ShownStage>>, not_before: Option<Instant>) -> Option<()> {
     shown.changed().await.ok()?;
     shown.mark_changed();
-    tokio::time::sleep_until(not_before).await;
+    tokio::time::sleep_until(not_before?.into()).await;
     Some(())
 }

@@ -53,6 +53,7 @@ pub struct Api {
     door: StageDoor,
     passkeys: Arc<passkeys::Passkeys>,
     listeners: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     holds: Arc<Semaphore>,
     /// One hold sound is written at a time, so that each is written whole.
     hold_writing: Arc<tokio::sync::Mutex<()>>,
@@ -69,6 +70,7 @@ impl Api {
             door,
             passkeys,
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
+            strangers: Arc::new(Semaphore::new(events::STRANGERS_MAX)),
             holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
             hold_writing: Arc::default(),
         }

@@ -179,7 +179,7 @@ impl Media {
     fn accept(&mut self, stream: TcpStream, from: SocketAddr) {
         match self.tcp.accept(stream, plain(from)) {
             Room::Yes => {}
-            Room::No => self.with.metrics.drop(Dropped::ConnectionsFull),
+            Room::Made | Room::No => self.with.metrics.drop(Dropped::ConnectionsFull),
         }
     }
 
@@ -187,8 +187,13 @@ impl Media {
         match came {
             Came::Datagram { from, bytes } => {
                 let place = Place::Tcp(from);
+                let was_known = self.by_place.contains_key(&place);
                 self.datagram(place, &bytes);
-                if !self.by_place.contains_key(&place) {
+                let is_known = self.by_place.contains_key(&place);
+                if is_known && !was_known {
+                    self.tcp.know(from);
+                }
+                if !is_known {
                     // Whoever has a reason to be here says so first.
                     self.tcp.close(from);
                 }

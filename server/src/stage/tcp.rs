@@ -1,6 +1,6 @@
 //! Speakers whose network lets no UDP through: the same datagrams over TCP, each after its length (RFC 4571).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Connections at a time.
+/// Connections at a time. When there are so many, whoever came first without a word of a speaker's goes for
+/// whoever comes now: a speaker says who they are at once, so that silent ones cannot keep them out.
 const CONNECTIONS_MAX: usize = 1_024;
 /// Bytes of one datagram; more than one packet on any network.
 pub(super) const DATAGRAM_BYTES_MAX: usize = 2_000;
@@ -32,6 +33,8 @@ pub(super) enum Came {
 /// All connections.
 pub(super) struct Connections {
     open: BTreeMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
+    /// Those who have not said who they are, in the order in which they came.
+    strangers: VecDeque<SocketAddr>,
     came: mpsc::Sender<Came>,
 }
 
@@ -39,24 +42,30 @@ pub(super) struct Connections {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Yes,
+    /// A stranger had to go for it.
+    Made,
     No,
 }
 
 impl Connections {
     pub(super) fn new() -> (Self, mpsc::Receiver<Came>) {
         let (came, coming) = mpsc::channel(CAME_MAX);
-        (Self { open: BTreeMap::new(), came }, coming)
+        (Self { open: BTreeMap::new(), strangers: VecDeque::new(), came }, coming)
     }
 
     /// Serves a connection on the present runtime.
     pub(super) fn accept(&mut self, stream: TcpStream, from: SocketAddr) -> Room {
+        let mut room = Room::Yes;
         if self.open.len() >= CONNECTIONS_MAX {
-            return Room::No;
+            let Some(first) = self.strangers.pop_front() else { return Room::No };
+            self.open.remove(&first);
+            room = Room::Made;
         }
         // Speech must not wait for more speech; a socket that refuses still works.
         let _ = stream.set_nodelay(true);
         let (send, sending) = mpsc::channel(TO_SEND_MAX);
         self.open.insert(from, send);
+        self.strangers.push_back(from);
         let came = self.came.clone();
         tokio::spawn(async move {
             let (read, write) = stream.into_split();
@@ -67,7 +76,12 @@ impl Connections {
             // When the media thread is gone, nobody is left to be told.
             let _ = came.send(Came::Gone { from }).await;
         });
-        Room::Yes
+        room
+    }
+
+    /// Somebody has said who they are.
+    pub(super) fn know(&mut self, who: SocketAddr) {
+        self.strangers.retain(|stranger| *stranger != who);
     }
 
     /// Sends a datagram, or loses it when too many wait.
@@ -82,6 +96,7 @@ impl Connections {
     /// Ends a connection.
     pub(super) fn close(&mut self, with: SocketAddr) {
         self.open.remove(&with);
+        self.strangers.retain(|stranger| *stranger != with);
     }
 }
 

@@ -1,12 +1,15 @@
 """A speaker by aiortc: offers a tone by WHIP and sends it until it is killed.
 
-    python3 aiortc_speaker.py WHIP_URL KEY HZ
+    python3 aiortc_speaker.py WHIP_URL KEY HZ [RELAY]
+
+RELAY, as host:port, stands in for the node's addresses; then it also says that it takes requests for lost packets.
 """
 
 import array
 import asyncio
 import fractions
 import math
+import re
 import sys
 import urllib.request
 
@@ -39,16 +42,22 @@ class Tone(MediaStreamTrack):
         return frame
 
 
-async def speak(url, key, hz):
+async def speak(url, key, hz, relay=None):
     connection = RTCPeerConnection()
     connection.addTransceiver(Tone(hz), direction="sendonly")
     await connection.setLocalDescription(await connection.createOffer())
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/sdp"}
-    offer = urllib.request.Request(url, connection.localDescription.sdp.encode(), headers)
+    text = connection.localDescription.sdp
+    if relay:
+        text = re.sub(r"(a=rtpmap:(\d+) opus/48000/2\r\n)", r"\1a=rtcp-fb:\2 nack\r\n", text)
+    offer = urllib.request.Request(url, text.encode(), headers)
     with urllib.request.urlopen(offer) as answer:
         sdp = answer.read().decode()
+    if relay:
+        host, port = relay.split(":")
+        sdp = re.sub(r"(a=candidate:\S+ \d+ udp \d+) \S+ \d+", rf"\1 {host} {port}", sdp)
     await connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
     await asyncio.Event().wait()
 
 
-asyncio.run(speak(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+asyncio.run(speak(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:]))

@@ -21,4 +21,6 @@ mod secure;
 mod sessions;
 mod sources;
 mod stage;
+mod stage_bad_input;
+mod stage_roads;
 mod tone;

@@ -73,7 +73,7 @@ impl Relying {
             Uuid::from_bytes(owner.handle),
             &owner.name,
             &owner.name,
-            Some(has.map(Into::into).collect()),
+            Some(has.collect()),
         );
         let (options, state) = started.map_err(|error| ours(&error))?;
         let mut options = serde_json::to_value(options.public_key).map_err(|error| ours(&error))?;

@@ -13,6 +13,7 @@ use tribune_core::ingest::speaker::Way;
 use tribune_core::mix::Muted;
 use tribune_core::room::floor::{Answer, Floor as Machine, Input, Kept, Output, Reach, Standing, Visit};
 use tribune_core::room::{Name, PersonId, Refused};
+use tribune_core::time::Time;
 
 use super::connection::Connection;
 use super::keeper::{Answering, Place, WRITINGS_MAX, Writing, keep};
@@ -58,7 +59,7 @@ pub(in crate::rooms) struct Task {
     turns: Turns,
     /// While somebody is on the stage or asks to be.
     metrics: Option<StageMetrics>,
-    turn_again: Option<Instant>,
+    turn_again: Option<Time>,
 }
 
 /// One connection.
@@ -156,8 +157,8 @@ impl Task {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let due = self.machine.poll_timeout().and_then(|(at, _)| self.node.setup.world.instant(at));
-        due.map(Instant::from).into_iter().chain(self.turn_again).min()
+        let due = self.machine.poll_timeout().map(|(at, _)| at).into_iter().chain(self.turn_again).min();
+        due.and_then(|at| self.node.setup.world.instant(at)).map(Instant::from)
     }
 
     fn obey(&mut self, ask: Ask) {
@@ -257,12 +258,13 @@ impl Task {
     /// Has the mix take the sound of who is heard, and of nobody else.
     fn turn_knobs(&mut self) {
         self.turn_again = None;
+        let now = self.node.setup.world.now();
         for (visit, attending) in &mut self.attending {
             let wanted = if is_heard(&self.machine, *visit) { Muted::No } else { Muted::Yes };
             let Some(knob) = attending.knob.as_ref().filter(|_| attending.turned != wanted) else { continue };
             match knob.turn(wanted) {
                 Given::Yes | Given::Over => attending.turned = wanted,
-                Given::Full => self.turn_again = Some(Instant::now() + TURN_AGAIN),
+                Given::Full => self.turn_again = Some(now + TURN_AGAIN),
             }
         }
     }
