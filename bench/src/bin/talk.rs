@@ -145,18 +145,12 @@ fn program(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
     let until = began + Duration::from_secs(seconds as u64);
     let heard = std::thread::scope(|scope| {
         let listening = scope.spawn(move || listen(&url, |part| part.at >= until));
-        let mut frames = sound.chunks_exact(FRAME_SAMPLES);
-        let mut number = 0;
-        while let Some(frame) = frames.next() {
-            // A frame is sent when its last sample was spoken.
-            number += 1;
+        let silence = [0.0; FRAME_SAMPLES];
+        let pause = std::iter::repeat_n(&silence[..], 2 * FRAMES_PER_S);
+        // A frame is sent when its last sample was spoken.
+        for (number, frame) in (1..).zip(sound.chunks_exact(FRAME_SAMPLES).chain(pause)) {
             speaker.attend(began + Duration::from_millis(20 * number))?;
             speaker.say(frame.try_into().context("a frame")?)?;
-        }
-        for _ in 0..2 * FRAMES_PER_S {
-            number += 1;
-            speaker.attend(began + Duration::from_millis(20 * number))?;
-            speaker.say(&[0.0; FRAME_SAMPLES])?;
         }
         listening.join().map_err(|_| anyhow::anyhow!("a listener died"))?
     })?;
