@@ -12,7 +12,7 @@ use tribune_core::time::{MediaTime, Time, WallTime};
 use tribune_server::answer::Failure;
 use tribune_server::config::{Config, OPTIONS};
 use tribune_server::outside::{self, Asked};
-use tribune_server::page::{self, Encoding, Lang};
+use tribune_server::page::{self, Encoding, Lang, Site};
 
 /// A target takes any bytes and panics when something that must hold does not.
 pub type Target = fn(&[u8]);
@@ -120,8 +120,9 @@ pub fn listener_page(data: &[u8]) {
         })
     };
     let (ours, theirs) = (status("x", "y"), status(title, told));
+    let site = Site { public: "https://a.example".into(), stage: "https://b.example".into() };
     for lang in Lang::ALL {
-        let tags = |status| page::render(status, lang, "https://a.example").html.matches('<').count();
+        let tags = |status| page::render(status, lang, &site).html.matches('<').count();
         assert_eq!(tags(&theirs), tags(&ours), "{theirs}");
     }
     let file = page::calendar(&theirs, "https://a.example").expect("a start is announced");
