@@ -232,7 +232,7 @@ fn obs_is_answered_as_it_expects() {
     let good = ("authorization", key.as_str());
     let url = format!("{}/obs/whip", node.stage);
     let answer = agent().post(&url).header("authorization", &key).header("content-type", "application/sdp");
-    let mut answer = answer.send(OFFER.replace('\n', "\r\n")).expect("the stage answers");
+    let mut answer = answer.send(OFFER).expect("the stage answers");
     assert_eq!(answer.status(), 201);
     assert_eq!(answer.headers()["content-type"], "application/sdp");
     let text = answer.body_mut().read_to_string().expect("text");
