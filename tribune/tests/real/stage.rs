@@ -80,7 +80,7 @@ fn a_speaker_is_heard_over_udp_and_over_tcp() {
 }
 
 /// The sound of the last second that came back to a speaker.
-fn came_back(speaker: &mut Speaker) -> Vec<f32> {
+pub fn came_back(speaker: &mut Speaker) -> Vec<f32> {
     let sound = sound_of(&speaker.take_heard()).expect("what comes back is Opus");
     sound[sound.len().saturating_sub(48_000)..].to_vec()
 }
