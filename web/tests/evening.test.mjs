@@ -145,8 +145,9 @@ test('an evening', { timeout: 300_000 }, async (t) => {
       const muted = bert.page.waitForFunction(() => /has muted you/.test(document.body.innerText) && Date.now());
       const from = await anna.page.evaluate(() => {
         const [button] = [...document.querySelectorAll('.rule button')].filter((one) => one.innerText === 'Mute' && one.offsetParent);
+        const began = Date.now();
         button.click();
-        return Date.now();
+        return began;
       });
       told.push((await (await muted).jsonValue()) - from);
       if (mutes < MUTES - 1) {
