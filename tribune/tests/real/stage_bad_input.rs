@@ -87,6 +87,8 @@ impl Idle {
 /// What came back is looked at in pieces of 100 ms, once levels have settled.
 const PIECE: usize = 4_800;
 const SETTLE_PIECES: usize = 30;
+/// Who is told first to stop is silent before the other is.
+const END_PIECES: usize = 5;
 const FRAME: Duration = Duration::from_millis(20);
 /// Six seconds.
 const LISTEN_FRAMES: usize = 300;
@@ -112,7 +114,7 @@ impl Conversation {
             let (first, last) = (numbers().min().expect("something"), numbers().max().expect("something"));
             assert_eq!(last - first + 1, heard.len() as u64, "packets are missing");
             let sound = sound_of(&heard).expect("what comes back is Opus");
-            let settled = &sound[SETTLE_PIECES * PIECE..];
+            let settled = &sound[SETTLE_PIECES * PIECE..sound.len() - END_PIECES * PIECE];
             let whole = tone::share(settled, 48_000.0, other);
             assert!(whole > 0.8, "{whole} of what was heard is the other's");
             // What a busy machine sent late is made up or shifted, as loud as the rest: that is no hole.
