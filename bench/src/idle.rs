@@ -24,11 +24,12 @@ impl Idle {
         let over = Arc::new(AtomicBool::new(false));
         let seen = over.clone();
         let thread = std::thread::spawn(move || {
-            let mut late_ms = Vec::new();
+            let (mut late_ms, mut due) = (Vec::new(), Instant::now());
             while !seen.load(Ordering::Relaxed) {
-                let slept = Instant::now();
-                std::thread::sleep(EVERY);
-                late_ms.push((slept.elapsed() - EVERY).as_secs_f64() * 1_000.0);
+                // As the clock of a program has it: what it slept too long, the next moments are late too.
+                due += EVERY;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                late_ms.push(due.elapsed().as_secs_f64() * 1_000.0);
             }
             late_ms
         });

@@ -7,6 +7,9 @@ pub mod world;
 /// How many descriptors the process may have.
 pub mod descriptors;
 
+/// Which threads go first.
+pub mod urgent;
+
 /// Ending well.
 pub mod shutdown;
 

@@ -51,7 +51,7 @@ fn quality(folder: &Path, voice: &str, seeds: u64) -> anyhow::Result<()> {
         let several = if matches!(road.loss, Loss::No) { 1 } else { seeds };
         for seed in 1..=several {
             let heard = hear(&sent.travel(Road { seed, ..road }))?;
-            wav::write(&folder.join(format!("stage-{voice}-{name}-{seed}.wav")), &heard.minus)?;
+            wav::write(&folder.join(format!("stage-{voice}-{name}.{seed}.wav")), &heard.minus)?;
             print(&json!({"measured": format!("stage_{voice}_{name}_{seed}"),
                 "held_back_ms": heard.held_back_ms,
                 "lost": heard.lost, "repaired_ms": heard.repaired_ms, "concealed_ms": heard.concealed_ms}));

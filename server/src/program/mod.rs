@@ -47,6 +47,7 @@ pub use tribune_core::mix::OnAir;
 use crate::door::Audience;
 use crate::ops::{Metrics, RoomMetrics};
 use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder};
+use crate::urgent;
 use crate::window::{self, Halt, Live};
 use crate::world::World;
 
@@ -181,7 +182,10 @@ impl Program {
             hold: hold.clone(),
         };
         let clock = clock::Clock::new(env, &spec, begin)?;
-        std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || clock.run())?;
+        std::thread::Builder::new().name(format!("program {}", spec.room)).spawn(move || {
+            urgent::go_first();
+            clock.run();
+        })?;
         let audience = Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max);
         audience.look_after(&env.audience);
         Ok(Self {

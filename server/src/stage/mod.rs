@@ -27,6 +27,7 @@ use crate::answer::Failure;
 use crate::ops::metrics::MediaMetrics;
 use crate::program::FromRooms;
 use crate::shutdown::Shutdown;
+use crate::urgent;
 use crate::world::World;
 use peer::Peer;
 
@@ -112,6 +113,7 @@ impl Stage {
             shutdown: begin.shutdown,
         };
         let serve = move || {
+            urgent::go_first();
             runtime.block_on(media::serve(sockets, with, media::Inbox { asked, heard }));
             // When nobody waits for the end any longer, the node is going down without it.
             let _ = done.send(());
