@@ -18,8 +18,9 @@ interface Speaking {
 }
 
 const PART_S = 0.32;
-/** Only a page that is seen and heard asks, and all of them together not too often. */
+/** Only a page that is seen and heard asks, and all of them together not more than a thousand times a second. */
 const POLL_MS = 3_000;
+const POLL_MS_PER_LISTENER = 1;
 
 export class Speech {
   private said: Speaking | undefined;
@@ -56,13 +57,14 @@ export class Speech {
   }
 
   private async poll(): Promise<void> {
-    const { state } = this.door.status();
+    const { state, listening } = this.door.status();
     if (!document.hidden && (state === 'live' || state === 'boarding')) {
       this.said = await fetch(this.door.path + '/speaking')
         .then((answer) => (answer.ok ? answer.json() : undefined))
         .catch(() => this.said);
       this.door.show();
     }
-    setTimeout(() => void this.poll(), POLL_MS * (0.8 + Math.random() * 0.4));
+    const wait = Math.max(POLL_MS, POLL_MS_PER_LISTENER * (listening ?? 0));
+    setTimeout(() => void this.poll(), wait * (0.8 + Math.random() * 0.4));
   }
 }
