@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// As OBS Studio 30 sends it: sound and picture, ICE and DTLS told once for both.
+/// In the form in which OBS Studio 30 offers (by libdatachannel): sound and picture, ICE and DTLS told once
+/// for both (`tests/sdp/README.md` says what is known of it).
 const OBS: &str = include_str!("../../../tests/sdp/obs-30.sdp");
 /// As Chromium 156 sends it for one microphone, `sendrecv`.
 const CHROMIUM: &str = include_str!("../../../tests/sdp/chromium-sendrecv.sdp");
