@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use bytes::Bytes;
-use http::header::{ALLOW, HOST};
+use http::header::{ALLOW, HOST, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use hyper::body::Incoming;
@@ -25,6 +25,9 @@ use crate::ops::metrics::ListenerMetrics;
 
 /// Several lines of one forwarding header are joined up to this many; more are not looked at.
 const LINES_MAX: usize = 16;
+/// Whoever came by TLS comes by TLS only, for a year (RFC 6797): nobody on the way has them show a key in the
+/// clear.
+const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The visitor's own address, as a request extension: the peer's, or what trusted proxies say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,9 +147,13 @@ pub(super) async fn answer(
     }
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
+    let scheme = reached.scheme;
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
-    let answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
+    let mut answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
+    if scheme == Scheme::Https {
+        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
+    }
     Ok(answer.map(|body| Tracked { body, _flying: flying }))
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::node::{Node, until};
+use crate::node::{Node, agent, until};
 use crate::players;
 use crate::sources::{OPUS, Sender};
 use crate::tone;
@@ -54,6 +54,11 @@ fn sources_and_listeners_over_tls() {
     let newest = newest.expect("a playlist names parts");
     let at = |path: &str| format!("{}/secret/{path}", node.public);
     let addresses = [at("status"), at("hls/opus64.m3u8"), at(&format!("hls/{newest}"))];
+    for (over_tls, url) in [(true, &node.public), (true, &node.stage), (false, &node.ops)] {
+        let answer = agent().get(url).call().expect("the node answers");
+        let strict = answer.headers().get("strict-transport-security").map(|line| line.as_bytes());
+        assert_eq!(strict, over_tls.then_some(&b"max-age=31536000"[..]), "{url}");
+    }
     assert_eq!(by_http2(&cert, &addresses), ["2 200 1", "2 200 0", "2 200 0"], "{addresses:?}");
 }
 
