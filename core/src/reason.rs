@@ -117,6 +117,8 @@ pub enum Refusal {
     SentAway,
     /// A host may not open a microphone that its owner closed.
     MutedThemselves,
+    /// The same person came on the stage from elsewhere since; one connection does not win it back by itself.
+    TakenOver,
     /// One address asks for this too often.
     SourceTooBusy,
     /// A bug of ours.
@@ -125,7 +127,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -167,6 +169,7 @@ impl Refusal {
         Self::NobodyNamed,
         Self::SentAway,
         Self::MutedThemselves,
+        Self::TakenOver,
         Self::SourceTooBusy,
         Self::OurFault,
     ];
@@ -384,6 +387,13 @@ impl Refusal {
                 Theirs,
                 0,
                 "They muted themselves; only they can be heard again by their own hand.",
+            ),
+            Self::TakenOver => row(
+                "taken_over",
+                409,
+                Theirs,
+                0,
+                "You are on this stage from another window or device by now.",
             ),
             Self::SourceTooBusy => row(
                 "source_too_busy",

@@ -139,7 +139,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
         },
         {
             let mut spec = listeners.spec("stage", tls.clone());
-            spec.take_source = Some(ingest::take_source(node.clone()));
+            spec.take_source = Some(ingest::take_source(node.clone(), door.clone()));
             let _on = runtimes.stage.enter();
             net::serve(bound.stage, spec, stage_router(&node, stage, door), shutdown.clone())
         },
@@ -364,7 +364,7 @@ fn stage_router(node: &Arc<Node>, stage: Stage, door: StageDoor) -> Router {
     let api = Api::new(node.rooms.clone(), node.shelf.clone(), door.clone());
     let naming = || from_fn_with_state(node.world, answer::name_requests);
     let nowhere = Router::new().fallback(answer::no_such_page).layer(naming());
-    ingest::router(node.clone())
+    ingest::router(node.clone(), door.clone())
         .merge(stage::router(node.clone(), stage, door))
         .merge(api::router(api))
         .merge(page::desk(node.clone()))

@@ -5,12 +5,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use tribune_core::room::{Act, Change, Command};
+use tribune_core::room::{Change, Command};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::{self, Json};
 use super::manage::status_of;
-use super::{Api, Failure, audit};
+use super::{Api, Failure};
 use crate::answer::Path;
 
 /// How long ending a room waits for its replay.
@@ -122,9 +123,12 @@ impl Text {
 async fn ask(api: &Api, name: &str, shown: &Shown, command: Command) -> Result<Response, Failure> {
     let room = api.room(name)?;
     let who = api.door.who(shown, Some(&room))?;
-    let act = command.acts().next().map_or("change", Act::word);
+    api.door.pace(&who)?;
+    let acts: Vec<_> = command.acts().collect();
     let result = room.command(who.caller, command).await.map_err(Failure::from);
-    audit::note(api, &room, (&who, act), &result).await;
+    for act in acts {
+        audit::note(api, &room, Asked::of(&who, act.word()), &result).await;
+    }
     result?;
     Ok(status_of(&room))
 }

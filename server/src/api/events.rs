@@ -1,9 +1,10 @@
 //! Server-sent events: every new status of a room, and its state when that changes; for those on the stage
-//! also the stage, and who begins and ends to speak. Whoever is signed out meanwhile is told so, and hears no
+//! also the stage, and who begins and ends to speak. Whose stage it is no longer is told why, and hears no
 //! more.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use tribune_core::time::Time;
 
 use super::auth::Shown;
 use super::floor::{as_seen_by, not_sent_away, sees};
-use super::{Api, Failure, StageDoor, Who};
+use super::{Api, Failure, Share, StageDoor, Who, block};
 use crate::answer::Path;
 use crate::rooms::{Floor, Handle, Shown as ShownStage, View};
 use crate::world::World;
@@ -29,21 +30,63 @@ use crate::world::World;
 pub const LISTENERS_MAX: usize = 256;
 /// Connections of anybody else; they never take a place from those on a stage.
 pub const STRANGERS_MAX: usize = 64;
-/// A comment is sent when nothing happened for so long, in seconds.
-const KEEP_ALIVE_S: u64 = 15;
+/// Of these, connections of one sign-in or key, and of anybody else of one network.
+pub const SHARE_MAX: usize = 8;
+/// That the stream lives is said when nothing happened for so long, in seconds. It is an event and no
+/// comment, because a page is told of no comment and would take a dead stream for a quiet one.
+const ALIVE_EVERY_S: u64 = 15;
 /// The stage is told at most this often.
 const STAGE_EVERY: Duration = Duration::from_millis(100);
+
+/// Who listens, as far as shares go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    /// Somebody of a stage, by what they showed.
+    Known([u8; 32]),
+    /// Anybody, by their network.
+    Stranger(IpAddr),
+}
+
+/// Why somebody's stream ends for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    /// A host has sent them away.
+    Removed,
+    /// The floor they were given is not theirs any more.
+    FloorLost,
+    /// They signed out, were signed out, or what they came by was taken back.
+    SignedOut,
+}
+
+impl Gone {
+    fn event(self) -> Event {
+        let why = match self {
+            Self::Removed => "removed",
+            Self::FloorLost => "floor_lost",
+            Self::SignedOut => "signed_out",
+        };
+        Event::default().event("gone").data(json!({"why": why}).to_string())
+    }
+}
+
+/// What streams of this node say when nothing happens.
+pub fn alive() -> KeepAlive {
+    let event = Event::default().event("alive").data("{}");
+    KeepAlive::new().interval(Duration::from_secs(ALIVE_EVERY_S)).event(event)
+}
 
 struct Listening {
     door: StageDoor,
     room: Arc<Handle>,
     by: KeyHash,
+    person: Option<PersonId>,
     changes: watch::Receiver<u64>,
     view: watch::Receiver<Arc<View>>,
     state: Option<RoomState>,
     stage: Option<Watching>,
     ready: VecDeque<Event>,
     _place: OwnedSemaphorePermit,
+    _share: Share<Listener>,
 }
 
 /// Of somebody who sees the stage.
@@ -78,15 +121,32 @@ pub async fn events(
     let place = Arc::clone(places).try_acquire_owned();
     let place =
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;
+    let listener =
+        if sees(who.caller) { Listener::Known(who.by.0) } else { Listener::Stranger(block(shown.from)) };
+    let share = api.shares.take(listener);
+    let share =
+        share.ok_or(Failure::new(Refusal::Busy, "you listen to events on as many connections as one may"))?;
     let mut view = room.watch();
     view.mark_changed();
+    let person = who.person.as_ref().map(|(id, _)| id.clone());
     let (door, by) = (api.door.clone(), who.by);
     let stage = sees(who.caller).then(|| Watching::new(room.floor(), who, api.rooms.setup().world));
     let ready = VecDeque::new();
-    let listening = Listening { door, room, by, changes, view, state: None, stage, ready, _place: place };
+    let listening = Listening {
+        door,
+        room,
+        by,
+        person,
+        changes,
+        view,
+        state: None,
+        stage,
+        ready,
+        _place: place,
+        _share: share,
+    };
     let events = stream::unfold(Some(listening), next);
-    let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S));
-    Ok(Sse::new(events).keep_alive(alive))
+    Ok(Sse::new(events).keep_alive(alive()))
 }
 
 async fn next(listening: Option<Listening>) -> Option<(Result<Event, Infallible>, Option<Listening>)> {
@@ -95,16 +155,15 @@ async fn next(listening: Option<Listening>) -> Option<(Result<Event, Infallible>
         if let Some(event) = listening.ready.pop_front() {
             return Some((Ok(event), Some(listening)));
         }
-        if listening.wait().await? == Next::SignedOut {
-            return Some((Ok(Event::default().event("signed_out").data("{}")), None));
+        if let Next::Gone(why) = listening.wait().await? {
+            return Some((Ok(why.event()), None));
         }
     }
 }
 
-#[derive(PartialEq, Eq)]
 enum Next {
     GoOn,
-    SignedOut,
+    Gone(Gone),
 }
 
 impl Listening {
@@ -119,18 +178,31 @@ impl Listening {
         match (woken, &mut self.stage) {
             (Woken::Over, _) | (Woken::Status(false) | Woken::Door(false), _) => return None,
             (Woken::Door(true), stage) => {
-                let Some(who) = self.door.still(&self.room, &self.by) else { return Some(Next::SignedOut) };
+                let still = self.door.still(&self.room, &self.by);
+                let Some(who) = still else { return Some(Next::Gone(self.why_gone())) };
                 if let Some(stage) = stage {
                     stage.who = who;
                     stage.shown.mark_changed();
                 }
             }
             (Woken::Status(true), _) => self.tell_status(),
-            (Woken::Stage, Some(stage)) => self.ready.push_back(stage.tell()?),
+            (Woken::Stage, Some(stage)) => match stage.tell() {
+                Some(event) => self.ready.push_back(event),
+                None => return Some(Next::Gone(self.why_gone())),
+            },
             (Woken::Speaking, Some(stage)) => self.ready.extend(stage.tell_speaking()),
             (Woken::Stage | Woken::Speaking, None) => {}
         }
         Some(Next::GoOn)
+    }
+
+    /// Whoever is removed is signed out as well: the reason comes first.
+    fn why_gone(&self) -> Gone {
+        match &self.person {
+            Some(id) if self.room.floor().shown().removed.contains(id) => Gone::Removed,
+            Some(id) if id.is_guest() => Gone::FloorLost,
+            Some(_) | None => Gone::SignedOut,
+        }
     }
 
     fn tell_status(&mut self) {

@@ -10,9 +10,10 @@ use tribune_core::reason::Refusal;
 use tribune_core::room::floor::{By, Command, Mute};
 use tribune_core::room::{Act, Caller, PersonId, Role, may};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::{self, Json};
-use super::{Api, Failure, Who, audit};
+use super::{Api, Failure, Who, removal};
 use crate::answer::{Path, json_of};
 use crate::rooms::{Handle, Shown as ShownStage};
 
@@ -63,7 +64,7 @@ pub async fn show(
 ) -> Result<Response, Failure> {
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::SeeStage)?;
-    view_of(&room, &who)
+    Ok(json_of(StatusCode::OK, &seen(&room, &who)?))
 }
 
 pub async fn request(
@@ -169,31 +170,41 @@ async fn ask((api, name): (&Api, &str), shown: &Shown, command: Command) -> Resu
 /// Asks the stage, writes down who asked and what came of it, and answers with what they see now.
 async fn ask_as(api: &Api, room: &Handle, (who, command): (&Who, Command)) -> Result<Response, Failure> {
     not_sent_away(&room.floor().shown(), who)?;
-    let act = command.word();
-    let signs = Signs::of(&command);
+    // Nobody is ever kept from closing their own microphone.
+    if !matches!(command, Command::MuteSelf(Mute::On)) {
+        api.door.pace(who)?;
+    }
+    let (act, whom) = (command.word(), command.whom().map(|id| audit::person(room, id)));
+    // Whoever holds a key to speak would fill the audit with it, and it is nobody else's affair.
+    let is_told = !matches!(command, Command::MuteSelf(_));
+    let signs = Signs::of(room, &command);
     let by = By { caller: who.caller, person: who.person.as_ref().map(|(id, _)| id.clone()) };
     let result = room.floor().command(by, command).await.map_err(Failure::from);
-    audit::note(api, room, (who, act), &result).await;
+    if is_told {
+        audit::note(api, room, Asked::to(who, act, whom), &result).await;
+    }
     result?;
+    let mut view = seen(room, who)?;
     match signs {
-        Signs::Out(person) => api.door.remove_person(room.name(), &person).await?,
+        Signs::Out(person, role) => removal::send_away(api, room, (who, &person, role)).await?.say(&mut view),
         Signs::Role(person, role) => api.door.set_role(room.name(), &person, role).await?,
         Signs::Nothing => {}
     }
-    view_of(room, who)
+    Ok(json_of(StatusCode::OK, &view))
 }
 
 /// What an act means for those who are signed in.
 enum Signs {
     Nothing,
-    Out(PersonId),
+    /// And what they were.
+    Out(PersonId, Option<Role>),
     Role(PersonId, Role),
 }
 
 impl Signs {
-    fn of(command: &Command) -> Self {
+    fn of(room: &Handle, command: &Command) -> Self {
         match command {
-            Command::Remove(whom) => Self::Out(whom.clone()),
+            Command::Remove(whom) => Self::Out(whom.clone(), room.floor().shown().stage.role_of(whom)),
             Command::Appoint(whom, role) => Self::Role(whom.clone(), *role),
             Command::Ask { .. }
             | Command::Request
@@ -208,10 +219,10 @@ impl Signs {
     }
 }
 
-fn view_of(room: &Handle, who: &Who) -> Result<Response, Failure> {
+fn seen(room: &Handle, who: &Who) -> Result<Value, Failure> {
     let shown = room.floor().shown();
     not_sent_away(&shown, who)?;
-    Ok(json_of(StatusCode::OK, &as_seen_by(&shown, who)))
+    Ok(as_seen_by(&shown, who))
 }
 
 /// The stage as one of its people sees it: the same for all, and who they are.

@@ -15,12 +15,17 @@ pub const SIGN_INS_MAX: u32 = 120;
 /// Times that one address may ask for a passkey or show one, in a minute.
 pub const PASSKEYS_MAX: u32 = 60;
 
+/// Times that one sign-in or key may ask for a change, in a minute: four a second, which no hand does for
+/// long.
+pub const ACTS_MAX: u32 = 240;
+
 /// The counts.
 #[derive(Debug)]
 pub struct Guesses {
     wrong: Pace<IpAddr>,
     sign_ins: Pace<[u8; 32]>,
     passkeys: Pace<IpAddr>,
+    acts: Pace<[u8; 32]>,
 }
 
 impl Default for Guesses {
@@ -29,6 +34,7 @@ impl Default for Guesses {
             wrong: Pace::new(WRONG_KEYS_MAX),
             sign_ins: Pace::new(SIGN_INS_MAX),
             passkeys: Pace::new(PASSKEYS_MAX),
+            acts: Pace::new(ACTS_MAX),
         }
     }
 }
@@ -42,6 +48,11 @@ impl Guesses {
     /// Counts a browser that is signed in by a right key; only who has that key can make it too many.
     pub fn sign_in(&mut self, now: Time, by: &KeyHash) -> TooMany {
         self.sign_ins.count(now, by.0)
+    }
+
+    /// Counts a change that somebody asks for, by what they showed.
+    pub fn act(&mut self, now: Time, by: &KeyHash) -> TooMany {
+        self.acts.count(now, by.0)
     }
 
     /// Counts somebody who begins or ends with a passkey.

@@ -10,8 +10,9 @@ use tribune_core::mix::HoldSound;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{self, Act};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
-use super::{Api, Failure, audit};
+use super::{Api, Failure};
 use crate::answer::Path;
 use crate::program::{HOLD_BYTES_MAX, hold};
 use crate::rooms::{Handle, Rooms};
@@ -33,7 +34,7 @@ pub async fn set(
     let place = Arc::clone(&api.holds).try_acquire_owned();
     let _place = place.map_err(|_| Failure::new(Refusal::Busy, "too many hold sounds come at once"))?;
     let set = take(&api, &room, request).await;
-    audit::note(&api, &room, (&who, Act::SetHold.word()), &set).await;
+    audit::note(&api, &room, Asked::of(&who, Act::SetHold.word()), &set).await;
     set.map(|()| StatusCode::NO_CONTENT)
 }
 
@@ -46,7 +47,7 @@ pub async fn unset(
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::SetHold)?;
     let unset = room.hold(None).await.map_err(Failure::from);
-    audit::note(&api, &room, (&who, Act::SetHold.word()), &unset).await;
+    audit::note(&api, &room, Asked::of(&who, Act::SetHold.word()), &unset).await;
     unset.map(|()| StatusCode::NO_CONTENT)
 }
 

@@ -9,13 +9,14 @@ use serde_json::json;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, Key, PersonId, PersonName, Role, may};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::Json;
 use super::links::with_key;
 use super::manage::wall;
-use super::{Api, Failure, audit};
+use super::{Api, Failure};
 use crate::answer::{Path, json_of};
-use crate::rooms;
+use crate::rooms::{self, Handle};
 use crate::store::Invitation;
 
 /// Invitations of one room.
@@ -44,7 +45,7 @@ impl Guest {
 }
 
 /// What it takes to invite as `role`.
-const fn act_for(role: Role) -> Act {
+pub(super) const fn act_for(role: Role) -> Act {
     match role {
         Role::Listener | Role::Speaker => Act::InviteSpeaker,
         Role::CoHost | Role::Host => Act::InviteCoHost,
@@ -90,7 +91,7 @@ pub async fn add(
     let kept = setup.store.add_invitation(room.name().clone(), invitation.clone()).await;
     kept.map_err(|error| rooms::refusal_of(&error))?;
     room.set_invitations(|all| all.push(invitation.clone()));
-    audit::note(&api, &room, (&who, act_for(role).word()), &Ok(())).await;
+    audit::note(&api, &room, Asked::invites(&who, act_for(role), &invitation), &Ok(())).await;
     let document = json!({
         "id": invitation.id,
         "role": role,
@@ -114,11 +115,16 @@ pub async fn remove(
     if made.role > Role::Speaker {
         who = api.door.allowed(&shown, Some(&room), act_for(made.role))?;
     }
-    let store = &api.rooms.setup().store;
-    let gone = store.remove_invitation(room.name().clone(), id.clone()).await;
-    gone.map_err(|error| rooms::refusal_of(&error))?;
-    room.set_invitations(|all| all.retain(|made| made.id != id));
-    api.close(room.name(), (made.key, None), None).await?;
-    audit::note(&api, &room, (&who, act_for(made.role).word()), &Ok(())).await;
+    take_back(&api, &room, &made).await?;
+    audit::note(&api, &room, Asked::takes_back(&who, act_for(made.role), &made), &Ok(())).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// An invitation opens nothing any longer, nor does what was opened with it.
+pub(super) async fn take_back(api: &Api, room: &Handle, made: &Invitation) -> Result<(), Failure> {
+    let store = &api.rooms.setup().store;
+    let gone = store.remove_invitation(room.name().clone(), made.id.clone()).await;
+    gone.map_err(|error| rooms::refusal_of(&error))?;
+    room.set_invitations(|all| all.retain(|other| other.id != made.id));
+    api.close(room.name(), (made.key, None), None).await
 }

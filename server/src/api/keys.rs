@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tribune_core::room::{Act, Key, KeyHash, Role};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::keys_of;
-use super::{Api, Failure, Links, Who, audit};
+use super::{Api, Failure, Links, Who};
 use crate::answer::{Path, json_of};
 use crate::rooms::{self, Handle};
 use crate::store::RoomKeys;
@@ -53,7 +54,7 @@ pub async fn rotate(
     kept.map_err(|error| rooms::refusal_of(&error))?;
     room.set_keys(&hashes);
     let result = replace(&api, &room, (&who, &old)).await;
-    audit::note(&api, &room, (&who, Act::RotateKeys.word()), &result).await;
+    audit::note(&api, &room, Asked::of(&who, Act::RotateKeys.word()), &result).await;
     result?;
     let enter = Links::enter(room.name(), &keys, &setup.config);
     Ok(json_of(StatusCode::OK, &json!({"keys": keys_of(&keys), "enter": enter})))

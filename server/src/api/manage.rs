@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 use tribune_core::room::{Act, Key, Name, Role};
 use tribune_core::time::WallTime;
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::{self, Json};
-use super::{Api, Failure, Links, audit};
+use super::{Api, Failure, Links};
 use crate::answer::{Path, json_bytes, json_of};
 use crate::rooms::{self, Handle, New};
 
@@ -36,7 +37,7 @@ pub async fn create(
     let who = api.door.allowed(&shown, None, Act::RunNode)?;
     let made = api.rooms.create(body.asked()?).await?;
     let name = made.room.name();
-    audit::note(&api, &made.room, (&who, "create"), &Ok(())).await;
+    audit::note(&api, &made.room, Asked::of(&who, "create"), &Ok(())).await;
     let links = Links::of(name, &api.rooms.setup().config);
     let enter = Links::enter(name, &made.keys, &api.rooms.setup().config);
     let document = json!({"room": name, "keys": keys_of(&made.keys), "links": links, "enter": enter});
@@ -106,7 +107,7 @@ pub async fn remove(
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::DeleteRoom)?;
     let removed = api.rooms.remove(&room).await.map_err(Failure::from);
-    audit::note(&api, &room, (&who, Act::DeleteRoom.word()), &removed).await;
+    audit::note(&api, &room, Asked::of(&who, Act::DeleteRoom.word()), &removed).await;
     removed?;
     api.door.with(|_, table| table.close_room(room.name()));
     // Keys of the room open nothing any longer either.
@@ -131,7 +132,10 @@ pub async fn audit(
             "person": line.person,
             "name": line.name,
             "act": line.act,
+            "whom": line.whom.as_ref().map(|whom| &whom.id),
+            "whom_name": line.whom.as_ref().map(|whom| &whom.name),
             "outcome": line.outcome,
+            "message": audit::message(&line.outcome),
         })
     });
     Ok(json_of(StatusCode::OK, &json!({"audit": lines.collect::<Vec<_>>()})))

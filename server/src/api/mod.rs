@@ -19,6 +19,8 @@ pub(crate) mod outside;
 mod pace;
 mod passkeys;
 mod recording;
+mod removal;
+mod shares;
 mod sign_in;
 mod webhooks;
 mod who;
@@ -38,8 +40,10 @@ use crate::rooms::{Handle, Rooms};
 
 pub use auth::Shown;
 pub(crate) use auth::visitor;
+pub(crate) use events::alive;
 pub use links::Links;
 pub(crate) use pace::{Pace, TooMany, block};
+pub(crate) use shares::{Share, Shares};
 pub use who::{StageDoor, Who};
 
 #[cfg(test)]
@@ -54,6 +58,8 @@ pub struct Api {
     passkeys: Arc<passkeys::Passkeys>,
     listeners: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    /// Of the listeners by what they showed, of the strangers by their network.
+    shares: Shares<events::Listener>,
     holds: Arc<Semaphore>,
     /// One hold sound is written at a time, so that each is written whole.
     hold_writing: Arc<tokio::sync::Mutex<()>>,
@@ -71,6 +77,7 @@ impl Api {
             passkeys,
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
             strangers: Arc::new(Semaphore::new(events::STRANGERS_MAX)),
+            shares: Shares::new(events::SHARE_MAX),
             holds: Arc::new(Semaphore::new(hold::HOLDS_TAKEN_MAX)),
             hold_writing: Arc::default(),
         }

@@ -12,10 +12,11 @@ use serde_json::json;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{self, Act, Replay, TITLE_CHARS_MAX};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::wall;
-use super::{Api, Failure, audit};
+use super::{Api, Failure};
 use crate::answer::{Path, json_of};
 use crate::recording::{Health, RedactError, ShelfError, export as tar_of};
 use crate::rooms::Handle;
@@ -67,7 +68,7 @@ pub async fn delete(
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::DeleteRecording)?;
     let deleted = delete_closed(&api, &room).await;
-    audit::note(&api, &room, (&who, Act::DeleteRecording.word()), &deleted).await;
+    audit::note(&api, &room, Asked::of(&who, Act::DeleteRecording.word()), &deleted).await;
     deleted?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -81,7 +82,7 @@ pub async fn redact(
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::RedactRecording)?;
     let redacted = redact_closed(&api, &room, passage).await;
-    audit::note(&api, &room, (&who, Act::RedactRecording.word()), &redacted).await;
+    audit::note(&api, &room, Asked::of(&who, Act::RedactRecording.word()), &redacted).await;
     redacted
 }
 
@@ -96,7 +97,7 @@ pub async fn export(
     let shelf = api.shelf.clone();
     let replay = on_the_disk(move || shelf.replay(&name)).await?;
     let tar = replay.as_ref().and_then(tar_of).ok_or(Failure::of(Refusal::NoRecording));
-    audit::note(&api, &room, (&who, Act::ExportRecording.word()), &tar).await;
+    audit::note(&api, &room, Asked::of(&who, Act::ExportRecording.word()), &tar).await;
     let mut answer = Response::new(Body::from_stream(tar?));
     let head = answer.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));

@@ -14,17 +14,19 @@ use tribune_core::room::{
     PersonName, Refused, Role, SignIn,
 };
 
+use super::audit;
 use super::auth::Shown;
 use super::body::Json;
 use super::pace::TooMany;
-use super::who::StageDoor;
-use super::{Api, Failure, Who, audit, passkeys};
+use super::who::{StageDoor, role_in};
+use super::{Api, Failure, Who, passkeys};
 use crate::answer::{Path, json_of};
 use crate::rooms::{self, Handle};
-use crate::store::wall;
+use crate::store::{Whom, wall};
 
 /// What the audit calls it.
 const SIGN_IN: &str = "sign_in";
+const SIGN_OUT: &str = "sign_out";
 
 /// A key to be exchanged for a cookie.
 #[derive(Deserialize)]
@@ -92,10 +94,10 @@ pub async fn sign_in(
     shown.by_no_other_page()?;
     match body.asked()? {
         Asked::Node(key) => {
-            let caller = api.door.opens(&shown, &key, None)?;
+            api.door.opens(&shown, &key, None)?;
             let way_in = WayIn { by: key.hash(), passkey: None, opens: Opens::Node };
             tracing::info!("operator_signed_in");
-            enter(&api, &shown, way_in, caller).await
+            enter(&api, &shown, way_in).await
         }
         Asked::Room(room, key, name) => {
             let room = api.room(&room)?;
@@ -109,7 +111,7 @@ pub async fn sign_in(
             };
             let entrance = entrance(&api, &room, (role, by), name);
             let way_in = WayIn { by, passkey: None, opens: Opens::Room(entrance) };
-            enter(&api, &shown, way_in, Caller::Of(role)).await
+            enter(&api, &shown, way_in).await
         }
     }
 }
@@ -148,12 +150,7 @@ fn role_name(role: Role) -> PersonName {
 }
 
 /// Lets somebody in whose key or passkey was found right, and answers with their cookie.
-pub(super) async fn enter(
-    api: &Api,
-    shown: &Shown,
-    way_in: WayIn,
-    caller: Caller,
-) -> Result<Response, Failure> {
+pub(super) async fn enter(api: &Api, shown: &Shown, way_in: WayIn) -> Result<Response, Failure> {
     let WayIn { by, passkey, opens } = way_in;
     let world = api.rooms.setup().world;
     if api.door.count_sign_in(&by) == TooMany::Yes {
@@ -182,10 +179,12 @@ pub(super) async fn enter(
     api.door.kept().await?;
     let document = match (&room, &badge) {
         (Some(room), Some(badge)) => {
+            let handle = api.room(room.as_str())?;
             let person = Some((badge.person.clone(), badge.name.clone()));
+            let caller = Caller::Of(role_in(&handle, badge));
             let who = Who { caller, person, by: cookie.id().mark() };
-            audit::note(api, &*api.room(room.as_str())?, (&who, SIGN_IN), &Ok(())).await;
-            of_badge(room, badge)
+            audit::note(api, &handle, audit::Asked::of(&who, SIGN_IN), &Ok(())).await;
+            of_badge(&handle, badge)
         }
         (Some(_) | None, _) => json!({"operator": true}),
     };
@@ -211,8 +210,9 @@ async fn holds(
     }
 }
 
-fn of_badge(room: &Name, badge: &Badge) -> Value {
-    json!({"room": room, "role": badge.role, "person": badge.person.as_str(), "name": badge.name.as_str()})
+fn of_badge(room: &Handle, badge: &Badge) -> Value {
+    let role = role_in(room, badge);
+    json!({"room": room.name(), "role": role, "person": badge.person.as_str(), "name": badge.name.as_str()})
 }
 
 fn set_cookie(answer: &mut Response, line: &str) {
@@ -224,8 +224,11 @@ fn set_cookie(answer: &mut Response, line: &str) {
 /// As whom this browser is signed in.
 pub async fn show(State(api): State<Api>, shown: Shown) -> Response {
     let of = |sign_in: &SignIn| {
-        let rooms: Vec<_> = sign_in.badges.iter().map(|(room, badge)| of_badge(room, badge)).collect();
-        (sign_in.operator.is_some(), rooms)
+        let rooms = sign_in
+            .badges
+            .iter()
+            .filter_map(|(room, badge)| api.rooms.get(room.as_str()).map(|room| of_badge(&room, badge)));
+        (sign_in.operator.is_some(), rooms.collect::<Vec<_>>())
     };
     let look = |cookie: &Cookie| api.door.with(|now, table| table.look(now, cookie).map(of));
     let (operator, rooms) = shown.cookie.as_ref().and_then(look).unwrap_or_default();
@@ -238,12 +241,17 @@ pub async fn show(State(api): State<Api>, shown: Shown) -> Response {
 pub async fn sign_out(State(api): State<Api>, shown: Shown) -> Result<Response, Failure> {
     shown.by_no_other_page()?;
     if let Some(cookie) = &shown.cookie {
-        api.door.with(|now, table| {
-            if table.look(now, cookie).is_some() {
-                table.leave(cookie.id());
-            }
+        let left = api.door.with(|now, table| {
+            let badges = table.look(now, cookie).map(|sign_in| sign_in.badges.clone());
+            badges.inspect(|_| table.leave(cookie.id()))
         });
         api.door.kept().await?;
+        for (room, badge) in left.unwrap_or_default() {
+            let Some(room) = api.rooms.get(room.as_str()) else { continue };
+            let caller = Caller::Of(role_in(&room, &badge));
+            let who = Who { caller, person: Some((badge.person, badge.name)), by: cookie.id().mark() };
+            audit::note(&api, &room, audit::Asked::of(&who, SIGN_OUT), &Ok(())).await;
+        }
     }
     let mut answer = Response::new(axum::body::Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -274,7 +282,7 @@ pub async fn rename(
     }
     let document = json!({"person": person.as_str(), "name": name.as_str()});
     who.person = Some((person, name));
-    audit::note(&api, &room, (&who, "name"), &Ok(())).await;
+    audit::note(&api, &room, audit::Asked::of(&who, "name"), &Ok(())).await;
     Ok(json_of(StatusCode::OK, &document))
 }
 
@@ -291,7 +299,7 @@ pub async fn list(
     let one = |(sign_in, badge): (&SignIn, &Badge)| {
         json!({
             "id": badge.id,
-            "role": badge.role,
+            "role": role_in(&room, badge),
             "person": badge.person.as_str(),
             "name": badge.name.as_str(),
             "since": wall(now, badge.opened.began).rfc3339(),
@@ -313,11 +321,15 @@ pub async fn revoke(
     let room = api.room(&name)?;
     let who = api.door.allowed(&shown, Some(&room), Act::RuleSessions)?;
     let taken = api.door.with(|_, table| table.take_badge(room.name(), &id));
+    let whom = taken
+        .as_ref()
+        .map(|badge| Whom { id: badge.person.to_string(), name: Some(badge.name.as_str().to_owned()) });
     let result = match taken {
         Some(_) => api.door.kept().await,
         None => Err(Failure::new(Refusal::NoSuchPage, "nobody is signed in under this id")),
     };
-    audit::note(&api, &room, (&who, Act::RuleSessions.word()), &result).await;
+    let asked = audit::Asked::to(&who, Act::RuleSessions.word(), whom);
+    audit::note(&api, &room, asked, &result).await;
     result.map(|()| StatusCode::NO_CONTENT)
 }
 

@@ -8,9 +8,10 @@ use serde_json::json;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, Key};
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::Json;
-use super::{Api, Failure, audit};
+use super::{Api, Failure};
 use crate::answer::{Path, json_of};
 use crate::rooms;
 use crate::store::Webhook;
@@ -56,7 +57,7 @@ pub async fn add(
     let id = kept.map_err(|error| rooms::refusal_of(&error))?;
     let webhook = Webhook { id, url, secret };
     room.set_webhooks(|webhooks| webhooks.push(webhook.clone()));
-    audit::note(&api, &room, (&who, Act::SetWebhooks.word()), &Ok(())).await;
+    audit::note(&api, &room, Asked::of(&who, Act::SetWebhooks.word()), &Ok(())).await;
     let document = json!({"id": webhook.id, "url": webhook.url, "secret": webhook.secret});
     Ok(json_of(StatusCode::CREATED, &document))
 }
@@ -85,6 +86,6 @@ pub async fn remove(
     let gone = api.rooms.setup().store.remove_webhook(room.name().clone(), id).await;
     gone.map_err(|error| rooms::refusal_of(&error))?;
     room.set_webhooks(|webhooks| webhooks.retain(|hook| hook.id != id));
-    audit::note(&api, &room, (&who, Act::SetWebhooks.word()), &Ok(())).await;
+    audit::note(&api, &room, Asked::of(&who, Act::SetWebhooks.word()), &Ok(())).await;
     Ok(StatusCode::NO_CONTENT)
 }

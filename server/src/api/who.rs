@@ -5,13 +5,14 @@
 //! anything must then be asked by a page of ours. A right key is found right before anything is counted, so
 //! that nobody's guesses ever shut it out.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::request::Parts;
 use tokio::sync::watch;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{
-    Act, Asks, Caller, Cookie, Holds, Key, KeyHash, Moment, Name, PersonId, PersonName, Role, SignIn,
+    Act, Asks, Badge, Caller, Cookie, Holds, Key, KeyHash, Moment, Name, PersonId, PersonName, Role, SignIn,
     SignIns, may,
 };
 use tribune_core::time::Time;
@@ -114,16 +115,48 @@ impl StageDoor {
     /// Who asks, if they may do this.
     ///
     /// # Errors
-    /// As `who`, and `RoleTooLow`.
+    /// As `who`, `RoleTooLow`, and `TooOften` for changes.
     pub fn allowed(&self, shown: &Shown, room: Option<&Handle>, act: Act) -> Result<Who, Failure> {
         if act == Act::Listen && shown.key.is_none() {
             let known = shown.cookie.as_ref().and_then(|cookie| self.of_cookie(cookie, room).pop());
             return Ok(known.unwrap_or(Who::NOBODY));
         }
         let each = self.each(shown, room)?;
-        let refused = if each.is_empty() { Refusal::SignedOut } else { Refusal::RoleTooLow };
-        let who = each.into_iter().find(|who| may(who.caller, act));
-        who.ok_or(Failure::of(refused))
+        if shown.method == Method::Changes {
+            each.first().map_or(Ok(()), |who| self.pace(who))?;
+        }
+        who_may(each, act)
+    }
+
+    /// Who asks to send sound. Packets are limited elsewhere, and one key may be many encoders'.
+    ///
+    /// # Errors
+    /// As `who`, and `RoleTooLow`.
+    pub fn sends(&self, shown: &Shown, room: &Handle) -> Result<Who, Failure> {
+        who_may(self.each(shown, Some(room))?, Act::SendSound)
+    }
+
+    /// Who sends a source by this key, from this address.
+    ///
+    /// # Errors
+    /// `KeyWrong`, or `KeysGuessed` after too many of those; `RoleTooLow`.
+    pub fn sends_by(&self, (key, from): (&Key, IpAddr), room: &Handle) -> Result<Who, Failure> {
+        let hash = key.hash();
+        let caller = self.caller_by(&hash, Some(room)).ok_or_else(|| self.wrong_key(from))?;
+        who_may(vec![Who::with_key(caller, hash)], Act::SendSound)
+    }
+
+    /// Counts a change that `who` asks for. Whoever runs the node is not counted.
+    ///
+    /// # Errors
+    /// `TooOften`.
+    pub(super) fn pace(&self, who: &Who) -> Result<(), Failure> {
+        let now = self.now();
+        let counts = who.caller != Caller::Operator;
+        match counts.then(|| self.guesses().act(now, &who.by)) {
+            Some(TooMany::Yes) => Err(Failure::of(Refusal::TooOften)),
+            Some(TooMany::No) | None => Ok(()),
+        }
     }
 
     /// What whoever showed this is by now. `None`: it opens nothing any longer.
@@ -134,7 +167,8 @@ impl StageDoor {
         let by_key = self.caller_by(by, Some(room)).map(|caller| Who::with_key(caller, *by));
         by_key.or_else(|| guest_by(by, room)).or_else(|| {
             let held = self.held();
-            held.table.find(self.now(), by).and_then(|found| as_whom(found, Some(room)).into_iter().next())
+            let found = held.table.find(self.now(), by)?;
+            as_whom(found, Some(room)).into_iter().find(|who| !is_sent_away(who, Some(room)))
         })
     }
 
@@ -144,28 +178,28 @@ impl StageDoor {
         self.0.changes.subscribe()
     }
 
-    /// Signs a person of a room out of it, in every browser, and takes their passkeys away.
-    ///
-    /// # Errors
-    /// `OurFault` when the disk does not take it; they are out all the same, until a restart.
-    pub async fn remove_person(&self, room: &Name, person: &PersonId) -> Result<(), Failure> {
-        self.with(|_, table| table.take_person(room, person));
-        self.passkeys_of(room, person, None).await
-    }
-
     /// Gives somebody who is signed in to a room another role there, by their passkeys too.
     ///
     /// # Errors
     /// `OurFault` when the disk does not take it; it is their role all the same, until a restart.
-    pub async fn set_role(&self, room: &Name, person: &PersonId, role: Role) -> Result<(), Failure> {
+    pub(super) async fn set_role(&self, room: &Name, person: &PersonId, role: Role) -> Result<(), Failure> {
         self.with(|_, table| table.set_role(room, person, role));
         self.passkeys_of(room, person, Some(role)).await
     }
 
-    async fn passkeys_of(&self, room: &Name, person: &PersonId, role: Option<Role>) -> Result<(), Failure> {
+    /// Gives somebody's passkeys another role, or takes them away. Who came by one that is taken away, and is
+    /// signed in still, counts as come by what it was made by.
+    pub(super) async fn passkeys_of(
+        &self,
+        room: &Name,
+        person: &PersonId,
+        role: Option<Role>,
+    ) -> Result<(), Failure> {
         let store = &self.0.rooms.setup().store;
-        let done = store.set_passkeys(room.clone(), person.clone(), role).await;
-        done.map_err(|error| rooms::refusal_of(&error))?;
+        let gone = store.set_passkeys(room.clone(), person.clone(), role).await;
+        for passkey in gone.map_err(|error| rooms::refusal_of(&error))? {
+            self.with(|_, table| table.reopen(room, &passkey.mark(), passkey.opened_by));
+        }
         self.kept().await
     }
 
@@ -175,12 +209,18 @@ impl StageDoor {
             (Some(key), _) => {
                 let hash = key.hash();
                 let by_key = self.caller_by(&hash, room).map(|caller| Who::with_key(caller, hash));
-                let who = by_key.or_else(|| guest_by(&hash, room?)).ok_or_else(|| self.wrong_key(shown))?;
+                let who =
+                    by_key.or_else(|| guest_by(&hash, room?)).ok_or_else(|| self.wrong_key(shown.from))?;
                 Ok(vec![who])
             }
             (None, Some(cookie)) => {
                 self.page_of(shown)?;
-                Ok(self.of_cookie(cookie, room))
+                let all = self.of_cookie(cookie, room);
+                let (away, here): (Vec<_>, Vec<_>) = all.into_iter().partition(|who| is_sent_away(who, room));
+                if here.is_empty() && !away.is_empty() {
+                    return Err(Failure::of(Refusal::SentAway));
+                }
+                Ok(here)
             }
             (None, None) => Err(Failure::new(
                 Refusal::KeyWrong,
@@ -217,12 +257,12 @@ impl StageDoor {
 
     /// The key that opens a room, or the operator's; whoever shows another has guessed.
     pub(super) fn opens(&self, shown: &Shown, key: &Key, room: Option<&Handle>) -> Result<Caller, Failure> {
-        self.caller_by(&key.hash(), room).ok_or_else(|| self.wrong_key(shown))
+        self.caller_by(&key.hash(), room).ok_or_else(|| self.wrong_key(shown.from))
     }
 
-    pub(super) fn wrong_key(&self, shown: &Shown) -> Failure {
+    fn wrong_key(&self, from: IpAddr) -> Failure {
         let now = self.now();
-        match self.guesses().wrong(now, shown.from) {
+        match self.guesses().wrong(now, from) {
             TooMany::Yes => Failure::of(Refusal::KeysGuessed),
             TooMany::No => Failure::of(Refusal::KeyWrong),
         }
@@ -262,12 +302,30 @@ impl StageDoor {
     }
 }
 
+/// What the wearer of a badge is. What a host made them counts, whatever link they open after it; but the
+/// key of whose room it is outweighs everything.
+pub(super) fn role_in(room: &Handle, badge: &Badge) -> Role {
+    let appointed = room.floor().shown().appointed.get(&badge.person).copied();
+    appointed.filter(|_| badge.role != Role::Host).unwrap_or(badge.role)
+}
+
+/// A host has sent them away: from then on, whether or not it is on the disk yet.
+fn is_sent_away(who: &Who, room: Option<&Handle>) -> bool {
+    let person = who.person.as_ref().zip(room);
+    person.is_some_and(|((id, _), room)| room.floor().shown().removed.contains(id))
+}
+
+fn who_may(each: Vec<Who>, act: Act) -> Result<Who, Failure> {
+    let refused = if each.is_empty() { Refusal::SignedOut } else { Refusal::RoleTooLow };
+    each.into_iter().find(|who| may(who.caller, act)).ok_or(Failure::of(refused))
+}
+
 /// Who a browser is in a room: by its badge first, then as operator.
 fn as_whom(sign_in: &SignIn, room: Option<&Handle>) -> Vec<Who> {
     let by = sign_in.id.mark();
     let badge = room.and_then(|room| sign_in.badges.get(room.name()));
-    let badge = badge.map(|badge| Who {
-        caller: Caller::Of(badge.role),
+    let badge = room.zip(badge).map(|(room, badge)| Who {
+        caller: Caller::Of(role_in(room, badge)),
         person: Some((badge.person.clone(), badge.name.clone())),
         by,
     });

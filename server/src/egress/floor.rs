@@ -12,41 +12,45 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::sse::{Event, KeepAlive};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Sse};
-use axum::routing::get;
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use futures_util::stream;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tribune_core::door::address::Scheme;
 use tribune_core::reason::Refusal;
-use tribune_core::room::floor::{By, Command};
+use tribune_core::room::floor::{By, Command, Mute};
 use tribune_core::room::{
     Asks, Caller, Key, PersonId, PersonName, Replay, Role, State as RoomState, Told, asks,
 };
 
 use super::Answer;
 use crate::answer::{Failure, Path, json_of};
-use crate::api::{Links, Pace, TooMany, block, visitor};
+use crate::api::{Links, Pace, Share, Shares, TooMany, alive, block, visitor};
 use crate::net::Reached;
 use crate::node::Node;
 use crate::recording::chapters;
 use crate::rooms::floor::{Asked, Shown};
 use crate::rooms::{Floor, Handle};
+use crate::store::Audit;
 
 /// Times a minute one network may ask, or give back.
 const ASKS_PER_MINUTE_MAX: u32 = 20;
-/// Listeners who wait for an answer on an open connection, over all rooms.
+/// Times a minute one listener may mute themselves or no more; muting is never refused.
+const MUTES_PER_MINUTE_MAX: u32 = 240;
+/// Listeners who wait for an answer on an open connection, over all rooms, and of one network.
 const STREAMS_MAX: usize = 512;
-/// A comment is sent when nothing happened for so long.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const STREAMS_OF_NETWORK_MAX: usize = 16;
 /// Largest body, in bytes.
 const BODY_BYTES_MAX: usize = 1_024;
 /// How long a body may take to come.
@@ -68,7 +72,9 @@ const CHAPTERS_CACHE: &str = "public, max-age=60";
 struct Door {
     node: Arc<Node>,
     streams: Arc<Semaphore>,
+    shares: Shares<IpAddr>,
     pace: Arc<Mutex<Pace<IpAddr>>>,
+    mutes: Arc<Mutex<Pace<PersonId>>>,
 }
 
 /// The addresses of the floor.
@@ -76,10 +82,13 @@ pub(super) fn router(node: Arc<Node>) -> Router {
     let door = Door {
         node,
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        shares: Shares::new(STREAMS_OF_NETWORK_MAX),
         pace: Arc::new(Mutex::new(Pace::new(ASKS_PER_MINUTE_MAX))),
+        mutes: Arc::new(Mutex::new(Pace::new(MUTES_PER_MINUTE_MAX))),
     };
     Router::new()
         .route("/{room}/floor", get(how).post(ask).delete(give_back))
+        .route("/{room}/floor/mute", post(mute))
         .route("/{room}/speaking", get(speaking))
         .route("/{room}/replay.vtt", get(replay_vtt))
         .with_state(door)
@@ -90,6 +99,13 @@ pub(super) fn router(node: Arc<Node>) -> Router {
 #[serde(deny_unknown_fields)]
 struct Asking {
     name: String,
+}
+
+/// Whether one is to be heard no more, or again.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Muting {
+    muted: bool,
 }
 
 /// What a listener shows: the secret in their cookie.
@@ -143,11 +159,14 @@ async fn how(State(door): State<Door>, Path(name): Path<String>, parts: Parts) -
     };
     let place = Arc::clone(&door.streams).try_acquire_owned();
     let place = place.map_err(|_| Failure::new(Refusal::Busy, "too many listeners wait for an answer"))?;
+    let share = door.shares.take(block(visitor(&parts)));
+    let share =
+        share.ok_or(Failure::new(Refusal::SourceTooBusy, "many of your network wait for an answer"))?;
     let mut shown = room.floor().watch();
     shown.mark_changed();
-    let waiting = Waiting { door, room, grant, shown, told: None, _place: place };
+    let waiting = Waiting { door, room, grant, shown, told: None, _place: place, _share: share };
     let events = stream::unfold(Some(waiting), next);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Ok(Sse::new(events).keep_alive(alive()).into_response())
 }
 
 /// Somebody who waits for an answer.
@@ -158,6 +177,7 @@ struct Waiting {
     shown: watch::Receiver<Arc<Shown>>,
     told: Option<Value>,
     _place: OwnedSemaphorePermit,
+    _share: Share<IpAddr>,
 }
 
 async fn next(waiting: Option<Waiting>) -> Option<(Result<Event, Infallible>, Option<Waiting>)> {
@@ -194,8 +214,13 @@ async fn ask(State(door): State<Door>, Path(name): Path<String>, request: Reques
     let secret = shown.filter(|_| !is_new).unwrap_or_else(|| Secret::new(world.entropy()));
     let grant = secret.grant().ok_or(Refusal::OurFault)?;
     let id = known.unwrap_or_else(|| PersonId::of_guest(world.entropy()));
-    let command = Command::Ask { name, grant: grant.hash() };
-    room.floor().audience(by(id), command).await?;
+    let from = block(visitor(&parts));
+    let command = Command::Ask { name: name.clone(), grant: grant.hash(), from };
+    let act = command.word();
+    room.floor().audience(by(id.clone()), command).await?;
+    if is_new {
+        door.note(&room, (id, name), act).await;
+    }
     let mut answer = if is_form {
         let mut answer = StatusCode::SEE_OTHER.into_response();
         let page = HeaderValue::try_from(format!("/{}", room.name())).map_err(|_| Refusal::OurFault)?;
@@ -215,12 +240,31 @@ async fn give_back(State(door): State<Door>, Path(name): Path<String>, parts: Pa
     let room = super::room(&door.node, &name)?;
     door.let_in(&parts)?;
     let grant = Secret::of(&parts.headers).and_then(|secret| secret.grant());
-    let known = grant
-        .as_ref()
-        .and_then(|grant| room.floor().shown().guest(&grant.hash()).map(|guest| guest.id.clone()));
-    if let Some(id) = known {
-        room.floor().audience(by(id), Command::Release).await?;
+    let known = grant.as_ref().and_then(|grant| {
+        room.floor().shown().guest(&grant.hash()).map(|guest| (guest.id.clone(), guest.name.clone()))
+    });
+    if let Some((id, name)) = known {
+        room.floor().audience(by(id.clone()), Command::Release).await?;
+        door.note(&room, (id, name), Command::Release.word()).await;
     }
+    Ok(json_of(StatusCode::OK, &view(&door, &room, grant.as_ref())))
+}
+
+/// Whoever has the floor mutes themselves, or no more: here and not only in their browser, so that everybody
+/// on the stage sees it, and a host does not wonder.
+async fn mute(State(door): State<Door>, Path(name): Path<String>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let room = super::room(&door.node, &name)?;
+    door.from_ours(&parts)?;
+    let Muting { muted } = read_json(body, &parts.headers).await?;
+    let grant = Secret::of(&parts.headers).and_then(|secret| secret.grant());
+    let granted = grant.as_ref().and_then(|grant| room.floor().shown().granted(&grant.hash()).cloned());
+    let guest = granted.ok_or(Failure::new(Refusal::RoleTooLow, "the floor is not yours"))?;
+    if door.count_mute(&guest.id) == TooMany::Yes && !muted {
+        return Err(Refusal::TooOften.into());
+    }
+    let by = By { caller: Caller::Of(Role::Speaker), person: Some(guest.id) };
+    room.floor().command(by, Command::MuteSelf(if muted { Mute::On } else { Mute::Off })).await?;
     Ok(json_of(StatusCode::OK, &view(&door, &room, grant.as_ref())))
 }
 
@@ -257,9 +301,34 @@ async fn replay_vtt(State(door): State<Door>, Path(name): Path<String>) -> Answe
 }
 
 impl Door {
+    fn count_mute(&self, guest: &PersonId) -> TooMany {
+        let mut mutes = self.mutes.lock().unwrap_or_else(PoisonError::into_inner);
+        mutes.count(self.node.world.now(), guest.clone())
+    }
+
+    /// Writes down what a listener did.
+    async fn note(&self, room: &Handle, person: (PersonId, PersonName), act: &'static str) {
+        let caller = Caller::Of(Role::Listener);
+        let (at, person) = (self.node.world.wall(), Some(person));
+        let line = Audit { at, caller, person, act, whom: None, outcome: "done" };
+        if let Err(error) = self.node.rooms.setup().store.audit(room.name().clone(), line).await {
+            tracing::warn!(room = %room.name(), %error, "audit_not_kept");
+        }
+    }
+
     /// Lets somebody in who wants to change something: from a page of ours, and not too often. By what way
     /// they came.
     fn let_in(&self, parts: &Parts) -> Result<Scheme, Failure> {
+        let way = self.from_ours(parts)?;
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        match pace.count(self.node.world.now(), block(visitor(parts))) {
+            TooMany::No => Ok(way),
+            TooMany::Yes => Err(Refusal::SourceTooBusy.into()),
+        }
+    }
+
+    /// Lets somebody in who asks from a page of ours. By what way they came.
+    fn from_ours(&self, parts: &Parts) -> Result<Scheme, Failure> {
         let base = self.node.config.public_base();
         let reached = parts.extensions.get::<Reached>();
         let asked = reached.filter(|reached| reached.host.is_some()).map(|reached| reached.link(""));
@@ -269,11 +338,6 @@ impl Door {
         match asks(told, &own) {
             Asks::OurPage | Asks::Unsaid => {}
             Asks::OtherPage => return Err(Refusal::OriginWrong.into()),
-        }
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        match pace.count(self.node.world.now(), block(visitor(parts))) {
-            TooMany::No => {}
-            TooMany::Yes => return Err(Refusal::SourceTooBusy.into()),
         }
         let is_tls = base.starts_with("https:") || reached.is_some_and(|by| by.scheme == Scheme::Https);
         Ok(if is_tls { Scheme::Https } else { Scheme::Http })
@@ -290,32 +354,43 @@ fn view(door: &Door, room: &Handle, grant: Option<&Key>) -> Value {
     let is_open = matches!(room.view().facts.state, RoomState::Boarding | RoomState::Live);
     let nothing = if is_open { "none" } else { "closed" };
     let Some((grant, guest)) = guest else {
-        return json!({"state": nothing, "ahead": 0, "stage": null});
+        return json!({"state": nothing, "ahead": 0, "stage": null, "you": null});
     };
     let stage = (guest.state == Asked::Granted).then(|| {
         let links = Links::of(room.name(), &door.node.config);
         json!({"whip": links.whip, "key": grant.reveal()})
     });
-    json!({"state": guest.state.word(), "ahead": guest.ahead, "stage": stage})
+    json!({"state": guest.state.word(), "ahead": guest.ahead, "stage": stage, "you": guest.you})
 }
 
 /// The body, and whether a form without a script sent it.
 async fn read(body: Body, headers: &HeaderMap) -> Result<(Asking, bool), Failure> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let bytes = tokio::time::timeout(BODY_WAIT, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
-    let bytes = bytes.map_err(|_| Failure::malformed("the body did not come within 5 s"))?;
-    let bytes = bytes.map_err(|_| Failure::of(Refusal::TooLarge))?;
-    if kind == FORM {
+    if kind_of(headers) == FORM {
+        let bytes = bytes_of(body).await?;
         let text = String::from_utf8_lossy(&bytes);
         let name = super::parameter(&text, "name").map(form_word).unwrap_or_default();
         return Ok((Asking { name }, true));
     }
-    if kind != "application/json" {
-        return Err(Failure::new(Refusal::TypeWrong, "send {\"name\"} as JSON, or a form with name"));
+    Ok((read_json(body, headers).await?, false))
+}
+
+async fn read_json<T: DeserializeOwned>(body: Body, headers: &HeaderMap) -> Result<T, Failure> {
+    let bytes = bytes_of(body).await?;
+    if kind_of(headers) != "application/json" {
+        return Err(Failure::new(Refusal::TypeWrong, "send JSON; to ask, a form with name will do"));
     }
-    let asking = serde_json::from_slice(&bytes);
-    Ok((asking.map_err(|error| Failure::malformed(format!("the body: {error}")))?, false))
+    serde_json::from_slice(&bytes).map_err(|error| Failure::malformed(format!("the body: {error}")))
+}
+
+fn kind_of(headers: &HeaderMap) -> String {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+async fn bytes_of(body: Body) -> Result<Bytes, Failure> {
+    let bytes = tokio::time::timeout(BODY_WAIT, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
+    let bytes = bytes.map_err(|_| Failure::malformed("the body did not come within 5 s"))?;
+    bytes.map_err(|_| Failure::of(Refusal::TooLarge))
 }
 
 /// A word of a form (URL standard, application/x-www-form-urlencoded).

@@ -30,6 +30,8 @@ pub enum Over {
     Unheard(Error),
     /// Another sender took its place.
     Replaced,
+    /// Its key opens nothing any longer.
+    KeyGone,
     /// The room's program is over.
     RoomEnded,
 }
@@ -42,6 +44,7 @@ impl Over {
             Self::Broken(error) => Some(Failure::new(Refusal::Malformed, error.clone())),
             Self::Unheard(error) => Some(Failure::new(error.refusal(), error.to_string())),
             Self::Replaced => Some(Refusal::SourceReplaced.into()),
+            Self::KeyGone => Some(Failure::new(Refusal::KeyWrong, "it was replaced or taken back")),
             Self::RoomEnded => Some(Refusal::RoomEnded.into()),
         }
     }
@@ -52,7 +55,7 @@ impl Over {
         let says = self.says();
         match self {
             Self::Unheard(_) => tracing::warn!(says, "source_refused"),
-            Self::Ended | Self::Broken(_) | Self::Replaced | Self::RoomEnded => {
+            Self::Ended | Self::Broken(_) | Self::Replaced | Self::KeyGone | Self::RoomEnded => {
                 tracing::info!(says, "source_over");
             }
         }
@@ -64,6 +67,7 @@ impl Over {
             Self::Broken(why) => format!("The connection broke: {why}."),
             Self::Unheard(why) => format!("It cannot be heard: {why}."),
             Self::Replaced => "Another sender took its place.".to_owned(),
+            Self::KeyGone => "Its key was replaced or taken back.".to_owned(),
             Self::RoomEnded => "The room's program is over.".to_owned(),
         }
     }
@@ -156,6 +160,7 @@ mod tests {
             (Over::Ended, "The sender ended.", None),
             (Over::Unheard(Error::OtherKind("Ogg FLAC")), flac, Some(Error::OtherKind("").refusal())),
             (Over::Replaced, "Another sender took its place.", Some(Refusal::SourceReplaced)),
+            (Over::KeyGone, "Its key was replaced or taken back.", Some(Refusal::KeyWrong)),
             (Over::RoomEnded, "The room's program is over.", Some(Refusal::RoomEnded)),
         ] {
             let told = (over.says(), over.failure().map(|failure| failure.reason()));

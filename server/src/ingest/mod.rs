@@ -4,6 +4,7 @@
 mod feed;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +16,19 @@ use axum::routing::{get, put};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use tokio::sync::watch;
 use tokio_util::io::ReaderStream;
 use tracing::Instrument;
 use tribune_core::ingest::head::Method;
 use tribune_core::ingest::{Hint, icecast, metadata};
 use tribune_core::mix::{self, Levelling};
 use tribune_core::reason::Refusal;
-use tribune_core::room::{Act, Caller, Demand, Key, may};
+use tribune_core::room::{Demand, Key, KeyHash};
 
 use crate::answer::{self, Failure, Path};
+use crate::api::{StageDoor, Who, visitor};
 use crate::net::{SourceRequest, TakeSource, source};
 use crate::node::Node;
 use crate::ops::RoomMetrics;
@@ -47,8 +51,16 @@ const MAIN: &str = "main";
 
 static REFUSED: Repeats = Repeats::new();
 
+/// What the addresses share.
+#[derive(Clone)]
+struct Sources {
+    node: Arc<Node>,
+    door: StageDoor,
+}
+
 /// What a sender asks, however it came.
 struct Offer<'a> {
+    from: IpAddr,
     method: &'a str,
     room: &'a str,
     name: &'a str,
@@ -57,15 +69,16 @@ struct Offer<'a> {
 }
 
 /// The stage's addresses for sources that speak plain HTTP.
-pub fn router(node: Arc<Node>) -> Router {
+pub fn router(node: Arc<Node>, door: StageDoor) -> Router {
+    let world = node.world;
     Router::new()
         .route("/{room}/source", put(put_main))
         .route("/{room}/source/{name}", put(put_named))
         .route("/admin/metadata", get(set_title))
         .method_not_allowed_fallback(answer::method_wrong)
-        .layer(from_fn_with_state(node.world, answer::name_requests))
+        .layer(from_fn_with_state(world, answer::name_requests))
         .layer(map_response(ask_for_basic))
-        .with_state(node)
+        .with_state(Sources { node, door })
 }
 
 /// Source clients send a key only to who asks for it in their own way: libshout begins without one and looks
@@ -79,29 +92,30 @@ async fn ask_for_basic(mut answer: Response) -> Response {
 }
 
 async fn put_main(
-    State(node): State<Arc<Node>>,
+    State(sources): State<Sources>,
     Path(room): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Failure> {
-    put_source(node, room, MAIN.to_owned(), request).await
+    put_source(sources, room, MAIN.to_owned(), request).await
 }
 
 async fn put_named(
-    State(node): State<Arc<Node>>,
+    State(sources): State<Sources>,
     Path((room, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<StatusCode, Failure> {
-    put_source(node, room, name, request).await
+    put_source(sources, room, name, request).await
 }
 
 async fn put_source(
-    node: Arc<Node>,
+    sources: Sources,
     room: String,
     name: String,
     request: Request,
 ) -> Result<StatusCode, Failure> {
     let (parts, body) = request.into_parts();
     let offer = Offer {
+        from: visitor(&parts),
         method: parts.method.as_str(),
         room: &room,
         name: &name,
@@ -109,7 +123,7 @@ async fn put_source(
         headers: parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
     };
     let mut body = body.into_data_stream().map_err(io::Error::other);
-    let heard = match admit(&node, &offer).await {
+    let heard = match admit(&sources, &offer).await {
         Ok(admitted) => admitted.take(&mut body).await,
         Err(why) => Err(why),
     };
@@ -143,29 +157,48 @@ struct Admitted {
     world: World,
     metrics: RoomMetrics,
     span: tracing::Span,
+    key: Standing,
+}
+
+/// The key that somebody sends by, for as long as it opens.
+struct Standing {
+    door: StageDoor,
+    room: Arc<Handle>,
+    by: KeyHash,
+    changes: watch::Receiver<u64>,
+}
+
+impl Standing {
+    /// Returns when the key opens nothing any longer.
+    async fn ended(mut self) {
+        while self.door.still(&self.room, &self.by).is_some() {
+            if self.changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// Lets a sender in, or says why not, also in the log: few programs show what they are answered.
-async fn admit(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
-    let admitted = examine(node, offer).await;
-    if let (Err(why), Some(repeated)) = (&admitted, REFUSED.pass(node.world.now())) {
+async fn admit(sources: &Sources, offer: &Offer<'_>) -> Result<Admitted, Failure> {
+    let admitted = examine(sources, offer).await;
+    if let (Err(why), Some(repeated)) = (&admitted, REFUSED.pass(sources.node.world.now())) {
         // What a stranger writes is no name of ours.
-        let room = node.rooms.get(offer.room).map_or("none", |_| offer.room);
+        let room = sources.node.rooms.get(offer.room).map_or("none", |_| offer.room);
         let name = source_name(offer.name).unwrap_or_default();
         tracing::info!(room, name, says = why.message(), repeated, "source_refused");
     }
     admitted
 }
 
-async fn examine(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
+async fn examine(Sources { node, door }: &Sources, offer: &Offer<'_>) -> Result<Admitted, Failure> {
     let hello = icecast::read(offer.method, offer.headers.iter().copied())
         .map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
     let room = node.rooms.get(offer.room).ok_or(Refusal::RoomUnknown)?;
     let key = Key::parse(&hello.key).map_err(|_| Refusal::KeyWrong)?;
-    let role = room.role_of(&key).ok_or(Refusal::KeyWrong)?;
-    if !may(Caller::Of(role), Act::SendSound) {
-        return Err(Refusal::RoleTooLow.into());
-    }
+    // Before it is known whose the key is, so that nothing that changes from here on is missed.
+    let changes = door.changes();
+    let Who { by, .. } = door.sends_by((&key, offer.from), &room)?;
     let spec = spec_of(offer.name, offer.query)?;
     let (program, inlet, replaced) = open_inlet(&room, spec).await?;
     let span = tracing::info_span!("source", room = %room.name(), name = offer.name);
@@ -177,6 +210,7 @@ async fn examine(node: &Node, offer: &Offer<'_>) -> Result<Admitted, Failure> {
         hint: hello.hint,
         world: node.world,
         span,
+        key: Standing { door: door.clone(), room, by, changes },
     })
 }
 
@@ -224,13 +258,14 @@ impl Admitted {
     where
         S: Stream<Item = io::Result<Bytes>> + Unpin,
     {
-        let Self { program, replaced, inlet, hint, world, metrics, span } = self;
+        let Self { program, replaced, inlet, hint, world, metrics, span, key } = self;
         let feed = Feed { world, metrics, program: &program, inlet, hint };
         let heard = async {
             tracing::info!("source_began");
             let over = tokio::select! {
                 over = feed.run(body) => over,
                 Ok(()) = replaced => Over::Replaced,
+                () = key.ended() => Over::KeyGone,
             };
             over.tell();
             over
@@ -244,13 +279,14 @@ impl Admitted {
 }
 
 /// For connections that HTTP's rules give no body: the same, with the connection as the body.
-pub fn take_source(node: Arc<Node>) -> TakeSource {
-    Arc::new(move |request| Box::pin(take_raw(node.clone(), request)))
+pub fn take_source(node: Arc<Node>, door: StageDoor) -> TakeSource {
+    let sources = Sources { node, door };
+    Arc::new(move |request| Box::pin(take_raw(sources.clone(), request)))
 }
 
-async fn take_raw(node: Arc<Node>, request: SourceRequest) {
+async fn take_raw(sources: Sources, request: SourceRequest) {
     // An error here means that the sender has left; its sound up to then was heard.
-    let _ = match admit_raw(&node, &request).await {
+    let _ = match admit_raw(&sources, &request).await {
         Err(why) => request.refuse(why.reason(), &why.message()).await,
         Ok(admitted) => match request.accept().await {
             Ok(sending) => hear_raw(admitted, sending).await,
@@ -259,7 +295,7 @@ async fn take_raw(node: Arc<Node>, request: SourceRequest) {
     };
 }
 
-async fn admit_raw(node: &Node, request: &SourceRequest) -> Result<Admitted, Failure> {
+async fn admit_raw(sources: &Sources, request: &SourceRequest) -> Result<Admitted, Failure> {
     let (path, query) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
     let mut steps = path.split('/').skip(1);
     let (room, name) = match (steps.next(), steps.next(), steps.next(), steps.next()) {
@@ -273,7 +309,8 @@ async fn admit_raw(node: &Node, request: &SourceRequest) -> Result<Admitted, Fai
         Method::Source => "SOURCE",
         Method::Put => "PUT",
     };
-    admit(node, &Offer { method, room, name, query, headers }).await
+    let from = request.client.0;
+    admit(sources, &Offer { from, method, room, name, query, headers }).await
 }
 
 async fn hear_raw(admitted: Admitted, mut sending: source::Sending) -> io::Result<()> {
@@ -286,21 +323,19 @@ async fn hear_raw(admitted: Admitted, mut sending: source::Sending) -> io::Resul
 
 /// `GET /admin/metadata?mode=updinfo&mount=/{room}/source&song=…`, as source clients set titles on Icecast.
 async fn set_title(
-    State(node): State<Arc<Node>>,
+    State(Sources { node, door }): State<Sources>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<&'static str, Failure> {
     let update = metadata::read(query.as_deref().unwrap_or_default())
         .map_err(|error| Failure::new(Refusal::Malformed, error.to_string()))?;
-    let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let pairs: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let hello = icecast::read("PUT", pairs.iter().copied())
         .map_err(|error| Failure::new(error.refusal(), error.to_string()))?;
     let room = update.mount.trim_start_matches('/').split('/').next().unwrap_or_default();
     let room = node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
-    let role = Key::parse(&hello.key).ok().and_then(|key| room.role_of(&key)).ok_or(Refusal::KeyWrong)?;
-    if !may(Caller::Of(role), Act::SendSound) {
-        return Err(Refusal::RoleTooLow.into());
-    }
+    let key = Key::parse(&hello.key).map_err(|_| Refusal::KeyWrong)?;
+    door.sends_by((&key, visitor(&parts)), &room)?;
     match &room.view().program {
         Some(program) => program.titles().set(update.title.line()),
         None => return Err(Refusal::WrongState.into()),

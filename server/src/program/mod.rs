@@ -28,11 +28,12 @@ use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tribune_core::ingest::speaker::Packet;
-use tribune_core::mix::{self, HoldSound, InletId, SpeakerSpec};
+use tribune_core::mix::{self, HoldSound, InletId, OPEN_INLETS_MAX, SpeakerSpec};
 use tribune_core::program::seal::Sealed;
 use tribune_core::program::{self, Codec, Edition, Renditions};
 use tribune_core::reason::Refusal;
-use tribune_core::room::Name;
+use tribune_core::room::floor::HOST_CONNECTIONS;
+use tribune_core::room::{Name, Role};
 use tribune_core::time::{FRAME_MS, WallTime};
 
 pub use ears::Ears;
@@ -258,8 +259,13 @@ impl Program {
     /// and their place is taken over. Nothing of it is heard until its knob says so.
     ///
     /// # Errors
-    /// All inputs are in use by others, another speaker has taken the name meanwhile, or the program is over.
-    pub async fn speaker(&self, spec: SpeakerSpec) -> Result<Speaker, Refusal> {
+    /// All inputs are in use by others or kept for hosts, another speaker has taken the name meanwhile, or
+    /// the program is over.
+    pub async fn speaker(&self, spec: SpeakerSpec, role: Role) -> Result<Speaker, Refusal> {
+        let kept = if role >= Role::CoHost { 0 } else { HOST_CONNECTIONS };
+        if !self.sources.has_place_for((Sort::Speaker, &spec.name), (OPEN_INLETS_MAX, kept)) {
+            return Err(Refusal::InputsFull);
+        }
         let (named, replaced) = self.sources.take(Sort::Speaker, &spec.name);
         let gauge = self.open_input(named.inlet(), Voice::Speaker(spec)).await?;
         Ok(Speaker { named, replaced, program: self.id, commands: self.commands.clone(), gauge })

@@ -70,6 +70,13 @@ impl Sources {
         (Named { sources: self.clone(), name, inlet }, replaced)
     }
 
+    /// Whether a sender of this name takes the place of another, or finds one while `kept` of `most` stay
+    /// free.
+    pub fn has_place_for(&self, (sort, name): (Sort, &str), (most, kept): (usize, usize)) -> bool {
+        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        sending.1.contains_key(&(sort, name.to_owned())) || sending.1.len() < most.saturating_sub(kept)
+    }
+
     /// The names in use.
     pub fn names(&self, of: Sort) -> Vec<String> {
         let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,6 +112,9 @@ mod tests {
         assert!(first.inlet() < second.inlet());
         let (speaker, _hers) = sources.take(Sort::Speaker, "main");
         assert!(second_replaced.try_recv().is_err(), "a speaker takes no source's name");
+        for (name, most, has_place) in [("main", 2, true), ("other", 3, false), ("other", 4, true)] {
+            assert_eq!(sources.has_place_for((Sort::Speaker, name), (most, 1)), has_place, "{name} {most}");
+        }
         drop(first);
         assert_eq!(sources.names(Sort::Source), ["main"]);
         assert!(second_replaced.try_recv().is_err());

@@ -45,14 +45,34 @@ async fn a_sender_that_comes_back_is_heard_though_all_inputs_are_taken() {
 }
 
 #[tokio::test]
+async fn the_last_input_is_kept_for_whoever_hosts() {
+    let data = tempfile::tempdir().unwrap();
+    let program = program(data.path());
+    let named_as = |name: String| SpeakerSpec { name, hears: Hears::Nothing };
+    let _source = program.inlet(named("main")).await.unwrap();
+    let mut open = Vec::new();
+    for n in 0..OPEN_INLETS_MAX - 2 {
+        open.push(program.speaker(named_as(format!("s{n}")), Role::Speaker).await.unwrap());
+    }
+    for (name, role, taken) in
+        [("one-more", Role::Speaker, false), ("s3", Role::Speaker, true), ("host", Role::Host, true)]
+    {
+        let answer = program.speaker(named_as(name.to_owned()), role).await;
+        assert_eq!(answer.as_ref().err(), (!taken).then_some(&Refusal::InputsFull), "{name}");
+        open.extend(answer);
+    }
+    program.halt(Halt::Paused).await;
+}
+
+#[tokio::test]
 async fn a_speaker_takes_the_place_of_a_speaker_and_of_no_source() {
     let data = tempfile::tempdir().unwrap();
     let program = program(data.path());
     let anna = || SpeakerSpec { name: "anna".to_owned(), hears: Hears::MixMinus };
     let (_source, mut source_replaced) = program.inlet(named("anna")).await.unwrap();
-    let mut older = program.speaker(anna()).await.unwrap();
+    let mut older = program.speaker(anna(), Role::Speaker).await.unwrap();
     assert!(!older.is_over());
-    let mut newer = program.speaker(anna()).await.unwrap();
+    let mut newer = program.speaker(anna(), Role::Speaker).await.unwrap();
     assert!(older.is_over(), "the older is told to go");
     assert!(!newer.is_over() && source_replaced.try_recv().is_err());
     program.clone().halt(Halt::Paused).await;

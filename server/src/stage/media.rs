@@ -20,6 +20,7 @@ use tribune_core::room::KeyHash;
 
 use super::answering::Answering;
 use super::peer::{Keep, Now, Peer};
+use super::succession::Fates;
 use super::tcp::{Came, Connections, DATAGRAM_BYTES_MAX, Room};
 use super::{Ask, PEERS_MAX, PeerId, Sockets};
 use crate::answer::Failure;
@@ -69,6 +70,7 @@ struct Media {
     peers: BTreeMap<PeerId, Peer>,
     by_name: BTreeMap<String, PeerId>,
     by_place: BTreeMap<Place, PeerId>,
+    fates: Fates,
     /// Whom the library works for now: who is to go, should it break.
     busy: Option<PeerId>,
     out: Vec<Transmit>,
@@ -94,6 +96,7 @@ pub(super) async fn serve(sockets: Sockets, with: With, mut inbox: Inbox) {
         peers: BTreeMap::new(),
         by_name: BTreeMap::new(),
         by_place: BTreeMap::new(),
+        fates: Fates::default(),
         busy: None,
         out: Vec::new(),
     };
@@ -289,6 +292,13 @@ impl Media {
                 let patched = self.patch(&id, by, (if_match.as_deref(), fragment));
                 let _ = reply.send(patched);
             }
+            Ask::Follow { id, by, reply } => {
+                let may = self.not_taken_over(&id);
+                if let Some(peer) = self.peers.get_mut(&id).filter(|peer| may.is_ok() && peer.key.is(&by)) {
+                    peer.expect_heir();
+                }
+                let _ = reply.send(may);
+            }
             Ask::Whose { id, by, reply } => {
                 let whose = self.owned(&id, by).and_then(|()| {
                     self.peers.get(&id).map(Peer::person).ok_or(Refusal::SessionUnknown.into())
@@ -303,8 +313,13 @@ impl Media {
     }
 
     fn join(&mut self, mut peer: Peer, again: Option<PeerId>) -> Result<(), Failure> {
-        if let Some(before) = again.filter(|before| self.owned(before, peer.key).is_ok()) {
-            self.leave(&before);
+        if let Some(before) = again {
+            if self.owned(&before, peer.key).is_ok() {
+                self.leave(&before);
+            }
+            if !self.peers.contains_key(&before) {
+                self.fates.followed(before, peer.id.clone());
+            }
         }
         if self.peers.len() >= PEERS_MAX {
             return Err(Refusal::StageFull.into());
@@ -324,6 +339,7 @@ impl Media {
         by: KeyHash,
         asked: (Option<&str>, tribune_core::ingest::whip::Fragment),
     ) -> Result<super::Patched, Failure> {
+        self.not_taken_over(id)?;
         self.owned(id, by)?;
         let now = self.now();
         let tag = super::whip::new_tag(self.with.world);
@@ -347,6 +363,14 @@ impl Media {
         match self.peers.get(id) {
             Some(peer) if peer.key.0 == by.0 => Ok(()),
             Some(_) | None => Err(Refusal::SessionUnknown.into()),
+        }
+    }
+
+    /// Whoever has come from elsewhere since is not sent away by an older window that tries again by itself.
+    fn not_taken_over(&self, id: &PeerId) -> Result<(), Failure> {
+        match self.fates.is_taken_over(id, |id| self.peers.get(id).map(Peer::is_taken_over)) {
+            true => Err(Refusal::TakenOver.into()),
+            false => Ok(()),
         }
     }
 
@@ -386,7 +410,9 @@ impl Media {
     }
 
     fn forget(&mut self, id: &PeerId) {
-        self.peers.remove(id);
+        if self.peers.remove(id).is_some_and(|peer| peer.is_taken_over()) {
+            self.fates.taken_over(id.clone());
+        }
         self.by_name.retain(|_, whose| whose != id);
         let places = self.by_place.iter().filter(|(_, whose)| *whose == id).map(|(place, _)| *place);
         for place in places.collect::<Vec<_>>() {

@@ -9,6 +9,7 @@ mod answering;
 mod media;
 mod peer;
 mod sockets;
+mod succession;
 mod tcp;
 mod whip;
 
@@ -47,6 +48,9 @@ enum Ask {
     Join { peer: Box<Peer>, again: Option<PeerId>, reply: oneshot::Sender<Result<(), Failure>> },
     /// A speaker tells more addresses, or begins ICE anew.
     Patch { id: PeerId, by: KeyHash, if_match: Option<String>, fragment: Fragment, reply: PatchReply },
+    /// A speaker is about to offer anew in place of this connection. Refused when the same person has come
+    /// from elsewhere since.
+    Follow { id: PeerId, by: KeyHash, reply: oneshot::Sender<Result<(), Failure>> },
     /// Who it is that this connection is of.
     Whose { id: PeerId, by: KeyHash, reply: oneshot::Sender<Result<Named, Failure>> },
     /// A speaker leaves.

@@ -47,6 +47,14 @@ pub(super) struct Peer {
     downlink: Option<Downlink>,
     reach: Reach,
     told_nack: bool,
+    heir: Heir,
+}
+
+/// Whether the speaker's own page is about to replace the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heir {
+    Yes,
+    No,
 }
 
 /// What a peer is made from.
@@ -116,6 +124,7 @@ impl Peer {
             downlink: None,
             reach: Reach::Pending(now.time),
             told_nack: false,
+            heir: Heir::No,
         }
     }
 
@@ -127,6 +136,16 @@ impl Peer {
     /// Who it is.
     pub(super) fn person(&self) -> (PersonId, PersonName) {
         self.person.clone()
+    }
+
+    /// The speaker's own page is about to replace it.
+    pub(super) const fn expect_heir(&mut self) {
+        self.heir = Heir::Yes;
+    }
+
+    /// Whether the same person has come from elsewhere since.
+    pub(super) fn is_taken_over(&self) -> bool {
+        self.heir == Heir::No && self.attendance.is_replaced()
     }
 
     /// Whether the speaker is connected now.

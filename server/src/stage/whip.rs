@@ -21,12 +21,12 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tribune_core::ingest::whip::{FRAGMENT_BYTES_MAX, Fragment, OFFER_BYTES_MAX, Offer, Wants};
 use tribune_core::mix::{Hears, SpeakerSpec};
 use tribune_core::reason::Refusal;
 use tribune_core::room::floor::{Coming, Lasting};
-use tribune_core::room::{Act, Caller, Demand, KeyHash, PERSON_NAME_CHARS_MAX, PersonId, PersonName};
+use tribune_core::room::{Caller, Demand, KeyHash, PERSON_NAME_CHARS_MAX, PersonId, PersonName, Role};
 
 use super::peer::{Made, Now, Peer};
 use super::{Ask, Patched, PeerId, Stage};
@@ -43,6 +43,8 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 /// A sender whose body is too large is read on for so long, and so far, that it hears why.
 const READ_ON: Duration = Duration::from_secs(1);
 const READ_ON_BYTES_MAX: usize = 4 << 20;
+/// A connection that is to end and is still there is ended again after this.
+const LEAVE_AGAIN: Duration = Duration::from_millis(100);
 /// Longest name of a speaker, in characters.
 const NAME_CHARS_MAX: usize = 64;
 const SDP: &str = "application/sdp";
@@ -181,7 +183,7 @@ impl Whip {
     /// Whoever has a key that may send sound.
     fn admit(&self, room: &str, parts: &Parts) -> Result<(Arc<Handle>, Who), Failure> {
         let room = self.node.rooms.get(room).ok_or(Refusal::RoomUnknown)?;
-        let who = self.door.allowed(&self.door.shown(parts)?, Some(&room), Act::SendSound)?;
+        let who = self.door.sends(&self.door.shown(parts)?, &room)?;
         Ok((room, who))
     }
 
@@ -191,6 +193,12 @@ impl Whip {
         who: Who,
         (offer, asked): (Offer, Asked),
     ) -> Result<Response, Failure> {
+        if let Some(before) = asked.again.clone() {
+            // Before anything is opened, so that an older window takes nothing from a newer one.
+            let (reply, answered) = oneshot::channel();
+            self.ask(Ask::Follow { id: before, by: who.by, reply }).await?;
+            answered.await.map_err(|_| Refusal::GoingDown)??;
+        }
         let world = self.node.world;
         let now = Now {
             time: world.now(),
@@ -199,6 +207,7 @@ impl Whip {
         let (rtc, text) = self.stage.answering.answer(now.instant, &offer)?;
         let id = PeerId(URL_SAFE_NO_PAD.encode(world.entropy::<18>()).into());
         let coming = self.coming(&who, &asked).await?;
+        let role = coming.role;
         let person = (coming.id.clone(), coming.name.clone());
         // Before anything is opened, so that nothing that changes from here on is missed.
         let changes = self.door.changes();
@@ -209,7 +218,7 @@ impl Whip {
             Wants::ToSendAndHear => Hears::MixMinus,
         };
         let spec = SpeakerSpec { name: person.0.to_string(), hears };
-        let speaker = open_speaker(room, spec).await?;
+        let speaker = open_speaker(room, (spec, role)).await?;
         room.floor().opened(&attendance, speaker.knob()).await?;
         let tag = new_tag(world);
         let metrics = self.node.metrics.room(room.name().as_str());
@@ -246,10 +255,7 @@ impl Whip {
                 changed = changes.changed() => if changed.is_err() { return },
             }
             if self.door.still(&room, &by).is_none() {
-                let (reply, _) = oneshot::channel();
-                // A media thread that is gone has ended it.
-                let _ = self.ask(Ask::Leave { id, by, reply }).await;
-                return;
+                return end(&self.stage.asks, (id, by), gone).await;
             }
         }
     }
@@ -285,11 +291,25 @@ impl Whip {
     }
 }
 
+/// Ends a connection, also one that the media thread has not been given yet.
+async fn end(asks: &mpsc::Sender<Ask>, (id, by): (PeerId, KeyHash), mut gone: oneshot::Receiver<()>) {
+    loop {
+        let (reply, _) = oneshot::channel();
+        if asks.send(Ask::Leave { id: id.clone(), by, reply }).await.is_err() {
+            // A media thread that is gone has ended it.
+            return;
+        }
+        if tokio::time::timeout(LEAVE_AGAIN, &mut gone).await.is_ok() {
+            return;
+        }
+    }
+}
+
 /// A place in the room's program, which is opened when need be, and again when it closed just now.
-async fn open_speaker(room: &Handle, spec: SpeakerSpec) -> Result<Speaker, Refusal> {
+async fn open_speaker(room: &Handle, (spec, role): (SpeakerSpec, Role)) -> Result<Speaker, Refusal> {
     for _ in 0..OPENINGS_MAX {
         let program = room.demand(Demand::Send).await.ok_or(Refusal::RoomEnded)?;
-        match program.speaker(spec.clone()).await {
+        match program.speaker(spec.clone(), role).await {
             Err(Refusal::RoomEnded) => {}
             answer => return answer,
         }
@@ -346,4 +366,26 @@ fn bare(status: StatusCode) -> Response {
 
 fn header(text: String) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(text).map_err(|_| Failure::of(Refusal::OurFault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: a key that is taken back while its offer is answered ends the connection all the same.
+    /// Method: the media thread hears of the end before it has been given the connection, and once more
+    /// after.
+    #[tokio::test]
+    async fn a_connection_that_is_not_there_yet_is_ended_when_it_is() {
+        let (asks, mut asked) = mpsc::channel(1);
+        let (leash, gone) = oneshot::channel();
+        let media = async {
+            for _ in 0..2 {
+                let Some(Ask::Leave { id, .. }) = asked.recv().await else { panic!("it is told to end") };
+                assert_eq!(id, PeerId("a".into()));
+            }
+            drop(leash);
+        };
+        tokio::join!(end(&asks, (PeerId("a".into()), KeyHash([1; 32])), gone), media);
+    }
 }

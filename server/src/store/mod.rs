@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 pub use passkeys::{PASSKEYS_MAX, Passkey, PasskeyMark, PasskeyOpens};
-pub use rows::{Audit, AuditLine, Invitation, Kept, RoomKeys, Webhook};
+pub use rows::{Audit, AuditLine, Invitation, Kept, RoomKeys, Webhook, Whom};
 pub use sign_ins::{Unkept, wall};
 pub use statuses::{Found, STATUSES_KEPT_MAX, Statuses};
 

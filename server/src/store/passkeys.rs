@@ -181,7 +181,8 @@ impl Store {
         .await
     }
 
-    /// Somebody has another role in a room, or is gone from it. Only hosts and co-hosts have passkeys.
+    /// Somebody has another role in a room, or is gone from it. Only hosts and co-hosts have passkeys; those
+    /// that are gone.
     ///
     /// # Errors
     /// SQLite's.
@@ -190,17 +191,24 @@ impl Store {
         room: Name,
         person: PersonId,
         role: Option<Role>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Passkey>, StoreError> {
         self.run(move |connection| {
-            let of = params![room.as_str(), person.as_str()];
+            let work = connection.transaction()?;
+            let mut gone = Vec::new();
             match role.filter(|role| *role >= Role::CoHost) {
-                Some(role) => connection.execute(
-                    "UPDATE passkey SET role = ?3 WHERE room = ?1 AND person = ?2",
-                    params![room.as_str(), person.as_str(), role.word()],
-                )?,
-                None => connection.execute("DELETE FROM passkey WHERE room = ?1 AND person = ?2", of)?,
-            };
-            Ok(())
+                Some(role) => {
+                    let text = "UPDATE passkey SET role = ?3 WHERE room = ?1 AND person = ?2";
+                    work.execute(text, params![room.as_str(), person.as_str(), role.word()])?;
+                }
+                None => {
+                    gone = of(&work, Some(&room))?;
+                    gone.retain(|passkey| is_of(passkey, &person));
+                    let text = "DELETE FROM passkey WHERE room = ?1 AND person = ?2";
+                    work.execute(text, params![room.as_str(), person.as_str()])?;
+                }
+            }
+            work.commit()?;
+            Ok(gone)
         })
         .await
     }
@@ -220,11 +228,8 @@ impl Store {
             let work = connection.transaction()?;
             let mut gone = Vec::new();
             for passkey in of(&work, Some(&room))?.iter().filter(|passkey| passkey.opened_by.is(&old)) {
-                let person = match &passkey.opens {
-                    PasskeyOpens::Room { person, .. } => Some(person),
-                    PasskeyOpens::Node => None,
-                };
-                match new.filter(|_| person.is_some() && person == stays.as_ref()) {
+                let stays = stays.as_ref().is_some_and(|person| is_of(passkey, person));
+                match new.filter(|_| stays) {
                     Some(new) => {
                         let text = "UPDATE passkey SET opened_by = ?2 WHERE id = ?1";
                         work.execute(text, params![passkey.id, &new.0[..]])?;
@@ -239,6 +244,13 @@ impl Store {
             Ok(gone)
         })
         .await
+    }
+}
+
+fn is_of(passkey: &Passkey, whom: &PersonId) -> bool {
+    match &passkey.opens {
+        PasskeyOpens::Room { person, .. } => person == whom,
+        PasskeyOpens::Node => false,
     }
 }
 

@@ -10,8 +10,12 @@ use tribune_core::time::WallTime;
 
 use super::{Store, StoreError, invitations, statuses};
 
-/// Lines of the audit kept for one room; the oldest go.
+/// Lines of the audit kept for one room of those who run it, and of speakers and listeners; of each the
+/// oldest go, so that no guest pushes out what a host did.
 const AUDIT_LINES_MAX: i64 = 10_000;
+const AUDIT_LINES_OF_GUESTS_MAX: i64 = 5_000;
+/// The oldest are looked for once in so many lines.
+const AUDIT_SWEPT_EVERY: i64 = 64;
 
 /// A room with all that belongs to it.
 #[derive(Debug)]
@@ -73,8 +77,19 @@ pub struct AuditLine {
     pub name: Option<String>,
     /// What.
     pub act: String,
+    /// To whom, or to what of theirs.
+    pub whom: Option<Whom>,
     /// `done`, or the code of the refusal.
     pub outcome: String,
+}
+
+/// To whom something was done: a person, or an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    /// Their id.
+    pub id: String,
+    /// Their name then, or the invitation's label.
+    pub name: Option<String>,
 }
 
 /// Who did what.
@@ -88,6 +103,8 @@ pub struct Audit {
     pub person: Option<(PersonId, PersonName)>,
     /// What.
     pub act: &'static str,
+    /// To whom, or to what of theirs.
+    pub whom: Option<Whom>,
     /// `done`, or the code of the refusal.
     pub outcome: &'static str,
 }
@@ -215,8 +232,8 @@ impl Store {
             let work = connection.transaction()?;
             let person = line.person.as_ref().map(|(id, name)| (id.as_str(), name.as_str()));
             work.execute(
-                "INSERT INTO audit (at, room, caller, act, outcome, person, name) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO audit (at, room, caller, act, outcome, person, name, whom, whom_name) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     line.at.0,
                     room.as_str(),
@@ -225,13 +242,13 @@ impl Store {
                     line.outcome,
                     person.map(|(id, _)| id),
                     person.map(|(_, name)| name),
+                    line.whom.as_ref().map(|whom| &whom.id),
+                    line.whom.as_ref().and_then(|whom| whom.name.as_ref()),
                 ],
             )?;
-            work.execute(
-                "DELETE FROM audit WHERE room = ?1 AND id <= \
-                 (SELECT id FROM audit WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                params![room.as_str(), AUDIT_LINES_MAX],
-            )?;
+            if work.last_insert_rowid() % AUDIT_SWEPT_EVERY == 0 {
+                sweep_audit(&work, room.as_str())?;
+            }
             Ok(work.commit()?)
         })
         .await
@@ -244,11 +261,13 @@ impl Store {
     pub async fn audit_lines(&self, room: Name, most: u32) -> Result<Vec<AuditLine>, StoreError> {
         self.run(move |connection| {
             let mut query = connection.prepare(
-                "SELECT at, caller, person, name, act, outcome FROM audit WHERE room = ?1 \
+                "SELECT at, caller, person, name, act, outcome, whom, whom_name FROM audit WHERE room = ?1 \
                  ORDER BY id DESC LIMIT ?2",
             )?;
             let lines = query.query_map(params![room.as_str(), most], |row| {
+                let (whom, whom_name): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
                 Ok(AuditLine {
+                    whom: whom.map(|id| Whom { id, name: whom_name }),
                     at: WallTime(row.get(0)?),
                     caller: row.get(1)?,
                     person: row.get(2)?,
@@ -261,6 +280,18 @@ impl Store {
         })
         .await
     }
+}
+
+fn sweep_audit(work: &Transaction<'_>, room: &str) -> Result<(), StoreError> {
+    for (of_guests, most) in [(true, AUDIT_LINES_OF_GUESTS_MAX), (false, AUDIT_LINES_MAX)] {
+        work.execute(
+            "DELETE FROM audit WHERE room = ?1 AND (caller IN ('speaker', 'listener')) = ?2 AND id <= \
+             (SELECT id FROM audit WHERE room = ?1 AND (caller IN ('speaker', 'listener')) = ?2 \
+              ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+            params![room, of_guests, most],
+        )?;
+    }
+    Ok(())
 }
 
 fn read_facts(row: &Row<'_>) -> Result<Facts, StoreError> {

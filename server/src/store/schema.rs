@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One script for each version; a script is never changed once released.
-pub(super) const VERSIONS: [&str; 4] = [
+pub(super) const VERSIONS: [&str; 5] = [
     "
     CREATE TABLE room (
         name TEXT PRIMARY KEY,
@@ -120,6 +120,10 @@ pub(super) const VERSIONS: [&str; 4] = [
         room TEXT PRIMARY KEY REFERENCES room(name) ON DELETE CASCADE,
         people TEXT NOT NULL
     ) STRICT;
+",
+    "
+    ALTER TABLE audit ADD COLUMN whom TEXT;
+    ALTER TABLE audit ADD COLUMN whom_name TEXT;
 ",
 ];
 

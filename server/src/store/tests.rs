@@ -155,7 +155,8 @@ async fn the_audit_says_who_did_what_even_of_a_room_that_is_gone() {
     let name = Name::parse("a").unwrap();
     for (caller, outcome) in [(Caller::Of(Role::Host), "done"), (Caller::Operator, "room_ended")] {
         let person = Some((PersonId::generate([1; 12]), PersonName::parse("Ana").unwrap()));
-        let line = Audit { at: WallTime(3), caller, person, act: "end", outcome };
+        let whom = Some(Whom { id: "bo".into(), name: None });
+        let line = Audit { at: WallTime(3), caller, person, act: "end", whom, outcome };
         store.audit(name.clone(), line).await.unwrap();
     }
     let lines = store.audit_lines(name, 10).await.unwrap();
@@ -164,6 +165,29 @@ async fn the_audit_says_who_did_what_even_of_a_room_that_is_gone() {
     assert_eq!(said, [["operator", "end", "room_ended"], ["host", "end", "done"]]);
     assert_eq!((lines[0].at, lines[0].name.as_deref()), (WallTime(3), Some("Ana")));
     assert_eq!(lines[0].person.as_deref(), Some(PersonId::generate([1; 12]).as_str()));
+    assert_eq!(lines[0].whom, Some(Whom { id: "bo".into(), name: None }));
+}
+
+/// Goal: whoever fills the audit as a guest pushes out no line of those who run the room.
+/// Method: the host does one thing; then speakers do more than is kept of them.
+#[tokio::test]
+async fn guests_push_no_host_out_of_the_audit() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).unwrap();
+    let name = Name::parse("a").unwrap();
+    let line =
+        |caller, act| Audit { at: WallTime(3), caller, person: None, act, whom: None, outcome: "done" };
+    store.audit(name.clone(), line(Caller::Of(Role::Host), "remove")).await.unwrap();
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                INSERT INTO audit (at, room, caller, act, outcome)
+                SELECT i, 'a', 'speaker', 'come', 'done' FROM n";
+    store.run(move |connection| Ok(connection.execute_batch(many)?)).await.unwrap();
+    for _ in 0..64 {
+        store.audit(name.clone(), line(Caller::Of(Role::Listener), "request_floor")).await.unwrap();
+    }
+    let lines = store.audit_lines(name, 30_000).await.unwrap();
+    assert!((5_000..5_070).contains(&lines.len()), "{}", lines.len());
+    assert_eq!(lines.last().unwrap().act, "remove");
 }
 
 #[tokio::test]

@@ -194,7 +194,8 @@ fn whoever_is_sent_away_is_cut_off_and_does_not_come_back() {
     until("ann hears of it", || thread.is_finished());
     let refused = come(&two.node, &two.room, "ann").err().expect("ann may not come again");
     assert!(refused.to_string().contains("sent_away"), "{refused}");
-    come(&two.node, &two.room, "cat").expect("another may");
+    assert_eq!(view["still_opens"], "key", "the host is told by what they may come as somebody new");
+    come(&two.node, &two.room, "cat").expect("by the same key another may");
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn a_listener_is_given_the_floor_and_goes_back() {
     let room = node.live_room("guests");
     let floor = |method| (method, "/guests/floor");
     let (status, _, said) = audience(&node, floor("GET"), &[], "");
-    assert_eq!((status, &said), (200, &json!({"state": "none", "ahead": 0, "stage": null})));
+    assert_eq!((status, &said), (200, &json!({"state": "none", "ahead": 0, "stage": null, "you": null})));
     let evil = [JSON, ("origin", "https://elsewhere.example")];
     let (status, _, said) = audience(&node, floor("POST"), &evil, r#"{"name": "Eve"}"#);
     assert_eq!((status, &said["code"]), (403, &json!("origin_wrong")));
@@ -317,4 +318,111 @@ fn speaks_as_guest(node: &Node, room: &Room, key: &str) -> Talker {
         has_gone_on && turn["name"] == "Eve <3" && said["people"] == on_the_floor
     });
     eve
+}
+
+/// Asks for the floor as somebody new; status, cookie and answer.
+fn asks(node: &Node, room: &str, name: &str) -> (u16, String, Value) {
+    let body = json!({"name": name}).to_string();
+    let (status, cookie, said) = audience(node, ("POST", &format!("/{room}/floor")), &[JSON], &body);
+    let cookie = cookie.unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
+    (status, cookie, said)
+}
+
+#[test]
+fn a_listener_on_the_floor_is_told_how_they_are_heard_and_mutes_themselves() {
+    let node = Node::start();
+    let room = node.live_room("own-sound");
+    let (_, cookie, _) = asks(&node, "own-sound", "Eve");
+    let mine = [JSON, ("cookie", cookie.as_str()), ("origin", node.public.as_str())];
+    let mute = |muted: bool| {
+        audience(&node, ("POST", "/own-sound/floor/mute"), &mine, &json!({"muted": muted}).to_string())
+    };
+    assert_eq!(mute(true).0, 403, "before the floor is theirs");
+    let eve = json!({"person": stage(&node, &room)["requests"][0]["id"]});
+    let id = eve["person"].as_str().expect("an id").to_owned();
+    say(&node, &room, ("floor/grant", &eve));
+    let events = Events::open(&format!("{}/own-sound/floor", node.public), ("cookie", &cookie));
+    let (_, granted) = events.first("floor", |said| said["state"] == "granted");
+    let key = granted["stage"]["key"].as_str().expect("a key comes with the floor").to_owned();
+    let target = Target { key: &key, wants: Wants::ToSendAndHear, ..target(&node, &room, Over::Udp) };
+    let _eve = Talker::start(Speaker::join(&target).expect("Eve may come"), 440.0);
+    let well = json!({"muted": null, "sound": "good", "echo": false, "clipping": false, "silent": false});
+    events.first("floor", |said| said["you"] == well);
+    let (status, _, said) = mute(true);
+    assert_eq!((status, &said["you"]["muted"]), (200, &json!("self")));
+    assert_eq!(of(&stage(&node, &room), &id)["muted"], "self", "a host sees it");
+    assert_eq!(mute(false).0, 200);
+    let elsewhere = [JSON, ("cookie", cookie.as_str()), ("origin", "https://elsewhere.example")];
+    let (status, _, _) = audience(&node, ("POST", "/own-sound/floor/mute"), &elsewhere, r#"{"muted": true}"#);
+    assert_eq!(status, 403, "nobody else's page mutes them");
+    let asked = Instant::now();
+    say(&node, &room, ("mute", &json!({"person": id, "muted": true})));
+    let (told, _) = events.first("floor", |said| said["you"]["muted"] == "host");
+    assert!(told - asked <= AT_ONCE, "Eve is told after {:?}", told - asked);
+}
+
+#[test]
+fn one_network_asks_six_times_at_once() {
+    let node = Node::start();
+    node.live_room("one-network");
+    for n in 0..6 {
+        assert_eq!(asks(&node, "one-network", &format!("l{n}")).0, 201, "{n}");
+    }
+    let (status, _, said) = asks(&node, "one-network", "late");
+    assert_eq!((status, &said["code"]), (429, &json!("source_too_busy")));
+}
+
+/// A page is told of no comment of a stream, so that its life must be an event.
+#[test]
+fn streams_say_that_they_live() {
+    let node = Node::start();
+    node.live_room("alive");
+    let (_, cookie, _) = asks(&node, "alive", "Eve");
+    let bearer = format!("Bearer {OPERATOR}");
+    let of_stage =
+        Events::open(&format!("{}/api/v1/rooms/alive/events", node.stage), ("authorization", &bearer));
+    let of_floor = Events::open(&format!("{}/alive/floor", node.public), ("cookie", &cookie));
+    for events in [of_stage, of_floor] {
+        let (_, said) = events.first("alive", |_| true);
+        assert_eq!(said, json!({}));
+    }
+}
+
+/// Offers to speak as ann, in place of an earlier session; the answer's status, code and session.
+fn offer_again(node: &Node, room: &Room, again: &str) -> (u16, String) {
+    let offer = tribune_rehearsal::speaker::an_offer(Wants::ToSendAndHear).expect("an offer");
+    let url = format!("{}/{}/whip?name=ann&again={again}", node.stage, room.name);
+    let request = agent().post(&url).header("content-type", "application/sdp");
+    let mut answer = request
+        .header("authorization", format!("Bearer {}", room.speaker))
+        .send(offer.as_str())
+        .expect("the node answers");
+    let text = answer.body_mut().read_to_string().expect("it is text");
+    let said: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    (answer.status().as_u16(), said["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Goal: of two windows of one person the later has the stage, and the earlier does not take it back by
+/// itself; a page that lost its line, or the answer to its offer, comes back.
+#[test]
+fn of_two_windows_of_one_person_the_later_stays() {
+    let node = Node::start();
+    let room = node.live_room("two-windows");
+    let session =
+        |speaker: &Speaker| speaker.location().rsplit('/').next().expect("a session has a name").to_owned();
+    let first = come(&node, &room, "ann").expect("ann may come");
+    let earlier = session(&first);
+    let first = Talker::start(first, 440.0);
+    let second = come(&node, &room, "ann").expect("ann may come from elsewhere");
+    let later = session(&second);
+    let second = Talker::start(second, 440.0);
+    let thread = first.thread.as_ref().expect("it runs until now");
+    until("the first hears that it is over", || thread.is_finished());
+    assert_eq!(offer_again(&node, &room, &earlier), (409, "taken_over".to_owned()));
+    assert!(!second.thread.as_ref().expect("it runs").is_finished());
+    assert_eq!(of(&stage(&node, &room), "speaker.ann")["here"], true, "nothing was taken from the second");
+    for times in 1..3 {
+        assert_eq!(offer_again(&node, &room, &later).0, 201, "its own page, for the {times}. time");
+    }
+    assert_eq!(offer_again(&node, &room, &earlier).0, 409, "and still not the first");
 }

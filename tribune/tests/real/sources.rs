@@ -257,3 +257,38 @@ fn two_sources_are_heard_together() {
         low > 0.25 && high > 0.25
     });
 }
+
+/// What a source that shows `key` and sends nothing is answered.
+fn knock(node: &Node, room: &Room, key: &str) -> u16 {
+    let (user, to) = (format!("source:{key}"), format!("{}/{}/source/knock", node.stage, room.name));
+    let args = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--user", &user];
+    let knocked =
+        Command::new("curl").args(args).args(["--request", "PUT", "--data-binary", "", &to]).output();
+    let status = knocked.unwrap_or_else(|error| panic!("curl: {error}; `make setup` installs it")).stdout;
+    String::from_utf8_lossy(&status).parse().expect("a status is a number")
+}
+
+#[test]
+fn sources_that_guess_keys_are_slowed_down_and_a_right_key_is_not() {
+    let node = Node::start();
+    let room = node.live_room("guessed");
+    let wrong = "nobody-nobody-nobody-nobody";
+    for n in 0..10 {
+        assert_eq!(knock(&node, &room, wrong), 401, "{n}");
+    }
+    assert_eq!(knock(&node, &room, wrong), 429);
+    assert!(![401, 429].contains(&knock(&node, &room, &room.speaker)));
+}
+
+#[test]
+fn a_source_ends_with_its_key() {
+    let node = Node::start();
+    let room = node.live_room("revoked");
+    let _sender = Sender::tone(&node, &room, "", 500, OPUS);
+    let stage = || node.api("GET", "/api/v1/rooms/revoked/stage", &serde_json::json!({}));
+    until("it sends", || stage()["sources"][0]["name"] == "main");
+    let keys = serde_json::json!({"roles": ["speaker"]});
+    node.api("POST", "/api/v1/rooms/revoked/keys", &keys);
+    until("it is sent away", || stage()["sources"] == serde_json::json!([]));
+    assert_eq!(knock(&node, &room, &room.speaker), 401);
+}

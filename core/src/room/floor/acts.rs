@@ -1,8 +1,10 @@
 //! What can be asked of the floor, act by act: who may, on whom, and what comes of it.
 
+use std::net::IpAddr;
+
 use super::person::{Last, MutedBy, Place, RoleBy, Standing};
 use super::said::{Answer, By, Command, Mute, Output, no};
-use super::{Floor, REQUESTS_MAX};
+use super::{Floor, REQUESTS_MAX, REQUESTS_OF_NETWORK_MAX};
 use crate::reason::Refusal;
 use crate::room::{Caller, KeyHash, PersonId, PersonName, Refused, Role, State, may, may_touch};
 
@@ -18,7 +20,7 @@ impl Floor {
             return Err(no(Refusal::RoomEnded, "the room has ended, and its stage with it"));
         }
         let answer = match command {
-            Command::Ask { name, grant } => self.ask(by, name, grant),
+            Command::Ask { name, grant, from } => self.ask(by, name, (grant, from)),
             Command::Request => self.request(by),
             Command::Release => self.release(by),
             Command::Grant(whom) => self.grant(by.caller, &whom),
@@ -36,7 +38,12 @@ impl Floor {
         Ok(answer)
     }
 
-    fn ask(&mut self, by: &By, name: PersonName, grant: KeyHash) -> Result<Answer, Refused> {
+    fn ask(
+        &mut self,
+        by: &By,
+        name: PersonName,
+        (grant, from): (KeyHash, IpAddr),
+    ) -> Result<Answer, Refused> {
         let id = by.person.clone().ok_or(NOBODY)?;
         let at = self.find(&id);
         match at.map(|at| (&self.people[at], self.people[at].kept.standing)) {
@@ -48,11 +55,15 @@ impl Floor {
             return Err(no(Refusal::NotOpenYet, "the floor can be asked for once the room is open"));
         }
         let asking = self.people.iter().filter(|person| person.is_guest() && person.request().is_some());
-        if asking.count() >= REQUESTS_MAX {
+        if asking.clone().count() >= REQUESTS_MAX {
             return Err(no(Refusal::RequestsFull, ""));
+        }
+        if asking.filter(|person| person.from == Some(from)).count() >= REQUESTS_OF_NETWORK_MAX {
+            return Err(no(Refusal::SourceTooBusy, "as many of your network ask to speak as may at once"));
         }
         let at = at.unwrap_or_else(|| self.meet(id, name.clone(), Role::Listener));
         let standing = self.asks();
+        self.people[at].from = Some(from);
         let person = &mut self.people[at].kept;
         (person.name, person.grant, person.standing) = (name, Some(grant), standing);
         person.last = Last::Nothing;

@@ -27,8 +27,13 @@ use crate::time::Time;
 pub const PEOPLE_MAX: usize = 16;
 /// Of these, places on the floor that only hosts and co-hosts take.
 pub const HOST_PLACES: usize = 2;
+/// Of the connections to one stage, so many are only hosts' and co-hosts': whoever runs the evening always
+/// comes in.
+pub const HOST_CONNECTIONS: usize = 1;
 /// Listeners of one room who may ask for the floor at once.
 pub const REQUESTS_MAX: usize = 32;
+/// Of these, listeners of one network.
+pub const REQUESTS_OF_NETWORK_MAX: usize = 6;
 /// Whoever is cut off, or was given the floor and does not come, keeps their place so long, in seconds.
 pub const AWAY_S_MAX: u64 = 60;
 /// A request that nobody answers stands so long, in seconds.
@@ -59,6 +64,7 @@ impl Floor {
         let people = kept.into_iter().map(again).map(|kept| Person {
             place: place_after(now.time, &kept),
             lasting: Lasting::Yes,
+            from: None,
             kept,
         });
         let people = people.take(KNOWN_MAX).collect();
@@ -156,8 +162,8 @@ impl Floor {
         if is_guest && !holds {
             return Err(no(Refusal::RoleTooLow, "the floor is not theirs"));
         }
-        let visits = self.people.iter().filter(|person| person.visit().is_some()).count();
-        if before.and_then(Person::visit).is_none() && visits >= PEOPLE_MAX {
+        let is_new = before.and_then(Person::visit).is_none();
+        if is_new && !self.has_connection_for(role_after(before, &coming)) {
             return Err(no(Refusal::InputsFull, "as many are on this stage as it holds"));
         }
         self.last_visit = Visit(self.last_visit.0 + 1);
@@ -173,12 +179,13 @@ impl Floor {
 
     /// Somebody who has come is given what their role gives them.
     fn welcome(&mut self, at: usize, coming: Coming) {
+        let role = role_after(Some(&self.people[at]), &coming);
         let person = &mut self.people[at].kept;
-        if person.role != Role::Listener {
+        if role != person.role {
+            (person.role, person.role_by) = (role, RoleBy::Key);
+        }
+        if role != Role::Listener {
             person.name = coming.name;
-            if person.role_by == RoleBy::Key {
-                person.role = coming.role;
-            }
         }
         let (role, is_out) = (person.role, person.standing == Standing::Out);
         let gave_up = matches!(person.last, Last::Released | Last::Revoked);
@@ -249,6 +256,14 @@ impl Floor {
         Standing::Asks(Request { number: self.last_request, since: self.now.wall, at: self.now.time })
     }
 
+    fn has_connection_for(&self, role: Role) -> bool {
+        let visits = self.people.iter().filter(|person| person.visit().is_some()).count();
+        match role {
+            Role::CoHost | Role::Host => visits < PEOPLE_MAX,
+            Role::Listener | Role::Speaker => visits < PEOPLE_MAX - HOST_CONNECTIONS,
+        }
+    }
+
     fn has_place_for(&self, role: Role) -> bool {
         let holds = self.people.iter().filter(|person| person.kept.standing == Standing::Holds).count();
         match role {
@@ -273,7 +288,7 @@ impl Floor {
             grant: None,
             on_stage: OnStage::No,
         };
-        self.people.push(Person { kept, place: Place::Outside, lasting: Lasting::Yes });
+        self.people.push(Person { kept, place: Place::Outside, lasting: Lasting::Yes, from: None });
         self.people.len() - 1
     }
 
@@ -309,6 +324,16 @@ impl Floor {
             self.people.remove(oldest);
         }
     }
+}
+
+/// What somebody is once they have come: what a host made them counts, and before it the key of whose room it
+/// is.
+fn role_after(before: Option<&Person>, coming: &Coming) -> Role {
+    let kept = before.map(|person| &person.kept);
+    let stays = |kept: &&Kept| {
+        kept.role == Role::Listener || (kept.role_by == RoleBy::Host && coming.role != Role::Host)
+    };
+    kept.filter(stays).map_or(coming.role, |kept| kept.role)
 }
 
 fn is_to_be_known(person: &Person) -> bool {

@@ -1,5 +1,7 @@
 //! One person as the floor knows them: what is kept of them, and where they are now.
 
+use std::net::IpAddr;
+
 use crate::room::{KeyHash, PersonId, PersonName, Role};
 use crate::time::{Time, WallTime};
 
@@ -177,6 +179,8 @@ pub struct Person {
     pub(super) kept: Kept,
     pub(super) place: Place,
     pub(super) lasting: Lasting,
+    /// Of a listener who asks: their network. A restart forgets it.
+    pub(super) from: Option<IpAddr>,
 }
 
 impl Person {

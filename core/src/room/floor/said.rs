@@ -1,5 +1,7 @@
 //! What the floor is told, and what it says.
 
+use std::net::IpAddr;
+
 use super::person::{Lasting, Visit};
 use crate::reason::Refusal;
 use crate::room::{Act, Caller, KeyHash, PersonId, PersonName, Refused, Role, State};
@@ -22,6 +24,8 @@ pub enum Command {
         name: PersonName,
         /// The hash of the key that will open the stage to them.
         grant: KeyHash,
+        /// Their network: an address, or of IPv6 its first half.
+        from: IpAddr,
     },
     /// Somebody on the stage asks for the floor back.
     Request,

@@ -278,6 +278,17 @@ impl SignIns {
         }
     }
 
+    /// What was opened with `by` in a room counts as opened with `instead`.
+    pub fn reopen(&mut self, room: &Name, by: &KeyHash, instead: KeyHash) {
+        for sign_in in self.by_id.values_mut() {
+            let worn = sign_in.badges.get_mut(room).filter(|badge| badge.opened.by.is(by));
+            if let Some(badge) = worn {
+                badge.opened.by = instead;
+                self.unkept.insert(sign_in.id.clone());
+            }
+        }
+    }
+
     /// The room is gone.
     pub fn close_room(&mut self, room: &Name) {
         self.take_badges(room, |_| true);

@@ -138,6 +138,9 @@ fn what_was_opened_with_a_key_closes_with_it() {
     all.move_badge(&cookie(2).id().mark(), &room("a"), key("fresh"));
     all.close(Some(&room("a")), &key("speaker"));
     assert!(worn(&all, 2, "a").is_some());
+    all.reopen(&room("a"), &key("fresh"), key("other"));
+    all.close(Some(&room("a")), &key("fresh"));
+    assert!(worn(&all, 2, "a").is_some_and(|badge| badge.opened.by.is(&key("other"))));
     all.close(None, &key("operator"));
     assert_eq!((drain(&mut all), all.count()), ((true, 1, 1), 1));
     all.close_room(&room("a"));

@@ -24,21 +24,24 @@ use webauthn_rs::prelude::{
     Passkey as Credential, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
 };
 
+use super::audit::{self, Asked};
 use super::auth::Shown;
 use super::body::Json;
 use super::manage::wall;
 use super::pace::TooMany;
 use super::sign_in::{self, WayIn};
-use super::{Api, Failure, Who, audit};
+use super::who::role_in;
+use super::{Api, Failure, Who};
 use crate::answer::{Path, json_of};
 use crate::rooms;
-use crate::store::{Passkey, PasskeyOpens};
+use crate::store::{Passkey, PasskeyOpens, Whom};
 use crate::world::World;
 use ceremony::{Owner, Relying, challenge_of, handle_of};
 use challenge::{ANSWER_MAX, Challenges, Standing};
 
-/// What the audit calls it.
-const PASSKEY: &str = "passkey";
+/// What the audit calls it when one is made, and when one is removed.
+const MADE: &str = "passkey";
+const REMOVED: &str = "remove_passkey";
 /// Passkeys that are being made at once, one a browser; the oldest goes.
 const REGISTRATIONS_MAX: usize = 256;
 /// Answers that are verified at once; each costs a signature's arithmetic.
@@ -192,7 +195,7 @@ pub async fn register_finish(
         return Err(Failure::new(Refusal::PasskeyWrong, "this passkey is known already"));
     }
     store.add_passkey(passkey.clone()).await.map_err(|error| rooms::refusal_of(&error))?;
-    note(&api, &who, &passkey.opens).await;
+    note(&api, (&who, MADE), &passkey.opens).await;
     Ok(json_of(StatusCode::CREATED, &of_passkey(&passkey)))
 }
 
@@ -239,18 +242,15 @@ pub async fn login_finish(
     used.map_err(|error| rooms::refusal_of(&error))?;
     let world = api.rooms.setup().world;
     let (by, id) = (found.mark(), found.id);
-    let (opens, caller) = match found.opens {
-        PasskeyOpens::Node => (Opens::Node, Caller::Operator),
+    let opens = match found.opens {
+        PasskeyOpens::Node => Opens::Node,
         PasskeyOpens::Room { room, role, person, name } => {
             let badge = PersonId::generate(world.entropy()).as_str().to_owned();
             let person = Person::Known(person);
-            (
-                Opens::Room(Entrance { room, role, person, name: None, name_else: name, badge }),
-                Caller::Of(role),
-            )
+            Opens::Room(Entrance { room, role, person, name: None, name_else: name, badge })
         }
     };
-    sign_in::enter(&api, &shown, WayIn { by, passkey: Some(id), opens }, caller).await
+    sign_in::enter(&api, &shown, WayIn { by, passkey: Some(id), opens }).await
 }
 
 /// The passkeys of whoever is signed in: one's own in each room, and the operator's.
@@ -297,7 +297,7 @@ pub async fn remove(
     store.remove_passkey(id).await.map_err(|error| rooms::refusal_of(&error))?;
     api.door.with(|_, table| table.close(found.opens.room(), &found.mark()));
     api.door.kept().await?;
-    note(&api, &who, &found.opens).await;
+    note(&api, (&who, REMOVED), &found.opens).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -309,8 +309,11 @@ fn signed_in(api: &Api, shown: &Shown) -> Result<SignedIn, Failure> {
     let known = api.door.own_page(shown)?;
     let found = api.door.with(|now, table| {
         let sign_in = table.look(now, known)?;
-        let badges = sign_in.badges.iter().map(|(room, badge)| (room.clone(), badge.clone())).collect();
-        Some((sign_in.operator.map(|opened| opened.by), badges))
+        let badges = sign_in.badges.iter().filter_map(|(name, badge)| {
+            let room = api.rooms.get(name.as_str())?;
+            Some((name.clone(), Badge { role: role_in(&room, badge), ..badge.clone() }))
+        });
+        Some((sign_in.operator.map(|opened| opened.by), badges.collect()))
     });
     let (operator, badges): (_, Vec<_>) = found.ok_or(Failure::of(Refusal::SignedOut))?;
     let caller = match (&operator, badges.iter().map(|(_, badge)| badge.role).max()) {
@@ -402,10 +405,16 @@ fn must_be_good(standing: Standing) -> Result<(), Failure> {
     Err(Failure::new(Refusal::PasskeyWrong, detail))
 }
 
-async fn note(api: &Api, who: &Who, opens: &PasskeyOpens) {
+async fn note(api: &Api, (who, act): (&Who, &'static str), opens: &PasskeyOpens) {
     let room = opens.room().and_then(|room| api.rooms.get(room.as_str()));
+    let whom = match opens {
+        PasskeyOpens::Room { person, name, .. } => {
+            Some(Whom { id: person.to_string(), name: Some(name.as_str().to_owned()) })
+        }
+        PasskeyOpens::Node => None,
+    };
     match room {
-        Some(room) => audit::note(api, &room, (who, PASSKEY), &Ok(())).await,
+        Some(room) => audit::note(api, &room, Asked::to(who, act, whom), &Ok(())).await,
         None => tracing::info!("operator_passkeys_changed"),
     }
 }

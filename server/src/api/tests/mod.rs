@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
 
+mod floor;
 mod passkeys;
 mod sign_in;
 

@@ -333,9 +333,33 @@ async fn a_passkey_lasts_as_long_as_what_it_was_made_by() {
         (tribune_core::room::PersonId::parse(&people[0].2).unwrap(), again.rooms.get("debate"));
     let room = room.unwrap().name().clone();
     again.door.set_role(&room, &person, tribune_core::room::Role::CoHost).await.unwrap();
-    assert_eq!(login(&mut browser(&again), &mut keys[0]).await.1["role"], "cohost");
-    again.door.remove_person(&room, &person).await.unwrap();
+    let came = login(&mut browser(&again), &mut keys[0]).await.1;
+    assert_eq!(came["role"], "cohost");
+    let _here = super::floor::comes(&again, &came).await;
+    let removed = again.ask(("POST", "/debate/remove"), OPERATOR, json!({"person": people[0].2})).await;
+    assert_eq!((removed.0, &removed.1["still_opens"]), (200, &json!("key")), "made by the host's key");
     assert_eq!((inside(&mut still).await, login(&mut still, &mut keys[0]).await.0), (401, 401));
+}
+
+#[tokio::test]
+async fn whoever_came_by_a_passkey_and_is_made_speaker_stays_signed_in() {
+    let data = tempfile::tempdir().unwrap();
+    let node = node(data.path()).await;
+    let [host, cohost, _] = node.room("debate").await;
+    let (mut by_link, mut by_passkey, mut with) = (browser(&node), browser(&node), Authenticator::new(1));
+    by_link.sign_in("debate", &cohost, None).await;
+    assert_eq!(register(&mut by_link, &mut with).await.0, 201);
+    let came = login(&mut by_passkey, &mut with).await.1;
+    let here = super::floor::comes(&node, &came).await;
+    let less = json!({"person": came["person"], "role": "speaker"});
+    assert_eq!(node.ask(("POST", "/debate/role"), &host, less).await.0, 200);
+    assert_eq!(login(&mut browser(&node), &mut with).await.0, 401, "speakers have no passkeys");
+    drop(here);
+    node.rooms.shut_down().await;
+    let again = self::node(data.path()).await;
+    let mut still = Browser { cookie: by_passkey.cookie.clone(), ..browser(&again) };
+    let session = still.ask("GET", "/session", Value::Null).await.body;
+    assert_eq!(session["rooms"][0]["role"], "speaker", "{session}");
 }
 
 #[tokio::test]

@@ -10,6 +10,9 @@ use crate::net::Reached;
 /// Where the stage is, as the browser sees it.
 pub const HERE: &str = "http://127.0.0.1:8081";
 
+/// How a stream ends for whoever is signed out.
+const GONE: &[u8] = b"event: gone\ndata: {\"why\":\"signed_out\"}\n\n";
+
 /// A browser that looks at a page of the stage.
 pub struct Browser<'a> {
     pub node: &'a Node,
@@ -275,7 +278,7 @@ async fn a_rotated_key_signs_out_whoever_came_by_it_but_who_rotates() {
     assert_eq!(came.body["enter"]["host"], format!("{HERE}/debate/stage#key={fresh}"));
     for stream in streams {
         let told: Vec<_> = stream.map(|bytes| bytes.unwrap()).collect().await;
-        assert!(told.concat().ends_with(b"event: signed_out\ndata: {}\n\n"), "an open stream ends with it");
+        assert!(told.concat().ends_with(GONE), "an open stream ends with it");
     }
     assert_eq!(second.code("GET", "/rooms/debate/keys", Value::Null).await, refused(401, "signed_out"));
     assert_eq!(first.code("GET", "/rooms/debate/keys", Value::Null).await.0, 200);
@@ -353,7 +356,7 @@ async fn a_host_sees_who_is_signed_in_and_signs_them_out() {
     let request = second.request("GET", "/rooms/debate/events").body(Body::empty()).unwrap();
     let stream = node.send(request).await.into_body().into_data_stream();
     assert_eq!(first.code("DELETE", &one, Value::Null).await.0, 204);
-    assert!(stream.map(|bytes| bytes.unwrap()).collect::<Vec<_>>().await.concat().ends_with(b"{}\n\n"));
+    assert!(stream.map(|bytes| bytes.unwrap()).collect::<Vec<_>>().await.concat().ends_with(GONE));
     assert_eq!(second.code("GET", "/rooms/debate/keys", Value::Null).await, refused(401, "signed_out"));
     assert_eq!(first.code("DELETE", &one, Value::Null).await, refused(404, "no_such_page"));
 }

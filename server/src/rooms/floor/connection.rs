@@ -17,6 +17,7 @@ const GONE: u8 = 3;
 pub(super) struct Connection {
     reach: AtomicU8,
     over: AtomicBool,
+    replaced: AtomicBool,
     changed: Arc<Notify>,
 }
 
@@ -29,7 +30,8 @@ pub struct Attendance {
 
 impl Connection {
     pub(super) fn new(changed: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { reach: AtomicU8::new(PENDING), over: AtomicBool::new(false), changed })
+        let (over, replaced) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { reach: AtomicU8::new(PENDING), over, replaced, changed })
     }
 
     /// For whoever serves it.
@@ -51,6 +53,13 @@ impl Connection {
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::Release);
     }
+
+    /// The same person has come on a newer one. Whom the room ends is told that instead.
+    pub(super) fn replace(&self) {
+        if !self.over.load(Ordering::Acquire) {
+            self.replaced.store(true, Ordering::Release);
+        }
+    }
 }
 
 impl Attendance {
@@ -69,6 +78,11 @@ impl Attendance {
         if self.connection.reach.swap(word, Ordering::AcqRel) != word {
             self.connection.changed.notify_one();
         }
+    }
+
+    /// Whether the same person has come on a newer one.
+    pub fn is_replaced(&self) -> bool {
+        self.connection.replaced.load(Ordering::Acquire)
     }
 
     /// Whether the room wants it ended.

@@ -12,7 +12,7 @@ use tribune_core::room::{Name, Refused};
 
 use super::turns::Turn;
 use crate::recording::TURNS_FILE;
-use crate::store::{Store, StoreError};
+use crate::store::{Audit, Store, StoreError};
 
 /// Writings that may wait; each takes the place of those before it.
 pub(super) const WRITINGS_MAX: usize = 64;
@@ -27,6 +27,8 @@ pub(super) enum Writing {
     Floor(Vec<Kept>, Option<Answering>),
     /// Turns that have ended.
     Turns(Vec<Turn>),
+    /// A line of the audit.
+    Audit(Audit),
 }
 
 /// An answer that waits for the disk.
@@ -71,6 +73,7 @@ pub(super) async fn keep(place: Place, mut writings: mpsc::Receiver<Writing>) {
                     waiting.extend(answering);
                 }
                 Writing::Turns(turns) => write_turns(&place.room, place.folder.clone(), turns).await,
+                Writing::Audit(line) => place.write_down(line).await,
             }
             next = writings.try_recv().ok();
         }
@@ -82,6 +85,12 @@ pub(super) async fn keep(place: Place, mut writings: mpsc::Receiver<Writing>) {
 }
 
 impl Place {
+    async fn write_down(&self, line: Audit) {
+        if let Err(error) = self.store.audit(self.room.clone(), line).await {
+            tracing::warn!(room = %self.room, %error, "audit_not_kept");
+        }
+    }
+
     /// Gives back what the disk did not take in time.
     async fn put(&self, kept: Vec<Kept>) -> Result<(), Vec<Kept>> {
         let put = self.store.put_floor(self.room.clone(), kept.clone());

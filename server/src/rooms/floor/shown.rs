@@ -21,6 +21,8 @@ pub struct Shown {
     pub removed: BTreeSet<PersonId>,
     /// Whose role is the host's word and not their key's.
     pub appointed: BTreeMap<PersonId, Role>,
+    /// What everybody who is known is called.
+    pub names: BTreeMap<PersonId, PersonName>,
     /// Who spoke in the last minute of the program.
     pub turns: Vec<Turn>,
     /// The part that is being made, while the conversation is on air.
@@ -35,6 +37,14 @@ pub struct StageView {
     requests: Vec<RequestView>,
     sources: Vec<SourceView>,
     limits: Limits,
+}
+
+impl StageView {
+    /// What somebody on the stage is.
+    pub fn role_of(&self, whom: &PersonId) -> Option<Role> {
+        let person = self.people.iter().find(|person| person.id == whom.as_str())?;
+        Role::from_word(person.role)
+    }
 }
 
 /// Somebody on the stage.
@@ -81,7 +91,19 @@ pub struct Guest {
     pub state: Asked,
     /// How many asked before them and wait.
     pub ahead: usize,
+    /// While they are on the stage: how they are heard there.
+    pub you: Option<Own>,
     grant: KeyHash,
+}
+
+/// How somebody is heard, for themselves.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Own {
+    muted: Option<&'static str>,
+    sound: &'static str,
+    echo: bool,
+    clipping: bool,
+    silent: bool,
 }
 
 /// How a listener's request stands.
@@ -142,9 +164,10 @@ impl Shown {
         let appointed = known.iter().filter_map(|person| Some((person.id().clone(), person.appointed()?)));
         Self {
             stage,
-            guests: guests(floor),
+            guests: guests(floor, voices),
             removed: removed.map(|person| person.id().clone()).collect(),
             appointed: appointed.collect(),
+            names: known.iter().map(|person| (person.id().clone(), person.name().clone())).collect(),
             turns: Vec::new(),
             live_part: None,
         }
@@ -152,12 +175,14 @@ impl Shown {
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let guests = |shown: &Self| -> Vec<_> {
-            shown.guests.iter().map(|guest| (guest.id.clone(), guest.state, guest.ahead)).collect()
+            let guests = shown.guests.iter();
+            guests.map(|guest| (guest.id.clone(), guest.state, guest.ahead, guest.you.clone())).collect()
         };
         self.stage == other.stage
             && guests(self) == guests(other)
             && self.removed == other.removed
             && self.appointed == other.appointed
+            && self.names == other.names
             && self.turns == other.turns
             && self.live_part == other.live_part
     }
@@ -191,7 +216,18 @@ pub(super) fn speaks(person: &Person, voice: Option<&Voice>) -> bool {
     person.is_heard() && voice.is_some_and(|voice| voice.speaking.is_some())
 }
 
-fn guests(floor: &Floor) -> Vec<Guest> {
+impl Own {
+    fn of(person: PersonView) -> Self {
+        let muted = match person.muted {
+            "no" => None,
+            by => Some(by),
+        };
+        let PersonView { sound, echo, clipping, .. } = person;
+        Self { muted, sound, echo, clipping, silent: sound == Quality::Silent.word() }
+    }
+}
+
+fn guests(floor: &Floor, voices: Voices<'_>) -> Vec<Guest> {
     let asking: Vec<_> = floor.requests().iter().map(|person| person.id().clone()).collect();
     let guests = floor.known().iter().filter(|person| person.is_guest());
     let guests = guests.filter_map(|person| {
@@ -204,7 +240,8 @@ fn guests(floor: &Floor) -> Vec<Guest> {
         };
         let ahead = asking.iter().position(|id| id == person.id()).unwrap_or_default();
         let (id, name, grant) = (person.id().clone(), person.name().clone(), *person.grant()?);
-        Some(Guest { id, name, state, ahead, grant })
+        let you = person.is_on_stage().then(|| Own::of(person_view(person, voices)));
+        Some(Guest { id, name, state, ahead, you, grant })
     });
     guests.collect()
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tribune_core::ingest::speaker::Way;
 use tribune_core::mix::Muted;
 use tribune_core::room::floor::{Answer, Floor as Machine, Input, Kept, Output, Reach, Standing, Visit};
-use tribune_core::room::{Name, PersonId, Refused};
+use tribune_core::room::{Caller, Name, PersonId, PersonName, Refused, Role};
 use tribune_core::time::Time;
 
 use super::connection::Connection;
@@ -25,9 +25,13 @@ use crate::program::ears::{Heard, Position, Voice};
 use crate::program::{Ears, Given, Knob, Sort};
 use crate::rooms::Node;
 use crate::rooms::handle::View;
+use crate::store::Audit;
 
 /// A knob that the clock had no time for is turned again after a frame.
 const TURN_AGAIN: Duration = Duration::from_millis(20);
+/// What the audit calls it.
+const COMES: &str = "come";
+const LEAVES: &str = "leave";
 /// Sources come and go without a word to the stage; they are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -60,6 +64,14 @@ pub(in crate::rooms) struct Task {
     /// While somebody is on the stage or asks to be.
     metrics: Option<StageMetrics>,
     turn_again: Option<Time>,
+    /// Who has come on the stage and not left it, as the audit has it.
+    present: BTreeMap<PersonId, Present>,
+}
+
+/// Somebody on the stage.
+struct Present {
+    caller: Caller,
+    name: PersonName,
 }
 
 /// One connection.
@@ -121,6 +133,7 @@ impl Task {
             writings,
             turns: Turns::default(),
             turn_again: None,
+            present: BTreeMap::new(),
         };
         (task, Floor { asks, audience, shown: watching, speaking: listening }, ears)
     }
@@ -193,6 +206,11 @@ impl Task {
 
     fn attend(&mut self, said: Answer) -> Result<Attendance, Refused> {
         let Answer::Admitted(visit) = said else { unreachable!("who comes is admitted or refused") };
+        for (before, attending) in &self.attending {
+            if self.machine.person_of(*before).is_none() {
+                attending.connection.replace();
+            }
+        }
         let connection = Connection::new(self.changed.clone());
         let attendance = connection.attendance(visit);
         let attending = Attending {
@@ -319,12 +337,39 @@ impl Task {
             // Turns that the disk has no time for are heard all the same.
             let _ = self.writings.try_send(Writing::Turns(fresh));
         }
+        self.note_who_is_here();
         self.count_people();
         if **self.speaking.borrow() != speaking {
             self.speaking.send_replace(Arc::new(speaking));
         }
         if !self.shown.borrow().is_same(&shown) {
             self.shown.send_replace(Arc::new(shown));
+        }
+    }
+
+    /// Writes down who came on the stage and who left it. Whoever is away for a moment has not left.
+    fn note_who_is_here(&mut self) {
+        let mut lines = Vec::new();
+        for person in self.machine.stage().filter(|person| person.is_here()) {
+            if self.present.contains_key(person.id()) {
+                continue;
+            }
+            let caller = Caller::Of(if person.is_guest() { Role::Listener } else { person.rank() });
+            lines.push((person.id().clone(), person.name().clone(), caller, COMES));
+            let present = Present { caller, name: person.name().clone() };
+            self.present.insert(person.id().clone(), present);
+        }
+        let on_stage: BTreeSet<_> = self.machine.stage().map(tribune_core::room::floor::Person::id).collect();
+        for (id, Present { caller, name }) in self.present.extract_if(.., |id, _| !on_stage.contains(id)) {
+            lines.push((id, name, caller, LEAVES));
+        }
+        for (id, name, caller, act) in lines {
+            let at = self.node.setup.world.wall();
+            let person = Some((id, name));
+            let line = Audit { at, caller, person, act, whom: None, outcome: "done" };
+            if self.writings.try_send(Writing::Audit(line)).is_err() {
+                tracing::warn!(room = %self.name, act, "audit_not_kept");
+            }
         }
     }
 

@@ -94,7 +94,14 @@ impl Tried {
     }
 
     fn listener_asks(&mut self, who: &str) -> Result<Answer, Refusal> {
-        self.ask((LISTENER, who), Command::Ask { name: named(who), grant: KeyHash([7; 32]) })
+        // Each of a network of their own.
+        let from = who.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        self.listener_asks_from(who, from)
+    }
+
+    fn listener_asks_from(&mut self, who: &str, from: u32) -> Result<Answer, Refusal> {
+        let (name, grant, from) = (named(who), KeyHash([7; 32]), std::net::Ipv4Addr::from(from).into());
+        self.ask((LISTENER, who), Command::Ask { name, grant, from })
     }
 
     fn standing(&self, who: &str) -> &'static str {
@@ -198,19 +205,21 @@ fn whoever_is_sent_away_stays_away() {
 #[test]
 fn every_limit_holds() {
     let mut tried = Tried::new();
-    for n in 0..PEOPLE_MAX {
+    for n in 0..PEOPLE_MAX - HOST_CONNECTIONS {
         tried.here(&format!("s{n}"), Role::Speaker);
     }
+    assert_eq!(tried.come("s15", Role::Speaker), Err(Refusal::InputsFull), "the last is a host's");
+    tried.here("host", Role::Host);
     let holds = tried.floor.stage().filter(|person| person.standing() == Standing::Holds).count();
-    assert_eq!(holds, PEOPLE_MAX - HOST_PLACES);
+    assert_eq!(holds, PEOPLE_MAX - HOST_PLACES + 1);
     assert_eq!(tried.come("one-more", Role::Host), Err(Refusal::InputsFull));
-    assert_eq!(tried.ask((HOST, ""), Command::Grant(id("s15"))), Err(Refusal::FloorFull));
+    assert_eq!(tried.ask((HOST, ""), Command::Grant(id("s14"))), Err(Refusal::FloorFull));
     for n in 0..REQUESTS_MAX {
         assert_eq!(tried.listener_asks(&format!("l{n}")), DONE);
     }
     assert_eq!(tried.listener_asks("late"), Err(Refusal::RequestsFull));
     assert_eq!(
-        tried.ask((SPEAKER, "s15"), Command::Request),
+        tried.ask((SPEAKER, "s14"), Command::Request),
         DONE,
         "the audience fills no place of the stage's"
     );
@@ -226,6 +235,31 @@ fn every_limit_holds() {
     tried.input(Input::Room(State::Ended));
     assert_eq!((tried.floor.known().len(), tried.ended.len()), (0, PEOPLE_MAX));
     assert_eq!(tried.come("s0", Role::Speaker), Err(Refusal::RoomEnded));
+}
+
+#[test]
+fn one_network_leaves_places_for_others_to_ask() {
+    let mut tried = Tried::new();
+    for n in 0..REQUESTS_OF_NETWORK_MAX {
+        assert_eq!(tried.listener_asks_from(&format!("l{n}"), 1), DONE);
+    }
+    assert_eq!(tried.listener_asks_from("late", 1), Err(Refusal::SourceTooBusy));
+    assert_eq!(tried.listener_asks_from("l0", 1), SAME);
+    assert_eq!(tried.listener_asks_from("other", 2), DONE);
+    tried.ask((HOST, ""), Command::Decline(id("l0"))).unwrap();
+    assert_eq!(tried.listener_asks_from("late", 1), DONE, "an answer makes room");
+}
+
+#[test]
+fn what_a_host_made_somebody_outweighs_every_key_but_the_hosts() {
+    let mut tried = Tried::new();
+    tried.here("co", Role::CoHost);
+    tried.ask((HOST, ""), Command::Appoint(id("co"), Role::Speaker)).unwrap();
+    tried.here("co", Role::CoHost);
+    assert_eq!(tried.floor.person(&id("co")).unwrap().rank(), Role::Speaker);
+    tried.here("co", Role::Host);
+    assert_eq!(tried.floor.person(&id("co")).unwrap().rank(), Role::Host);
+    assert_eq!(tried.floor.person(&id("co")).unwrap().appointed(), None);
 }
 
 #[test]
@@ -272,7 +306,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let lasting = prop::sample::select(vec![Lasting::Yes, Lasting::Yes, Lasting::No]);
     let whom = || (0..6_usize).prop_map(|at| id(WHO[at]));
     let command = prop_oneof![
-        3 => Just(Command::Ask { name: named("n"), grant: KeyHash([1; 32]) }),
+        3 => (0..2_u8).prop_map(|net| {
+            let from = [192, 0, 2, net].into();
+            Command::Ask { name: named("n"), grant: KeyHash([1; 32]), from }
+        }),
         1 => Just(Command::Request),
         1 => Just(Command::Release),
         3 => whom().prop_map(Command::Grant),

@@ -42,10 +42,14 @@ impl Model {
         let guest = before.as_ref().map_or(role, |one| one.role) == Role::Listener;
         let holds = before.as_ref().is_some_and(|one| one.floor == '+');
         refused(guest && !holds, Refusal::RoleTooLow)?;
-        refused(visits >= 16 && before.as_ref().is_none_or(|one| one.visit.is_none()), Refusal::InputsFull)?;
+        let place = before.as_ref().filter(|one| guest || (one.by_host && role != Role::Host));
+        let most = if place.map_or(role, |one| one.role) >= Role::CoHost { 16 } else { 15 };
+        let is_new = before.as_ref().is_none_or(|one| one.visit.is_none());
+        refused(visits >= most && is_new, Refusal::InputsFull)?;
         self.visits += 1;
         let mut one = before.unwrap_or_else(|| new(role));
-        if !one.by_host && !guest {
+        if !guest && (!one.by_host || role == Role::Host) {
+            one.by_host &= one.role == role;
             one.role = role;
         }
         if one.floor == '-' && !"rv".contains(one.last) && self.is_free(one.role) {
