@@ -36,6 +36,8 @@ interface Own {
 }
 
 const LEVEL_MS = 80;
+/** Refusals that the page has words for; for others it shows the node's. */
+const SAID_HERE = new Set(['requests_full', 'source_too_busy']);
 
 export function begin(host: Host): Floor {
   return new Floor(host);
@@ -91,6 +93,7 @@ export class Floor {
     if (refusal.code === 'taken_over') return { f_elsewhere: true };
     // What is no answer of the node's is a network that let us down.
     if (!refusal.code) return { f_unreached: true };
+    if (SAID_HERE.has(refusal.code)) return { ['f_' + refusal.code]: true };
     return { f_refused: refusal.message || refusal.code };
   }
 

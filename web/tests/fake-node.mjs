@@ -251,6 +251,10 @@ export class FakeNode {
       room.rule({ ...room.floor, you: { ...room.floor.you, muted: muted ? 'self' : null } });
       return say(200);
     }
+    if (request.method === 'POST' && room.refuses) {
+      const refusal = { code: room.refuses, message: 'The node’s own words.' };
+      return send(answer, 503, 'application/json', JSON.stringify(refusal));
+    }
     if (request.method === 'POST') {
       let text = '';
       for await (const chunk of request) text += chunk;

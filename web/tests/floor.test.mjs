@@ -150,6 +150,23 @@ test('a microphone that is refused leaves the listener listening, with what to d
   await visitor.leave();
 });
 
+test('why the floor cannot be asked for is said in the listener’s language, or in the node’s words', async () => {
+  const { room, visitor } = await listener({ context: { locale: 'fr-FR' } });
+  const { page } = visitor;
+  await page.click('#ask');
+  await page.fill('#fname', 'Gast');
+  room.refuses = 'requests_full';
+  await page.click('#request');
+  await visitor.reads(/Trop de demandes de parole à la fois/);
+  room.refuses = 'never_heard_of';
+  await page.click('#request');
+  await visitor.reads(/The node’s own words/);
+  await page.route('**/floor', (route) => route.abort());
+  await page.click('#request');
+  await visitor.reads(/Nous étions injoignables/);
+  await visitor.leave();
+});
+
 /** On the stage, as the node sees them. */
 const heard = (you = {}) => ({
   ...granted(),

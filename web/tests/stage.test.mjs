@@ -415,7 +415,9 @@ test('events that die unseen are asked for anew, and those that live are left al
   assert.equal(asked(), before, 'a stream that says that it lives is kept');
   room.streams.clear(); // From here on it says nothing, and stays open.
   room.people.push(person('Dora'));
+  const reopened = page.waitForResponse('**/events');
   await page.clock.fastForward(36_000);
+  await reopened;
   await visitor.reads(/Already there: Dora/);
   room.streams.clear();
   room.people.push(person('Emil'));
