@@ -253,7 +253,7 @@ export class Floor {
 
   private measure(): void {
     const meter = document.getElementById('lv') as HTMLMeterElement | null;
-    if (meter) meter.value = this.isMuted ? 0 : (this.mic?.level() ?? 0);
+    if (meter) meter.value = this.isMuted || this.mic?.trouble ? 0 : (this.mic?.level() ?? 0);
   }
 
   /** Silent here at once, then there. */

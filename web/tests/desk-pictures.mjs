@@ -164,7 +164,7 @@ const STATES = {
       await join_(visitor);
       await visitor.page.locator('.rule summary').first().click();
       await visitor.page.locator('.rule .danger').first().click();
-      await visitor.page.click('dialog .danger');
+      await visitor.page.click('dialog[open] .danger');
       await visitor.page.waitForSelector('dialog [role=status]');
       await guest.context.close();
     },
