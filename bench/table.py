@@ -76,7 +76,11 @@ def stage_rows():
     for road in roads:
         row(f"stage: held back, {road}", held[road], "ms")
     row("stage: held back longer because of 60 ms of jitter", held["jitter-60"] - held["clean"], "ms", 120)
-    row("stage: made up in 200 s with 60 ms of jitter", measured["stage_speech_jitter-60_1"]["concealed_ms"], "ms")
+    # A sound that is made up is a gap to whoever listens closely: of the two roads that lose nothing, none.
+    for road in ("clean", "jitter-60"):
+        for voice, who in (("speech", "machine's voices"), ("people", "two people")):
+            made_up = measured[f"stage_{voice}_{road}_1"]["concealed_ms"]
+            row(f"stage: made up where nothing was lost, {who}, {road}", made_up, "ms", 0)
     delay, janus = measured["talk_delay"], measured["talk_janus"]
     row("speaker to speaker directly, median", delay["direct_ms"]["p50"], "ms")
     name = f"speaker to speaker, {delay['on_stage']} on stage, added"
@@ -96,7 +100,7 @@ def stage_rows():
     row(f"{name}, the whole node", full["server_cores"], "cores", 0.5)
     row(f"{name}: frames over 20 ms late", full["frames_late"], "", full["idle_late_20_ms"])
     row(f"{name}: idle thread woken over 20 ms late", full["idle_late_20_ms"], "")
-    row(f"{name}: packets that never came back", full["heard_packets_missing"], "")
+    row(f"{name}: packets that never came back", full["heard_packets_missing"], "", 0)
     chromium = measured["talk_chromium"]["mouth_to_ear_ms"]
     row(f"Chromium to Chromium, mouth to ear, median of {chromium['count']}", chromium["p50"], "ms", 200)
     row("Chromium to Chromium, mouth to ear, 99th percentile", chromium["p99"], "ms")

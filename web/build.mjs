@@ -31,6 +31,14 @@ function tighten(html) {
   return html.replace(/\s*\n\s*/g, '');
 }
 
+/** A template with those it includes by `[[@name]]`. */
+async function whole(name) {
+  const template = await read(name);
+  const parts = {};
+  for (const [, part] of template.matchAll(/\[\[@(\w+)\]\]/g)) parts[part] = await read(`door/${part}.html`);
+  return template.replace(/\[\[@(\w+)\]\]/g, (_, part) => parts[part]);
+}
+
 /** Lets a script import `template:NAME` in the language it is built for. */
 const templates = (lang) => ({
   name: 'templates',
@@ -40,7 +48,7 @@ const templates = (lang) => ({
       namespace: 'template',
     }));
     builder.onLoad({ filter: /.*/, namespace: 'template' }, async ({ path }) => ({
-      contents: speak(tighten(await read('door/' + path)), lang),
+      contents: speak(tighten(await whole('door/' + path)), lang),
       loader: 'text',
     }));
   },

@@ -40,8 +40,12 @@ export interface Act {
   at: string;
   by: string;
   name?: string | null;
+  /** To whom, or an invitation's label. */
+  whom_name?: string | null;
   act: string;
   outcome: string;
+  /** What a refusal means, in the node's words. */
+  message?: string | null;
 }
 
 export interface State {

@@ -377,14 +377,18 @@ function Acts({ app }: { app: Console }) {
   );
 }
 
-/** Who did what, as far as there is a sentence for it. */
-function deed(app: Console, { by, name, act, outcome }: Act): string {
+/** Who did what, to whom, and what came of it. */
+function deed(app: Console, { by, name, act, whom_name, outcome, message }: Act): string {
   const { say, lang } = app.state.say;
   type Name = keyof typeof table;
-  const known = (key: string, otherwise: string) => (key in table ? say(key as Name) : otherwise);
+  const known = (key: string, otherwise: string, whom = '') =>
+    key in table ? say(key as Name, { whom }) : otherwise;
   const who = name ? `${name} (${known('role_' + by, by)})` : known('by_' + by, by);
-  const said = `${who} ${known('act_' + act, act)}`;
-  const isDone = !outcome || ['done', 'ok'].includes(outcome);
+  const did = known('act_' + act, act, whom_name || say('somebody'));
+  // What is done to nobody may concern something that somebody has: an invitation with a label, a passkey.
+  const isSaid = !whom_name || whom_name === name || did.includes(whom_name);
+  const said = `${who} ${did}` + (isSaid ? '' : ` (${whom_name})`);
   const upper = said.charAt(0).toLocaleUpperCase(lang) + said.slice(1);
-  return isDone ? upper : `${upper} · ${say('act_refused', { why: outcome })}`;
+  if (outcome === 'done') return upper;
+  return `${upper} · ${say('act_refused', { why: known('why_' + outcome, message || outcome) })}`;
 }

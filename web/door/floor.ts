@@ -23,9 +23,21 @@ interface Answer {
   state: 'none' | 'requested' | 'granted' | 'declined' | 'revoked' | 'closed';
   ahead: number;
   stage: { whip: string; key: string } | null;
+  /** How their own sound stands on the stage; null or missing for who is not on it. */
+  you?: Own | null;
+}
+
+interface Own {
+  muted: 'self' | 'host' | null;
+  sound: 'none' | 'good' | 'fair' | 'poor' | 'silent' | 'lost';
+  echo: boolean;
+  clipping: boolean;
+  silent: boolean;
 }
 
 const LEVEL_MS = 80;
+/** Refusals that the page has words for; for others it shows the node's. */
+const SAID_HERE = new Set(['requests_full', 'source_too_busy']);
 
 export function begin(host: Host): Floor {
   return new Floor(host);
@@ -35,6 +47,10 @@ export class Floor {
   private answer: Answer = { state: 'none', ahead: 0, stage: null };
   private isAsking = false;
   private isMuted = false;
+  /** The visitor has muted themselves. */
+  private isHushed = false;
+  /** Mutes on their way to the node: until they are there, its word is older than the visitor's. */
+  private mutings = 0;
   private refusal: Refused | undefined;
   private wasListening = false;
   private called = recall('tribune.name');
@@ -42,6 +58,7 @@ export class Floor {
   private line: Line | undefined;
   private mic: Mic | undefined;
   private meter = 0;
+  private muting: Promise<unknown> = Promise.resolve();
   private readonly at: string;
 
   constructor(private readonly host: Host) {
@@ -59,14 +76,43 @@ export class Floor {
       f_coming: phase === 'coming',
       f_lost: phase === 'lost',
       f_mute: this.isMuted,
-      f_denied: !!this.mic?.trouble,
+      ...this.troubles(),
       ['f_' + state]: true,
       f_none: isFree && !this.isAsking,
       f_asking: isFree && this.isAsking,
       f_ahead: ahead > 0,
-      f_refused: this.refusal ? this.refusal.message || this.refusal.code : '',
+      ...this.refused(),
       l_ahead: String(ahead),
       l_name: this.called,
+    };
+  }
+
+  private refused(): Values {
+    const { refusal } = this;
+    if (!refusal) return {};
+    if (refusal.code === 'taken_over') return { f_elsewhere: true };
+    // What is no answer of the node's is a network that let us down.
+    if (!refusal.code) return { f_unreached: true };
+    if (SAID_HERE.has(refusal.code)) return { ['f_' + refusal.code]: true };
+    return { f_refused: refusal.message || refusal.code };
+  }
+
+  /** What is wrong with one's own sound, and who muted it. */
+  private troubles(): Values {
+    const { you } = this.answer;
+    const { mic } = this;
+    const isOpen = this.line?.phase === 'on' && !this.isMuted && !mic?.trouble;
+    const isSilent = isOpen && (!!mic?.isDead || !!you?.silent || you?.sound === 'silent');
+    return {
+      f_by_host: this.isMuted && you?.muted === 'host',
+      f_trouble: !!mic?.trouble,
+      ...(mic?.trouble && { ['f_mic_' + mic.trouble]: true }),
+      f_fell: mic?.fellTo ?? '',
+      f_silent: isSilent,
+      f_unheard: isOpen && !isSilent && you?.sound === 'lost',
+      f_poor: isOpen && you?.sound === 'poor',
+      f_echo: isOpen && !!you?.echo,
+      f_clips: isOpen && (!!mic?.isClipping || !!you?.clipping),
     };
   }
 
@@ -81,6 +127,7 @@ export class Floor {
     else if (wish === 'release') void this.release();
     else if (wish === 'speak') void this.speak();
     else if (wish === 'hush') this.hush();
+    else if (wish === 'mic') void this.mic?.open();
   }
 
   private keptAs(): string {
@@ -156,6 +203,7 @@ export class Floor {
   private take(answer: Partial<Answer>): void {
     const before = this.answer.state;
     this.answer = { ...this.answer, ...answer };
+    this.follow();
     const { state } = this.answer;
     if (state !== 'granted') this.down('theirs');
     if (state !== 'granted' && state !== 'requested') {
@@ -189,7 +237,8 @@ export class Floor {
       told: () => this.lineChanged(line),
     });
     this.line = line;
-    this.isMuted = false;
+    this.isHushed = this.answer.you?.muted === 'self';
+    this.turn(!!this.answer.you?.muted);
     line.open(track);
     this.meter = setInterval(() => this.measure(), LEVEL_MS);
   }
@@ -204,13 +253,50 @@ export class Floor {
 
   private measure(): void {
     const meter = document.getElementById('lv') as HTMLMeterElement | null;
-    if (meter) meter.value = this.isMuted ? 0 : (this.mic?.level() ?? 0);
+    if (meter) meter.value = this.isMuted || this.mic?.trouble ? 0 : (this.mic?.level() ?? 0);
   }
 
+  /** Silent here at once, then there. */
   private hush(): void {
-    this.isMuted = !this.isMuted;
-    if (this.mic?.track) this.mic.track.enabled = !this.isMuted;
-    this.host.told();
+    this.isHushed = !this.isMuted;
+    this.turn(this.isHushed);
+    this.tellMuted();
+  }
+
+  private tellMuted(): void {
+    const body = JSON.stringify({ muted: this.isHushed });
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const tell = async () => {
+      const said = await fetch(this.at + '/mute', { method: 'POST', headers, body });
+      if (said.ok) this.take(await said.json());
+    };
+    const settle = () => {
+      this.mutings--;
+      this.obey();
+      this.host.told();
+    };
+    this.mutings++;
+    this.muting = this.muting.then(tell).then(settle, settle);
+  }
+
+  private turn(muted: boolean): void {
+    this.isMuted = muted;
+    if (this.mic?.track) this.mic.track.enabled = !muted;
+  }
+
+  /** What the node says of who is muted. It never opens a microphone that the visitor closed: it is told again. */
+  private follow(): void {
+    const { you } = this.answer;
+    if (!this.line || !you || this.mutings) return;
+    if (this.isHushed && !you.muted) this.tellMuted();
+    else this.obey();
+  }
+
+  private obey(): void {
+    const { you } = this.answer;
+    if (!this.line || !you || this.mutings) return;
+    const muted = this.isHushed || !!you.muted;
+    if (muted !== this.isMuted) this.turn(muted);
   }
 
   /** Off the stage: the microphone is let go, and the program comes back. */

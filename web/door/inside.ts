@@ -82,7 +82,7 @@ export function enter(door: Door): Inside {
     else if (wish === 'catch') player.catchUp();
     else if (wish === 'share')
       share().catch(() => {}); // Closing the sheet is an answer too.
-    else if (/^(ask|unask|request|release|speak|hush)$/.test(wish))
+    else if (/^(ask|unask|request|release|speak|hush|mic)$/.test(wish))
       stage().then((it) => it.act(wish), door.poll);
     else if (wish === 'lang') {
       const link = spot as HTMLAnchorElement;

@@ -8,57 +8,29 @@ import {
   signIn,
   signOut,
   signedIn,
-  type Invitation,
   type Person,
-  type Role,
   type RoomCalls,
-  type Seat,
   type StageView,
   type Status,
 } from '../wire/api';
 import { Events } from '../wire/events';
 import { Mic, keep, recall } from '../wire/mic';
-import { Line, type Path } from '../wire/whip';
-import { pageLang, turnTo, words, type Lang, type Words } from '../look/words';
-import { tryPath, type PathFound } from './path';
+import { Place } from '../wire/place';
+import { Line } from '../wire/whip';
+import { turnTo, words, type Lang } from '../look/words';
+import { tryPath } from './path';
+import { opening, type State } from './state';
 import table from './sentences.json';
-
-export type Say = Words<typeof table>;
-
-/** `opening` asking who we are · `door` nobody yet · `green` before joining · `stage` · `away` taken off, or
- * left · `ended` the room is over · `missing` there is no such room. */
-export type Screen = 'opening' | 'door' | 'green' | 'stage' | 'away' | 'ended' | 'missing';
-
-export interface State {
-  screen: Screen;
-  say: Say;
-  me: { role: Role | 'operator'; person: string | null; name: string } | undefined;
-  passkeys: boolean;
-  view: StageView | undefined;
-  status: Status | undefined;
-  /** The events come in; while they do not, what is shown may be old. */
-  isTold: boolean;
-  muted: boolean;
-  /** Space is held: heard as long as it is. */
-  isHeld: boolean;
-  path: Path | undefined;
-  found: PathFound | undefined;
-  isTrying: boolean;
-  /** Why somebody is no longer on the stage. */
-  why: 'left' | 'removed' | 'signed_out' | '';
-  /** What went wrong last, in words. */
-  refusal: string;
-  /** What was just done, for the live region. */
-  news: string;
-  invitations: Invitation[];
-  seats: Seat[];
-  recording: { failing: { why: string } | null } | undefined;
-}
 
 const PATH_EVERY_MS = 2_000;
 const READY_EVERY_MS = 10_000;
 /** Who was on the stage so recently comes back without being asked. */
 const REJOIN_MS = 60 * 60_000;
+/** Between attempts to be let in by a node that does not answer. */
+const RETRY_MS = 1_000;
+const RETRY_SPREAD_MS = 2_000;
+/** Whoever is not known any more waits so long for the events to say why. */
+const WHY_MS = 1_500;
 
 export class App {
   readonly room = decodeURIComponent(location.pathname.split('/')[1] ?? '');
@@ -73,33 +45,20 @@ export class App {
     audio: this.audio,
     told: () => this.lineChanged(),
   });
-  state: State = {
-    screen: 'opening',
-    say: words(table, pageLang()),
-    me: undefined,
-    passkeys: false,
-    view: undefined,
-    status: undefined,
-    isTold: false,
-    muted: false,
-    isHeld: false,
-    path: undefined,
-    found: undefined,
-    isTrying: false,
-    why: '',
-    refusal: '',
-    news: '',
-    invitations: [],
-    seats: [],
-    recording: undefined,
-  };
+  state: State = opening();
+  private readonly place = new Place(`tribune.stage.${this.room}`);
   private events: Events | undefined;
+  /** A key that the node has not yet answered. */
+  private key = '';
+  private retry = 0;
+  /** The visitor wants the stage in this window, whichever has it. */
+  private isTaking = false;
   /** The events came back, and no view of the stage since. */
   private isAnew = true;
   private muting: Promise<unknown> = Promise.resolve();
   private mutings = 0;
-  /** The node has told of us since we joined. */
-  private isKnown = false;
+  /** The visitor has muted themselves: nobody else opens their microphone. */
+  private isHushed = false;
   private drawn = false;
 
   constructor(private readonly draw: () => void) {}
@@ -174,15 +133,39 @@ export class App {
   /** The key of the address, of a form, or of a cookie: whichever says who this is. */
   async enter(key = takeKey()): Promise<void> {
     this.change({ refusal: '' });
+    this.key = key;
+    await this.signIn();
+  }
+
+  /** A key is kept until the node has answered to it: its link may be open nowhere else any more. */
+  private async signIn(): Promise<void> {
+    clearTimeout(this.retry);
+    const { key } = this;
     try {
       if (key) await signIn({ room: this.room, key });
+      if (key !== this.key) return;
+      this.key = '';
     } catch (error) {
+      if (key !== this.key) return;
+      if (isPassing(error)) return this.later(error, () => void this.signIn());
+      this.key = '';
       return this.change({ screen: 'door', refusal: this.sentence(error) });
     }
     await this.recognise();
   }
 
+  /** Tries again by itself, and says so. */
+  private later(error: unknown, work: () => void): void {
+    const { say } = this.state.say;
+    const isUnreached = error instanceof Refused && error.status === 0;
+    const said = this.sentence(error);
+    this.change({ refusal: isUnreached ? said : said + ' ' + say('trying') });
+    clearTimeout(this.retry);
+    this.retry = setTimeout(work, RETRY_MS + Math.random() * RETRY_SPREAD_MS);
+  }
+
   async recognise(): Promise<void> {
+    clearTimeout(this.retry);
     try {
       const [who, status] = await Promise.all([signedIn(), this.calls.status()]);
       const mine = who.rooms.find((one) => one.room === this.room);
@@ -191,7 +174,8 @@ export class App {
         : who.operator
           ? { role: 'operator' as const, person: null, name: '' }
           : undefined;
-      this.change({ me, status, passkeys: !!who.passkeys, why: '' });
+      const isElsewhere = await this.place.isTaken();
+      this.change({ me, status, isElsewhere, passkeys: !!who.passkeys, why: '', refusal: '' });
       if (status.state === 'ended') return this.change({ screen: 'ended' });
       if (!me) return this.change({ screen: 'door' });
       this.listen();
@@ -203,8 +187,7 @@ export class App {
     } catch (error) {
       if (error instanceof Refused && error.code === 'room_unknown')
         return this.change({ screen: 'missing' });
-      this.change({ refusal: this.sentence(error) });
-      setTimeout(() => void this.recognise(), 1_000 + Math.random() * 2_000);
+      this.later(error, () => void this.recognise());
     }
   }
 
@@ -215,17 +198,24 @@ export class App {
     const { me } = this.state;
     if (name !== me?.name && !(await this.wish(this.calls.rename(name)))) return;
     keep(this.joinedAs(), String(Date.now()));
-    this.change({ me: me && { ...me, name }, screen: 'stage', why: '', refusal: '' });
-    this.isKnown = false;
-    this.mic.track.enabled = !this.state.muted;
+    this.place.take();
+    this.isTaking = false;
+    this.change({ me: me && { ...me, name }, screen: 'stage', why: '', refusal: '', isElsewhere: false });
+    this.isHushed = this.state.muted;
+    this.turn(this.state.muted);
     this.line.open(this.mic.track);
   }
 
   leave(): void {
     keep(this.joinedAs(), '');
-    this.line.close();
-    this.mic.close();
+    this.letGo();
     this.change({ screen: 'away', why: 'left' });
+  }
+
+  /** Here and not in the other window. */
+  async continueHere(): Promise<void> {
+    this.isTaking = true;
+    await this.back();
   }
 
   async back(): Promise<void> {
@@ -235,8 +225,7 @@ export class App {
 
   async goOut(): Promise<void> {
     keep(this.joinedAs(), '');
-    this.line.close();
-    this.mic.close();
+    this.letGo();
     this.events?.close();
     await this.wish(signOut());
     this.change({ screen: 'door', me: undefined, view: undefined });
@@ -244,9 +233,14 @@ export class App {
 
   /** Mutes oneself here at once, then there. */
   mute(muted: boolean): void {
+    this.isHushed = muted;
+    this.turn(muted);
+    this.tellMuted(muted);
+  }
+
+  private turn(muted: boolean): void {
     if (this.mic.track) this.mic.track.enabled = !muted;
     this.change({ muted });
-    this.tellMuted(muted);
   }
 
   hold(isHeld: boolean): void {
@@ -288,7 +282,7 @@ export class App {
     const settle = () => {
       this.mutings--;
       const me = this.self();
-      if (me && this.isKnown) this.follow(me);
+      if (me) this.obey(me);
     };
     this.muting = this.muting.then(tell, tell).then(settle, settle);
   }
@@ -298,7 +292,9 @@ export class App {
   }
 
   private mayRejoin(name: string): boolean {
-    return !!name && Date.now() - Number(recall(this.joinedAs()) || 0) < REJOIN_MS;
+    if (!name || this.isTaking) return !!name;
+    // What another window has is not taken from it unasked.
+    return !this.state.isElsewhere && Date.now() - Number(recall(this.joinedAs()) || 0) < REJOIN_MS;
   }
 
   private async rejoin(): Promise<void> {
@@ -317,6 +313,7 @@ export class App {
         stage: (data) => this.take(JSON.parse(data)),
         speaking: (data) => this.heard(JSON.parse(data)),
         status: (data) => this.take(JSON.parse(data)),
+        gone: (data) => this.out(JSON.parse(data).why === 'removed' ? 'removed' : 'signed_out'),
       },
       opened: () => {
         this.isAnew = true;
@@ -334,18 +331,37 @@ export class App {
       this.change({ isTold: false }); // What comes next comes by events, and those are not there yet.
       return true;
     } catch (error) {
-      const isRefused = error instanceof Refused && [401, 403].includes(error.status);
-      if (isRefused) this.out(error.code === 'sent_away' ? 'removed' : 'signed_out');
-      return !isRefused;
+      if (!(error instanceof Refused) || ![401, 403].includes(error.status)) return true;
+      if (error.code === 'sent_away') this.out('removed');
+      else this.shut();
+      return false;
     }
   }
 
+  /** The node knows us no more. Whether somebody was removed is known to the events: they say so as soon, or a
+   * moment later. */
+  private shut(): void {
+    this.line.drop();
+    this.mic.close();
+    setTimeout(() => this.out('signed_out'), WHY_MS);
+  }
+
   private out(why: State['why']): void {
-    keep(this.joinedAs(), '');
+    if (this.state.screen === 'away' || this.state.screen === 'ended') return;
+    // The window that has the stage now is to find its way back to it.
+    if (why !== 'elsewhere') keep(this.joinedAs(), '');
+    this.place.leave();
     this.line.drop();
     this.mic.close();
     this.events?.close();
     this.change({ screen: 'away', why });
+  }
+
+  /** Takes leave of the stage. */
+  private letGo(): void {
+    this.place.leave();
+    this.line.close();
+    this.mic.close();
   }
 
   /** Whatever comes back from the node that is a view of the stage or a status is the newest there is. */
@@ -369,24 +385,25 @@ export class App {
     if (isAnew && !me.here && (this.line.phase === 'on' || this.line.phase === 'lost')) this.line.again();
   }
 
-  /** The node's word on who is muted holds, once it knows what was wished here. */
+  /** What the node says of who is muted. It never opens a microphone that the visitor closed: where it missed
+   * that (it was not reached, or did not know us yet), it is told again. */
   private follow(me: Person): void {
     if (this.mutings || this.state.isHeld) return;
-    const muted = me.muted !== 'no';
-    if (!this.isKnown && this.state.muted && !muted) this.tellMuted(true);
-    else if (muted !== this.state.muted) {
-      if (this.mic.track) this.mic.track.enabled = !muted;
-      this.change({ muted });
-    }
-    this.isKnown = true;
+    if (this.isHushed && me.muted === 'no') this.tellMuted(true);
+    else this.obey(me);
+  }
+
+  private obey(me: Person): void {
+    if (this.mutings || this.state.isHeld) return;
+    const muted = this.isHushed || me.muted !== 'no';
+    if (muted !== this.state.muted) this.turn(muted);
   }
 
   private takeStatus(status: Status): void {
     this.change({ status });
     if (status.state !== 'ended' || this.state.screen === 'ended') return;
     keep(this.joinedAs(), '');
-    this.line.close();
-    this.mic.close();
+    this.letGo();
     this.change({ screen: 'ended' });
   }
 
@@ -400,8 +417,9 @@ export class App {
   private lineChanged(): void {
     if (this.line.phase === 'refused') {
       const code = this.line.refusal?.code ?? '';
+      if (code === 'taken_over') return this.out('elsewhere');
       if (code === 'sent_away') return this.out('removed');
-      if (code === 'key_wrong') return this.out('signed_out');
+      if (code === 'key_wrong' || code === 'signed_out') return this.shut();
       this.change({ refusal: this.sentence(this.line.refusal) });
     }
     if (this.line.phase === 'lost') this.events?.hurry();
@@ -410,6 +428,7 @@ export class App {
   }
 
   private async measure(): Promise<void> {
+    if (this.state.screen === 'green') this.change({ isElsewhere: await this.place.isTaken() });
     if (this.line.phase !== 'on') return;
     keep(this.joinedAs(), String(Date.now()));
     const path = await this.line.path();
@@ -421,6 +440,11 @@ export class App {
     const recording = await this.calls.recording().catch(() => this.state.recording);
     this.change({ recording });
   }
+}
+
+/** Whether asking again may be answered otherwise: the node is not reached, or is in trouble itself. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Refused && (error.status === 0 || error.status >= 500);
 }
 
 /** The key in the fragment, which leaves the address and the history at once. */

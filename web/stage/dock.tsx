@@ -13,7 +13,7 @@ const LOOK_MS = 500;
 export function Dock({ app }: { app: App }) {
   const { say, muted, isHeld } = app.state;
   const me = app.self();
-  const isUp = !muted || isHeld;
+  const isUp = (!muted || isHeld) && !app.mic.trouble;
   return (
     <section class="dock" aria-label={say.say('yours')}>
       <div class="dock-in">
@@ -105,6 +105,7 @@ type OwnState =
   | 'own_coming'
   | 'own_lost'
   | 'own_refused'
+  | 'own_no_mic'
   | 'own_held'
   | 'own_muted'
   | 'own_muted_host'
@@ -122,6 +123,7 @@ function ownState(app: App): OwnState {
   if (app.line.phase === 'refused') return 'own_refused';
   if (me?.floor === 'none') return 'own_no_floor';
   if (me?.floor === 'requested') return 'own_asked';
+  if (app.mic.trouble) return 'own_no_mic';
   if (isHeld) return 'own_held';
   if (muted) return me?.muted === 'host' ? 'own_muted_host' : 'own_muted';
   return status?.state === 'live' ? 'own_open_live' : 'own_open';

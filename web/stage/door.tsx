@@ -48,14 +48,16 @@ export function Door({ app }: { app: App }) {
 }
 
 export function Away({ app }: { app: App }) {
-  const { say, why, status } = app.state;
-  const left = why === 'left';
+  const { say, why } = app.state;
+  const isElsewhere = why === 'elsewhere';
+  const next = why === 'left' || isElsewhere ? (`away_${why}_next` as const) : 'away_removed_next';
+  const key = isElsewhere ? 'away_here' : why === 'left' ? 'away_back' : 'again';
   return (
     <>
-      <h1>{say.say(left ? 'away_left' : why === 'signed_out' ? 'away_signed_out' : 'away_removed')}</h1>
-      <p>{say.say(left ? 'away_left_next' : 'away_removed_next', { title: status?.title ?? '' })}</p>
+      <h1>{say.say(`away_${why || 'left'}`)}</h1>
+      <p>{say.say(next)}</p>
       <div class="row">
-        <button onClick={() => void app.back()}>{say.say(left ? 'away_back' : 'again')}</button>
+        <button onClick={() => void (isElsewhere ? app.continueHere() : app.back())}>{say.say(key)}</button>
       </div>
     </>
   );

@@ -41,6 +41,11 @@ export function Green({ app }: { app: App }) {
           status.state !== 'live' &&
           say.say('starts', { when: say.day(status.starts_at) })}
       </p>
+      {app.state.isElsewhere && (
+        <p class="note" role="status">
+          {say.say('green_elsewhere')}
+        </p>
+      )}
       <div class="steps">
         <section class="panel">
           <h2>{say.say('green_name')}</h2>
@@ -216,13 +221,18 @@ function play(sound: Blob): Promise<void> {
 }
 
 function PathTest({ app }: { app: App }) {
-  const { say, found, isTrying } = app.state;
+  const { say, found, isTrying, isElsewhere } = app.state;
   return (
     <section class="panel">
       <h2>{say.say('path')}</h2>
-      <p>{say.say('path_why')}</p>
+      <p>{say.say(isElsewhere ? 'path_elsewhere' : 'path_why')}</p>
       <p>
-        <button type="button" class="quiet" disabled={isTrying} onClick={() => void app.tryPath()}>
+        <button
+          type="button"
+          class="quiet"
+          disabled={isTrying || isElsewhere}
+          onClick={() => void app.tryPath()}
+        >
           {say.say(isTrying ? 'path_trying' : found ? 'path_again' : 'path_try')}
         </button>
       </p>

@@ -66,7 +66,6 @@ export function Invitations({ app }: { app: App }) {
 
 function Link({ app, invitation, link }: { app: App; invitation: Invitation; link: string }) {
   const { say } = app.state;
-  const [copied, copy] = useState(false);
   return (
     <div class="invitation">
       <Square text={link} label={say.say('invite_square')} />
@@ -74,6 +73,17 @@ function Link({ app, invitation, link }: { app: App; invitation: Invitation; lin
         {say.say('invite_made', { role: say.say(`role_${invitation.role}`) })}{' '}
         <span class="soft">{say.say('invite_once')}</span>
       </p>
+      <CopyField app={app} link={link} />
+    </div>
+  );
+}
+
+/** A link, to be taken by hand or by key. */
+export function CopyField({ app, link }: { app: App; link: string }) {
+  const { say } = app.state;
+  const [copied, copy] = useState(false);
+  return (
+    <>
       <label class="field">
         {say.say('invite_link')}
         <input readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
@@ -89,7 +99,7 @@ function Link({ app, invitation, link }: { app: App; invitation: Invitation; lin
       >
         {say.say(copied ? 'copied' : 'copy')}
       </button>
-    </div>
+    </>
   );
 }
 

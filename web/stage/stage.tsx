@@ -7,6 +7,7 @@ import { Desk } from './desk';
 import { Dock } from './dock';
 import { names } from './green';
 import { useLevel } from './meter';
+import { Removal } from './removal';
 
 /** Keys that already mean something where the focus is. */
 const TAKES_SPACE = 'input, textarea, select, button, a, summary, [contenteditable], dialog';
@@ -64,6 +65,7 @@ export function Stage({ app }: { app: App }) {
         {app.isRuling() && <Desk app={app} />}
       </div>
       {me?.role !== 'operator' && <Dock app={app} />}
+      <Removal app={app} />
     </>
   );
 }
@@ -207,19 +209,12 @@ function Rule({ app, person }: { app: App; person: Person }) {
             {say.say(next === 'cohost' ? 'make_cohost' : 'make_speaker')}
           </button>
         )}
-        <button class="quiet danger" onClick={() => confirm(app, person)}>
+        <button class="quiet danger" onClick={() => app.change({ removing: { id, name } })}>
           {say.say('remove')}
         </button>
       </div>
     </details>
   );
-}
-
-function confirm(app: App, { id, name }: Person): void {
-  const { say } = app.state.say;
-  if (window.confirm(say('remove_sure', { name }))) {
-    void app.wish(app.calls.remove(id), say('did_remove', { name }));
-  }
 }
 
 function Requests({ app }: { app: App }) {

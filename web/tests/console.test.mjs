@@ -71,7 +71,11 @@ export function evening(of, given = {}) {
   room.people = [person('Ada Lovelace', { role: 'host' }), person('Jean Moulin')];
   room.audit = [
     { at: ago(600_000), by: 'host', name: 'Ada Lovelace', act: 'cap', outcome: 'done' },
-    { at: ago(700_000), by: 'cohost', act: 'end', outcome: 'role_too_low' },
+    { at: ago(650_000), by: 'host', name: 'Ada Lovelace', act: 'mute', whom_name: 'Jean Moulin', outcome: 'done' },
+    { at: ago(660_000), by: 'host', name: 'Ada Lovelace', act: 'invite_speaker', whom_name: 'For Jean', outcome: 'done' },
+    { at: ago(670_000), by: 'speaker', name: 'Jean Moulin', act: 'passkey', whom_name: 'Jean Moulin', outcome: 'done' },
+    { at: ago(700_000), by: 'cohost', act: 'end', outcome: 'role_too_low', message: 'The node’s words.' },
+    { at: ago(710_000), by: 'cohost', act: 'remove', outcome: 'never_heard_of', message: 'The node’s words.' },
     { at: ago(HOUR_MS - 120_000), by: 'host', act: 'live', outcome: 'done' },
   ];
   return room;
@@ -106,7 +110,11 @@ test('rooms stand in a list with what was measured, the live ones first', async 
   );
   await visitor.reads(/The host set it\./);
   await visitor.reads(/Ada Lovelace \(host\) changed the seats/);
-  await visitor.reads(/A co-host ended the conversation · refused: role_too_low/);
+  await visitor.reads(/Ada Lovelace \(host\) muted Jean Moulin\n/);
+  await visitor.reads(/Ada Lovelace \(host\) made a link for a speaker \(For Jean\)/);
+  await visitor.reads(/Jean Moulin \(speaker\) made a passkey\n/);
+  await visitor.reads(/A co-host ended the conversation · refused: their role may not do this/);
+  await visitor.reads(/A co-host removed somebody · refused: The node’s words\./);
   assert.doesNotMatch(await visitor.page.innerText('main'), /verdict|waiting|arriv|disk left/i);
   await visitor.leave();
 });
@@ -123,6 +131,34 @@ test('the evening before this page was opened is read from the statuses of then'
   assert.match(rows[0], /\d 5,000 0$/);
   assert.match(rows.at(-1), /4,870 5,000 812$/);
   await visitor.leave();
+});
+
+/** Every word of the audit, as the node's sources have them. */
+function auditWords() {
+  const source = (path) => readFileSync(new URL('../../' + path, import.meta.url), 'utf8');
+  const words = (text) => [...text.matchAll(/"([a-z_]+)"/g)].map(([, word]) => word);
+  const arms = (path) => {
+    const last = source(path).slice(source(path).lastIndexOf('pub const fn word'));
+    return words(last.slice(0, last.indexOf('\n    }\n')));
+  };
+  const never = ['listen', 'send_sound', 'own_floor', 'see_stage', 'run_node', 'rename'];
+  const acts = [...arms('core/src/room/role.rs'), ...arms('core/src/room/floor/said.rs')];
+  const consts = ['api/sign_in.rs', 'api/passkeys/mod.rs', 'rooms/floor/task.rs'].flatMap((file) =>
+    [...source('server/src/' + file).matchAll(/const [A-Z_]+: &str = "([a-z_]+)"/g)].map(([, word]) => word),
+  );
+  const made = ['api/manage.rs', 'api/sign_in.rs'].flatMap((file) =>
+    [...source('server/src/' + file).matchAll(/Asked::of\(&who, "([a-z_]+)"/g)].map(([, word]) => word),
+  );
+  const taken = words(/pub fn takes_back[^]*?\n    }/.exec(source('server/src/api/audit.rs'))[0]);
+  const all = new Set([...acts, ...consts, ...made, ...taken].filter((word) => !never.includes(word)));
+  assert.ok(['come', 'uninvite_cohost', 'remove_passkey', 'sign_out', 'create', 'unmute'].every((one) => all.has(one)));
+  return [...all];
+}
+
+test('every act that the audit knows has words in both languages', () => {
+  const table = JSON.parse(readFileSync(new URL('../console/sentences.json', import.meta.url), 'utf8'));
+  const unsaid = auditWords().filter((word) => !table['act_' + word]?.en || !table['act_' + word]?.fr);
+  assert.deepEqual(unsaid, []);
 });
 
 test('what changes is told by events, without a reload', async () => {
@@ -165,19 +201,35 @@ test('axe finds nothing, light or dark, narrow or wide; nothing is wider than th
     ['light', 'en-GB', 360],
     ['dark', 'fr-FR', 1280],
   ]) {
-    evening(stage);
-    const visitor = await operator({ context: { colorScheme, locale, viewport: { width, height: 900 } } });
+    const context = { colorScheme, locale, viewport: { width, height: 900 } };
+    const clean = async ({ page }, state) => {
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${state} ${width}: ${wide} px too wide`);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+      assert.deepEqual(found, [], `${state} ${colorScheme} ${locale}`);
+    };
+    const stranger = await Visit.to(browser, `${stage.origin}/console`, { context });
+    await stranger.page.waitForSelector('[name=key]');
+    await clean(stranger, 'door');
+    await stranger.page.fill('[name=key]', 'not-the-key');
+    await stranger.page.click('main button');
+    await stranger.page.waitForSelector('[role=alert]');
+    await clean(stranger, 'door, refused');
+    await stranger.leave();
+    const empty = await operator({ context });
+    await clean(empty, 'no room');
+    await empty.leave();
+    const room = evening(stage);
+    const visitor = await operator({ context });
     await visitor.page.waitForSelector('.plot canvas');
     await visitor.page.click('details summary');
-    const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.ok(wide <= 0, `${width}: ${wide} px too wide`);
-    await visitor.page.evaluate(axe);
-    const { violations } = await visitor.page.evaluate(() => window.axe.run());
-    assert.deepEqual(
-      violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-      [],
-      `${colorScheme} ${locale}`,
-    );
+    await clean(visitor, 'evening');
+    room.failing = { since: ago(60_000), why: 'no space left on the disk', lost_parts: 12 };
+    await visitor.page.reload();
+    await visitor.page.waitForSelector('.cards [role=alert]');
+    await clean(visitor, 'recording in trouble');
     await visitor.leave();
     stage.rooms.clear();
   }

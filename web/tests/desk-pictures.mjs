@@ -117,9 +117,79 @@ const STATES = {
       await visitor.page.locator('.dock-acts button').last().click();
     },
   },
+  'stage-door-refused': { path: (room) => `/${room.name}/stage#key=wrong-key-0123456789012345` },
+  'stage-unreached': {
+    trouble: 'unreached',
+    role: 'speaker',
+    isBare: true,
+    visit: ({ page }) => page.waitForSelector('[role=alert]'),
+  },
+  'stage-green-elsewhere': { given: live, role: 'speaker', visit: second },
+  'stage-elsewhere': {
+    given: live,
+    role: 'speaker',
+    visit: async (visitor, room) => {
+      const first = visitor.page;
+      await second(visitor, room);
+      await visitor.page.click('.join button:not([disabled])');
+      await first.waitForSelector('main h1 + p + .row');
+      visitor.page = first;
+    },
+  },
+  'stage-removed': {
+    given: live,
+    role: 'speaker',
+    visit: async (visitor, room) => {
+      await join_(visitor);
+      stage.remove(room, room.people.at(-1).id);
+      await visitor.page.waitForSelector('main h1 + p + .row');
+    },
+  },
+  'stage-removal': {
+    given: live,
+    room: crowd,
+    isSeen: true,
+    visit: async (visitor) => {
+      await join_(visitor);
+      await visitor.page.locator('.rule summary').first().click();
+      await visitor.page.locator('.rule .danger').first().click();
+    },
+  },
+  'stage-still-open': {
+    given: live,
+    isSeen: true,
+    visit: async (visitor, room) => {
+      const guest = await Visit.to(browser, stage.link(room, 'speaker'), { context: { locale: 'en-GB' } });
+      await join_(guest);
+      await join_(visitor);
+      await visitor.page.locator('.rule summary').first().click();
+      await visitor.page.locator('.rule .danger').first().click();
+      await visitor.page.click('dialog[open] .danger');
+      await visitor.page.waitForSelector('dialog [role=status]');
+      await guest.context.close();
+    },
+  },
+  'stage-no-microphone': {
+    given: live,
+    role: 'speaker',
+    script: pullable,
+    visit: async (visitor) => {
+      await join_(visitor);
+      await visitor.page.evaluate(() => window.pull());
+      await visitor.page.waitForSelector('.dock .warn');
+    },
+  },
   'stage-ended': { given: { ...live, peak: 31_077, turned_away: 212 }, room: (room) => room.end() },
   'stage-missing': { path: () => '/console-that-is-not/stage' },
   'console-door': { path: () => '/console' },
+  'console-refused': {
+    path: () => '/console',
+    visit: async ({ page }) => {
+      await page.fill('[name=key]', 'not-the-key');
+      await page.click('main button');
+      await page.waitForSelector('[role=alert]');
+    },
+  },
   console: {
     path: () => '/console',
     room: evening,
@@ -140,17 +210,66 @@ const STATES = {
     isListener: true,
     visit: (visitor, room) => asks(visitor, room).then(() => grants(visitor, room)),
   },
-  'floor-on': {
+  'floor-on': { isListener: true, visit: speaks },
+  'floor-muted': {
     isListener: true,
+    visit: (visitor, room) => hears(visitor, room, { muted: 'host' }),
+  },
+  'floor-trouble': {
+    isListener: true,
+    visit: (visitor, room) => hears(visitor, room, { echo: true, clipping: true, sound: 'poor' }),
+  },
+  'floor-no-microphone': {
+    isListener: true,
+    script: pullable,
     visit: async (visitor, room) => {
-      await asks(visitor, room);
-      await grants(visitor, room);
-      await visitor.page.click('#speak');
-      await visitor.page.waitForSelector('#hush');
-      await visitor.page.waitForFunction(() => !/Connecting|connecte…/.test(document.body.innerText));
+      await speaks(visitor, room);
+      await visitor.page.evaluate(() => window.pull());
+      await visitor.page.waitForSelector('#mic');
     },
   },
 };
+
+/** Lets a state pull the last microphone. */
+function pullable() {
+  const { mediaDevices } = navigator;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (wanted) => {
+    if (window.bare) throw new DOMException('none', 'NotFoundError');
+    const stream = await ask(wanted);
+    window.pull = () => {
+      window.bare = true;
+      const [track] = stream.getAudioTracks();
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+    };
+    return stream;
+  };
+}
+
+async function second(visitor, room) {
+  await join_(visitor);
+  visitor.page = await visitor.context.newPage();
+  await visitor.page.goto(`${stage.origin}/${room.name}/stage`);
+  await visitor.page.waitForSelector('form > .note');
+}
+
+async function speaks(visitor, room) {
+  await asks(visitor, room);
+  await grants(visitor, room);
+  await visitor.page.click('#speak');
+  await visitor.page.waitForSelector('#hush');
+  await visitor.page.waitForFunction(() => !/Connecting|connecte…/.test(document.body.innerText));
+}
+
+async function hears(visitor, room, you) {
+  await speaks(visitor, room);
+  const own = { muted: null, sound: 'good', echo: false, clipping: false, silent: false, ...you };
+  room.rule({ ...room.floor, you: own });
+  const { muted } = own;
+  await visitor.page.waitForFunction((is) => is || document.querySelector('.panel .note'), muted);
+  if (muted) await visitor.reads(/host has muted|hôte a coupé/);
+}
 
 function evening(room) {
   Object.assign(room.status, live, {
@@ -165,7 +284,11 @@ function evening(room) {
   crowd(room);
   room.audit = [
     { at: ago(600_000), by: 'host', name: 'Anna Seghers', act: 'cap', outcome: 'done' },
-    { at: ago(700_000), by: 'cohost', act: 'end', outcome: 'role_too_low' },
+    { at: ago(620_000), by: 'host', name: 'Anna Seghers', act: 'mute', whom_name: 'Jean Moulin', outcome: 'done' },
+    { at: ago(650_000), by: 'speaker', name: 'Jean Moulin', act: 'come', outcome: 'done' },
+    { at: ago(660_000), by: 'speaker', name: 'Jean Moulin', act: 'sign_in', outcome: 'done' },
+    { at: ago(690_000), by: 'host', name: 'Anna Seghers', act: 'invite_speaker', whom_name: 'Jean', outcome: 'done' },
+    { at: ago(700_000), by: 'cohost', act: 'end', outcome: 'role_too_low', message: 'This role may not do this.' },
     { at: live.started_at, by: 'host', act: 'live', outcome: 'done' },
   ];
   room.earlier = (seq) => {
@@ -199,6 +322,7 @@ async function listener(state, options) {
   const visitor = await Visit.to(browser, `${node.origin}/${room.name}`, {
     ...options,
     origins: [stage.origin],
+    script: state.script,
   });
   await visitor.page.click('#play');
   await visitor.page.waitForSelector('.behind');
@@ -208,6 +332,7 @@ async function listener(state, options) {
 
 async function speaker(state, options) {
   const room = stage.room(state.given);
+  stage.trouble = state.trouble ?? '';
   state.room?.(room);
   const url = state.path ? stage.origin + state.path(room) : stage.link(room, state.role ?? 'host');
   const visitor = await Visit.to(browser, url, {
@@ -215,7 +340,7 @@ async function speaker(state, options) {
     origins: [stage.publicOrigin],
     script: state.script,
   });
-  await visitor.page.waitForSelector('h1');
+  if (!state.isBare) await visitor.page.waitForSelector('h1');
   await state.visit?.(visitor, room);
   return visitor;
 }

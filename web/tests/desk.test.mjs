@@ -28,14 +28,22 @@ afterEach(async () => {
 
 const link = (room, role) => `${node.stage}/${room.name}/stage#key=${room.keys[role]}`;
 
-async function onStage(room, role, name) {
-  const visitor = await Visit.to(browser, link(room, role), { origins: [node.origin] });
+const onStage = (room, role, name) => enter(link(room, role), name);
+
+async function enter(url, name) {
+  const visitor = await Visit.to(browser, url, { origins: [node.origin] });
   const { page } = visitor;
   await page.fill('[name=name]', name);
   await page.check('[name=accept]');
   await page.click('.join button:not([disabled])');
   await visitor.reads(/The stage hears you|Everybody hears you/, PATIENCE_MS);
   return visitor;
+}
+
+async function dismiss({ page }, name) {
+  await page.click(`summary:has-text("Manage ${name}")`);
+  await page.click(`li:has-text("${name}") >> button:text-is("Remove")`);
+  await page.click('dialog >> button:text-is("Remove")');
 }
 
 test('the path is tried on the real port, and found open', async () => {
@@ -49,13 +57,39 @@ test('who is sent away is told, and is on the stage no more', async () => {
   const room = await node.room();
   const ada = await onStage(room, 'host', 'Ada');
   const jean = await onStage(room, 'speaker', 'Jean');
-  ada.page.on('dialog', (dialog) => void dialog.accept());
-  await ada.page.click('summary:has-text("Manage Jean")');
-  await ada.page.click('button:text-is("Remove")');
-  await jean.reads(/You were taken off the stage|You are signed out/);
+  await dismiss(ada, 'Jean');
+  await jean.reads(/You were taken off the stage/);
   await ada.page.waitForFunction(() => !/Manage Jean/.test(document.body.innerText));
+  await ada.reads(/Jean came by a key of the room/);
+  await ada.page.click('dialog >> text=Take back this link');
+  await ada.reads(/The old link opens nothing any more/);
+  const late = await Visit.to(browser, link(room, 'speaker'));
+  await late.reads(/not valid, or not any more/);
+  const renewed = await Visit.to(browser, await ada.page.inputValue('dialog input'));
+  await renewed.reads(/Green room/);
+  for (const one of [late, renewed]) await one.leave();
   await ada.leave();
   await jean.leave();
+});
+
+test('an invitation goes with who alone came by it, and is taken back by the host where others did too', async () => {
+  const room = await node.room();
+  const ada = await onStage(room, 'host', 'Ada');
+  await ada.page.click('summary:has-text("Invite")');
+  await ada.page.click('text=Link for a speaker');
+  const invitation = await ada.page.inputValue('.invitation input');
+  const guests = [];
+  for (const name of ['Jean', 'Marie']) guests.push(await enter(invitation, name));
+  await dismiss(ada, 'Jean');
+  await guests[0].reads(/You were taken off the stage/);
+  await ada.reads(/The invitation Jean came by has let others in too/);
+  await ada.page.click('dialog >> text=Leave it open');
+  await dismiss(ada, 'Marie');
+  await guests[1].reads(/You were taken off the stage/);
+  await ada.page.waitForSelector('dialog', { state: 'detached' });
+  const late = await Visit.to(browser, invitation);
+  await late.reads(/not valid, or not any more/);
+  for (const one of [late, ...guests, ada]) await one.leave();
 });
 
 test('an invitation made on the stage opens it, and withdrawn it does not', async () => {
@@ -113,6 +147,7 @@ test('the operator sees the room in the console, and its evening', async () => {
   await visitor.page.waitForSelector('.plot canvas');
   await visitor.reads(/Good evening\./);
   await visitor.reads(/The operator went live/);
+  assert.doesNotMatch(await visitor.page.innerText('.cards'), /[a-z]_[a-z]/, 'words of programs');
   await visitor.page.click('summary:has-text("The same as a table")');
   await visitor.page.waitForFunction(() => document.querySelectorAll('tbody tr').length > 1);
   await visitor.leave();

@@ -16,7 +16,7 @@ import { Visit, launch } from './visit.mjs';
 const HZ = { anna: 440, bert: 1_320, cleo: 2_500 };
 /** Told to everybody concerned, in ms. */
 const TOLD_MS = 200;
-/** Mutes that are tried; the quickest counts, since the others may have met a stall of the machine. */
+/** Mutes that are tried; the one in the middle counts: some may meet a stall of the machine, not half of them. */
 const MUTES = 5;
 /** Everybody is back after a restart, in ms. */
 const BACK_MS = 5_000;
@@ -131,8 +131,15 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await cleo.page.click('#speak');
     await cleo.reads(/Everybody hears you/, PATIENCE_MS);
     await anna.page.waitForFunction(() => /Cleo[^]*(speaking|can be heard)/.test(document.body.innerText));
-    await sounds(() => hearing(bert), { of: ['anna', 'cleo'], not: ['bert'] }, 'Bert');
+    await cleo.page.click('#hush');
+    await anna.reads(/Cleo[^]*Listener · muted/);
+    await cleo.page.click('#hush');
     await anna.page.click('text=Manage Cleo');
+    await anna.page.click('li:has-text("Cleo") >> button:text-is("Mute")');
+    await cleo.reads(/The host has muted you/);
+    await cleo.page.click('#hush');
+    await cleo.reads(/Everybody hears you/);
+    await sounds(() => hearing(bert), { of: ['anna', 'cleo'], not: ['bert'] }, 'Bert');
     await anna.page.click('li:has-text("Cleo") >> text=Take the floor');
     await cleo.reads(/you are listening again/);
     await sounds(() => hearing(bert), { of: ['anna'], not: ['bert', 'cleo'] }, 'Bert');
@@ -157,7 +164,8 @@ test('an evening', { timeout: 300_000 }, async (t) => {
       }
     }
     t.diagnostic(`muted, and told so, after ${told.join(', ')} ms`);
-    assert.ok(Math.min(...told) <= TOLD_MS, `${told} ms`);
+    const middle = [...told].sort((a, b) => a - b)[Math.floor(MUTES / 2)];
+    assert.ok(middle <= TOLD_MS, `${told} ms`);
     await anna.page.click('text=Lift the mute');
     await bert.reads(/Everybody hears you/);
   });
@@ -171,10 +179,30 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     assert.deepEqual(await people(room), before);
   });
 
+  await t.test('a second window has the stage when it asks for it; the first says so and leaves it there', async () => {
+    const before = await people(room);
+    const second = await bert.window(`${node.stage}/${room.name}/stage`);
+    await second.reads(/You are on the stage already, in another window/);
+    await sounds(() => hearing(bert), { of: ['anna'], not: ['bert'] }, 'Bert');
+    await second.page.click('.join button:not([disabled])');
+    await second.reads(/Everybody hears you/, PATIENCE_MS);
+    await bert.reads(/You are on the stage in another window/);
+    await sounds(() => hearing(second), { of: ['anna'], not: ['bert'] }, 'Bert');
+    assert.deepEqual(await people(room), before);
+    await bert.page.click('text=Continue here');
+    await bert.reads(/Everybody hears you/, PATIENCE_MS);
+    await second.reads(/You are on the stage in another window/);
+    assert.deepEqual(await people(room), before);
+    await second.page.close();
+  });
+
   await t.test('the node is killed and starts again: everybody is back by themselves', async () => {
+    const before = (await people(room)).map(({ id }) => id);
+    assert.equal(before.length, 2, 'Anna and Bert');
     await node.restart();
     const from = Date.now();
-    while (!(await view(room)).people.every((one) => one.here)) {
+    const back = async () => (await view(room)).people.filter((one) => one.here).map(({ id }) => id);
+    for (let here = []; !before.every((id) => here.includes(id)); here = await back()) {
       assert.ok(Date.now() - from < BACK_MS, JSON.stringify((await view(room)).people));
     }
     t.diagnostic(`everybody is back ${Date.now() - from} ms after the node is`);

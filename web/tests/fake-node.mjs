@@ -139,6 +139,8 @@ class Room {
     /** The floor of the one visitor that a test has. */
     this.floor = { state: 'none', ahead: 0, stage: null };
     this.asked = [];
+    /** What the visitor told of their own microphone. */
+    this.mutes = [];
     this.told = new Set();
     this.status = {
       room: name,
@@ -241,6 +243,18 @@ export class FakeNode {
 
   async floor(request, answer, room) {
     const say = (code) => send(answer, code, 'application/json', JSON.stringify(room.floor));
+    if (request.url.endsWith('/mute')) {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      const { muted } = JSON.parse(body);
+      room.mutes.push(muted);
+      room.rule({ ...room.floor, you: { ...room.floor.you, muted: muted ? 'self' : null } });
+      return say(200);
+    }
+    if (request.method === 'POST' && room.refuses) {
+      const refusal = { code: room.refuses, message: 'The node’s own words.' };
+      return send(answer, 503, 'application/json', JSON.stringify(refusal));
+    }
     if (request.method === 'POST') {
       let text = '';
       for await (const chunk of request) text += chunk;

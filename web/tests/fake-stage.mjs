@@ -57,7 +57,8 @@ class Room {
     this.invitations = [];
     this.lines = new Map();
     this.streams = new Set();
-    this.sentAway = new Set();
+    /** Lines that a newer visit of the same person took over. */
+    this.takenOver = new Set();
     this.failing = null;
     this.audit = [];
     this.status = {
@@ -126,6 +127,10 @@ export class FakeStage {
   requests = [];
   waiting = [];
   passkeys = false;
+  /** What becomes of sign-ins: nothing is answered, or that the node is restarting. */
+  trouble = '';
+  /** What offers were refused with. */
+  refusedOffers = [];
   /** Keys of those who were granted the floor, and who they are. */
   grants = new Map();
   /** `(id, offer) => answer`, and `id` taken down: set by `Media`. */
@@ -236,14 +241,15 @@ export class FakeStage {
     const rest = parts.slice(2).join('/');
     if (rest === '' && request.method === 'GET') return say(answer, 200, { ...room.status, now: now() });
     const mine = who.rooms.get(room.name) ?? (who.operator ? { role: 'operator', person: null } : undefined);
-    if (!mine) return refuse(answer, 401, 'key_wrong');
-    if (room.sentAway.has(mine.person)) return refuse(answer, 403, 'sent_away');
+    if (!mine) return refuse(answer, 401, 'signed_out');
     if (rest === 'events') return this.events(answer, room, id, mine);
     return this.act(answer, room, { mine, id, rest, body, method: request.method });
   }
 
   session(request, answer, body) {
     const [id, who] = this.who(request);
+    if (this.trouble === 'unreached') return answer.destroy();
+    if (this.trouble) return refuse(answer, 503, this.trouble);
     if (request.method === 'GET') {
       const rooms = [...who.rooms.values()];
       return say(answer, 200, { operator: who.operator, rooms, passkeys: this.passkeys });
@@ -261,7 +267,8 @@ export class FakeStage {
       const role = Object.keys(room?.keys ?? {}).find((one) => room.keys[one] === body.key);
       const invited = room?.invitations.find(({ key }) => key === body.key);
       if (!role && !invited) return refuse(answer, 401, 'key_wrong', 'This key opens nothing.');
-      const mine = { room: room.name, role: role ?? invited.role, person: secret().slice(0, 16), name: null };
+      const by = invited?.id ?? role;
+      const mine = { room: room.name, role: role ?? invited.role, person: secret().slice(0, 16), name: null, by };
       signed.rooms.set(room.name, mine);
     }
     const made = secret();
@@ -274,11 +281,17 @@ export class FakeStage {
     answer.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const tell = (event, data) => answer.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     const show = () => {
-      if (!this.signed.has(id) || room.sentAway.has(mine.person)) return answer.end();
-      tell('status', { ...room.status, now: now() });
-      tell('stage', room.view(mine));
+      const who = this.signed.get(id);
+      if (!who?.operator && who?.rooms.get(room.name) !== mine) return stream.gone('signed_out');
+      stream.tell('status', { ...room.status, now: now() });
+      stream.tell('stage', room.view(mine));
     };
-    const stream = { show, tell };
+    const gone = (why) => {
+      stream.tell('gone', { why });
+      room.streams.delete(stream);
+      answer.end();
+    };
+    const stream = { show, tell, gone, person: mine.person };
     room.streams.add(stream);
     answer.on('close', () => room.streams.delete(stream));
     show();
@@ -288,6 +301,7 @@ export class FakeStage {
     const self = room.find(mine.person);
     const other = room.find(body?.person);
     const { status } = room;
+    let still = {};
     const drop = (gone) => (room.requests = room.requests.filter((one) => one.id !== gone));
     const acts = {
       stage: () => {},
@@ -320,7 +334,9 @@ export class FakeStage {
         if (!whom) mine.muted = body.muted;
       },
       role: () => (other.role = body.role),
-      remove: () => this.remove(room, body.person),
+      remove: () => {
+        still = this.remove(room, body.person);
+      },
       live: () => Object.assign(status, { state: 'live', started_at: now() }),
       end: () => room.end(),
       cap: () => (status.seats.cap = body.cap ?? 5000),
@@ -331,20 +347,54 @@ export class FakeStage {
       acts[rest]();
       room.show();
       const isStatus = ['live', 'end', 'cap', 'notice', ''].includes(rest);
-      return say(answer, 200, isStatus ? { ...status, now: now() } : room.view(mine));
+      return say(answer, 200, isStatus ? { ...status, now: now() } : { ...room.view(mine), ...still });
     }
     if (rest === 'recording') return say(answer, 200, RECORDED(room));
     if (rest === 'links') return say(answer, 200, { listen: `${this.origin}/${room.name}` });
     if (rest === 'audit') return say(answer, 200, { audit: room.audit });
     if (rest.startsWith('invitations')) return this.invitations(answer, room, { rest, body, method });
+    if (rest === 'keys') return this.renew(answer, room, body.roles);
     if (rest.startsWith('sessions')) return this.sessions(answer, room, { rest, id, method });
     return refuse(answer, 404, 'no_such_page');
   }
 
-  remove(room, gone) {
+  /** Everybody who is signed in to a room. */
+  badges(room) {
+    return [...this.signed.values()].map((who) => who.rooms.get(room.name)).filter(Boolean);
+  }
+
+  /** Their cookie opens nothing in this room any more, and their sound is gone. */
+  takeBadge(room, gone) {
+    for (const who of this.signed.values())
+      if (who.rooms.get(room.name)?.person === gone) who.rooms.delete(room.name);
     room.people = room.people.filter((one) => one.id !== gone);
-    room.sentAway.add(gone);
     for (const [id, line] of room.lines) if (line.person === gone) this.hangUp(id);
+  }
+
+  /** What still opens the stage to them: an invitation that others came by too, or a key of the room. */
+  remove(room, gone) {
+    const by = this.badges(room).find(({ person }) => person === gone)?.by;
+    this.takeBadge(room, gone);
+    for (const stream of room.streams) if (stream.person === gone) stream.gone('removed');
+    if (by && room.keys[by]) return { still_opens: 'key', opens_as: by };
+    if (this.badges(room).some((one) => one.by === by)) return { still_opens: 'invitation', id: by };
+    room.invitations = room.invitations.filter(({ id }) => id !== by);
+    return { still_opens: null };
+  }
+
+  /** Whoever came by an old key is out. */
+  renew(answer, room, roles) {
+    for (const role of roles) {
+      room.keys[role] = secret();
+      this.shut(room, role);
+    }
+    const enter = Object.fromEntries(roles.map((role) => [role, this.link(room, role)]));
+    say(answer, 200, { keys: room.keys, enter });
+  }
+
+  shut(room, by) {
+    for (const { person } of this.badges(room).filter((one) => one.by === by)) this.takeBadge(room, person);
+    room.show();
   }
 
   invitations(answer, room, { rest, body, method }) {
@@ -355,7 +405,9 @@ export class FakeStage {
         room.invitations.map(({ id, role, label }) => ({ id, role, label })),
       );
     if (method === 'DELETE') {
-      room.invitations = room.invitations.filter(({ id }) => !rest.endsWith(id));
+      const gone = room.invitations.find(({ id }) => rest.endsWith(id));
+      room.invitations = room.invitations.filter((one) => one !== gone);
+      this.shut(room, gone?.id);
       return say(answer, 204);
     }
     const key = secret();
@@ -391,8 +443,11 @@ export class FakeStage {
     for (const [name, value] of Object.entries(ANY_ORIGIN)) answer.setHeader(name, value);
     if (request.method === 'OPTIONS') return say(answer, 200);
     const mine = bearer ? this.grants.get(bearer) : who.rooms.get(room.name);
-    if (!mine) return refuse(answer, 401, 'key_wrong');
-    if (room.sentAway.has(mine.person)) return refuse(answer, 403, 'sent_away');
+    const refused = (status, code) => {
+      this.refusedOffers.push(code);
+      return refuse(answer, status, code);
+    };
+    if (!mine) return refused(401, bearer ? 'key_wrong' : 'signed_out');
     const me = () => room.find(mine.person);
     if (request.method === 'DELETE') {
       await this.hangUp(line);
@@ -404,8 +459,13 @@ export class FakeStage {
     const offer = await textOf(request);
     this.offers = [...(this.offers ?? []), offer];
     const again = new URL(request.url, this.origin).searchParams.get('again');
-    if (again) await this.hangUp(again);
-    room.lines.delete(again);
+    if (room.takenOver.has(again)) return refused(409, 'taken_over');
+    for (const [older, { person }] of [...room.lines]) {
+      if (person !== mine.person) continue;
+      if (older !== again) room.takenOver.add(older);
+      await this.hangUp(older);
+      room.lines.delete(older);
+    }
     const id = secret();
     const sdp = await this.answer(id, offer);
     room.lines.set(id, { person: mine.person });

@@ -36,6 +36,7 @@ after(async () => {
 
 afterEach(async () => {
   for (const context of browser.contexts()) if (context !== media) await context.close();
+  stageRoom.lines.clear();
 });
 
 async function listener(options = {}) {
@@ -149,6 +150,137 @@ test('a microphone that is refused leaves the listener listening, with what to d
   await visitor.leave();
 });
 
+test('why the floor cannot be asked for is said in the listener’s language, or in the node’s words', async () => {
+  const { room, visitor } = await listener({ context: { locale: 'fr-FR' } });
+  const { page } = visitor;
+  await page.click('#ask');
+  await page.fill('#fname', 'Gast');
+  room.refuses = 'requests_full';
+  await page.click('#request');
+  await visitor.reads(/Trop de demandes de parole à la fois/);
+  room.refuses = 'never_heard_of';
+  await page.click('#request');
+  await visitor.reads(/The node’s own words/);
+  await page.route('**/floor', (route) => route.abort());
+  await page.click('#request');
+  await visitor.reads(/Nous étions injoignables/);
+  await visitor.leave();
+});
+
+/** On the stage, as the node sees them. */
+const heard = (you = {}) => ({
+  ...granted(),
+  you: { muted: null, sound: 'good', echo: false, clipping: false, silent: false, ...you },
+});
+
+/** Somebody from the audience on the stage. */
+async function guest(options) {
+  const { room, visitor } = await listener(options);
+  await ask(visitor);
+  room.rule(granted());
+  await visitor.page.click('#speak');
+  await visitor.reads(/Everybody hears you/);
+  room.rule(heard());
+  return { room, visitor };
+}
+
+const isOpen = ({ page }) => page.evaluate(() => window.track.enabled);
+
+/** Lets a test see the microphone that is in use, and pull it. */
+const pullable = () => {
+  const { mediaDevices } = navigator;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (wanted) => {
+    if (window.bare) throw new DOMException('none', 'NotFoundError');
+    const stream = await ask(wanted);
+    [window.track] = stream.getAudioTracks();
+    window.pull = () => {
+      window.track.stop();
+      window.track.dispatchEvent(new Event('ended'));
+    };
+    return stream;
+  };
+};
+
+test('what is wrong with their sound is said to who came from the audience', async () => {
+  const { room, visitor } = await guest();
+  for (const [you, words] of [
+    [{ echo: true }, /The others hear themselves through you/],
+    [{ clipping: true }, /Too loud: the sound breaks/],
+    [{ silent: true }, /Nothing comes from this microphone/],
+    [{ sound: 'lost' }, /Your sound does not arrive/],
+    [{ sound: 'poor' }, /Your sound breaks up on the way/],
+  ]) {
+    room.rule(heard(you));
+    await visitor.reads(words);
+  }
+  room.rule(heard());
+  await visitor.page.waitForFunction(() => !document.querySelector('section.panel .note'));
+  await visitor.leave();
+});
+
+test('their mute goes to the node; a host’s is shown, silences them, and may be lifted', async () => {
+  const { room, visitor } = await guest({ script: pullable });
+  const { page } = visitor;
+  await page.click('#hush');
+  await visitor.reads(/You are muted/);
+  assert.equal(await isOpen(visitor), false);
+  await page.click('#hush');
+  await visitor.reads(/Everybody hears you/);
+  assert.deepEqual(room.mutes, [true, false]);
+  room.rule(heard({ muted: 'host' }));
+  await visitor.reads(/The host has muted you/);
+  assert.equal(await isOpen(visitor), false);
+  await page.click('#hush');
+  await visitor.reads(/Everybody hears you/);
+  assert.deepEqual(room.mutes, [true, false, false]);
+  assert.equal(await isOpen(visitor), true);
+  await visitor.leave();
+});
+
+test('a microphone that they closed is opened by nobody else, also when the node did not hear of it', async () => {
+  const { room, visitor } = await guest({ script: pullable });
+  const { page } = visitor;
+  await page.route('**/floor/mute', (route) => route.abort());
+  const failed = page.waitForEvent('requestfailed');
+  await page.click('#hush');
+  await failed;
+  room.rule(heard({ echo: true }));
+  await visitor.reads(/You are muted/);
+  await page.unroute('**/floor/mute');
+  const told = page.waitForResponse('**/floor/mute');
+  room.rule(heard({ clipping: true }));
+  await told;
+  assert.deepEqual([await isOpen(visitor), room.mutes], [false, [true]]);
+  await visitor.leave();
+});
+
+test('a microphone that is pulled while they speak is said, and noticed when it is back', async () => {
+  const { visitor } = await guest({ script: pullable });
+  const { page } = visitor;
+  await page.evaluate(() => {
+    window.bare = true;
+    window.pull();
+  });
+  await visitor.reads(/Nobody hears you[^]*The microphone is gone/);
+  await page.evaluate(() => (window.bare = false));
+  await page.click('#mic');
+  await visitor.reads(/Everybody hears you/);
+  await page.evaluate(() => window.pull());
+  await visitor.reads(/Your microphone was unplugged\. You speak through “Fake/);
+  await visitor.leave();
+});
+
+test('the floor in two windows: the first says that the other speaks, and does not take it back', async () => {
+  const { visitor } = await guest();
+  const second = await visitor.window(visitor.page.url());
+  await second.page.click('#speak');
+  await second.reads(/Everybody hears you/);
+  await visitor.reads(/You speak in another window now/);
+  assert.equal(stageRoom.lines.size, 1);
+  await visitor.leave();
+});
+
 test('who is speaking is shown at the place that is played', async () => {
   const { room, visitor } = await listener();
   const people = ['Ada', 'Jean'].map((name) => ({ name, role: 'speaker' }));
@@ -168,7 +300,7 @@ test('who is speaking is shown at the place that is played', async () => {
 test('axe finds nothing in any state of the floor', async () => {
   for (const colorScheme of ['light', 'dark']) {
     const locale = colorScheme === 'dark' ? 'fr-FR' : 'en-GB';
-    const { room, visitor } = await listener({ context: { colorScheme, locale } });
+    const { room, visitor } = await listener({ context: { colorScheme, locale }, script: pullable });
     const clean = async (state) => {
       const { violations } = await visitor.page.evaluate(() => window.axe.run());
       const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
@@ -188,6 +320,18 @@ test('axe finds nothing in any state of the floor', async () => {
     await visitor.page.click('#speak');
     await visitor.page.waitForSelector('#hush');
     await clean('on stage');
+    room.rule(heard({ muted: 'host' }));
+    await visitor.reads(/host has muted|hôte a coupé/);
+    await clean('muted');
+    room.rule(heard({ echo: true, clipping: true, silent: true, sound: 'poor' }));
+    await visitor.page.waitForSelector('section.panel .note');
+    await clean('in trouble');
+    await visitor.page.evaluate(() => {
+      window.bare = true;
+      window.pull();
+    });
+    await visitor.page.waitForSelector('#mic');
+    await clean('no microphone');
     room.rule({ state: 'revoked' });
     await visitor.page.waitForSelector('#ask');
     await clean('revoked');

@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -90,11 +91,25 @@ class Room {
   }
 }
 
+/** A port nobody has: where what a node is told depends on it, it must be known before the node is. */
+const freePort = () =>
+  new Promise((found) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => found(port));
+    });
+  });
+
 export class RealNode {
-  async start() {
+  /** Its stage has the name `localhost` where that is asked for: browsers make passkeys for names only. */
+  async start({ named = false } = {}) {
     this.data = await mkdtemp(join(tmpdir(), 'tribune-web-'));
     this.rooms = [];
-    await this.serve(() => '127.0.0.1:0');
+    this.env = { ...process.env };
+    const port = named ? await freePort() : 0;
+    if (named) this.env.TRIBUNE_STAGE_URL = `http://localhost:${port}`;
+    await this.serve((name) => `127.0.0.1:${name === 'stage' ? port : 0}`);
+    if (named) this.stage = this.env.TRIBUNE_STAGE_URL;
     return this;
   }
 
@@ -108,7 +123,10 @@ export class RealNode {
   async serve(at) {
     const listeners = Object.entries(LISTENERS).flatMap(([flag, name]) => [flag, at(name)]);
     const stdio = ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'];
-    this.child = spawn(BINARY, ['serve', ...listeners, '--operator-key', KEY, '--data', this.data], { stdio });
+    this.child = spawn(BINARY, ['serve', ...listeners, '--operator-key', KEY, '--data', this.data], {
+      stdio,
+      env: this.env,
+    });
     const lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     for (const name of Object.values(LISTENERS)) {
       const { value } = await lines.next();

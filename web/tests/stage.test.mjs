@@ -53,6 +53,21 @@ async function speaker(room, { role = 'host', name, ...options } = {}) {
   return visitor;
 }
 
+async function speakerBy(link, name) {
+  const visitor = await Visit.to(browser, link);
+  await ready(visitor, name);
+  await visitor.page.click('.join button');
+  await visitor.reads(/The stage hears you/);
+  return visitor;
+}
+
+/** Removes somebody by the host's hand. */
+async function dismiss({ page }, name) {
+  await page.click(`summary:has-text("Manage ${name}")`);
+  await page.click(`li:has-text("${name}") >> button:text-is("Remove")`);
+  await page.click('dialog >> button:text-is("Remove")');
+}
+
 const mine = (room, role = 'host') => room.people.find((one) => one.role === role);
 
 /** Waits until something is so on the node's side. */
@@ -269,13 +284,165 @@ test('who is removed is told so, and their microphone is off', async () => {
   const room = stage.room();
   const guest = await speaker(room, { role: 'speaker', name: 'Gustav' });
   const visitor = await speaker(room);
-  visitor.page.on('dialog', (dialog) => void dialog.accept());
-  await visitor.page.click('summary:has-text("Manage Gustav")');
-  await visitor.page.click('text=Remove');
+  await dismiss(visitor, 'Gustav');
   await guest.reads(/You were taken off the stage/);
   await until(() => !room.people.some(({ name }) => name === 'Gustav'), 'gone from the stage');
   await visitor.page.waitForFunction(() => !/Manage Gustav/.test(document.body.innerText));
   await guest.leave();
+  await visitor.leave();
+});
+
+test('who is removed reads so also where their sound is refused before the events say why', async () => {
+  const room = stage.room();
+  const guest = await speaker(room, { role: 'speaker', name: 'Gustav' });
+  const { id } = mine(room, 'speaker');
+  const [stream] = [...room.streams].filter(({ person }) => person === id);
+  stage.refusedOffers = [];
+  stage.takeBadge(room, id);
+  await until(() => stage.refusedOffers.includes('signed_out'), 'the sound is offered anew, and refused');
+  stream.gone('removed');
+  await guest.reads(/You were taken off the stage/);
+  await guest.leave();
+});
+
+test('an invitation that others came by too is taken back with who is removed', async () => {
+  const room = stage.room();
+  const visitor = await speaker(room);
+  const { page } = visitor;
+  await page.click('summary:has-text("Invite")');
+  await page.click('text=Link for a speaker');
+  const link = await page.inputValue('.invitation input');
+  const [gustav, marie] = [await speakerBy(link, 'Gustav'), await speakerBy(link, 'Marie')];
+  await dismiss(visitor, 'Gustav');
+  await visitor.reads(/The invitation Gustav came by has let others in too/);
+  await gustav.reads(/You were taken off the stage/);
+  assert.equal(room.invitations.length, 1, 'nobody else is signed out unasked');
+  await page.click('dialog >> text=Take back this link');
+  await marie.reads(/You are signed out/);
+  assert.equal(room.invitations.length, 0);
+  await page.waitForSelector('dialog', { state: 'detached' });
+  for (const one of [gustav, marie, visitor]) await one.leave();
+});
+
+test('an invitation that nobody else came by is closed with who is removed, without a question', async () => {
+  const room = stage.room();
+  const visitor = await speaker(room);
+  await visitor.page.click('summary:has-text("Invite")');
+  await visitor.page.click('text=Link for a speaker');
+  const gustav = await speakerBy(await visitor.page.inputValue('.invitation input'), 'Gustav');
+  await dismiss(visitor, 'Gustav');
+  await visitor.page.waitForSelector('dialog', { state: 'detached' });
+  assert.equal(room.invitations.length, 0);
+  for (const one of [gustav, visitor]) await one.leave();
+});
+
+test('a key that still opens the stage is replaced by the host, who reads the new link', async () => {
+  const room = stage.room();
+  const gustav = await speaker(room, { role: 'speaker', name: 'Gustav' });
+  const visitor = await speaker(room);
+  const before = room.keys.speaker;
+  await dismiss(visitor, 'Gustav');
+  await visitor.reads(/Gustav came by a key of the room/);
+  await visitor.page.click('dialog >> text=Take back this link');
+  await visitor.reads(/The old link opens nothing any more/);
+  assert.notEqual(room.keys.speaker, before);
+  assert.equal(await visitor.page.inputValue('dialog input'), stage.link(room, 'speaker'));
+  await visitor.page.click('dialog >> text=Close');
+  await visitor.page.waitForSelector('dialog', { state: 'detached' });
+  for (const one of [gustav, visitor]) await one.leave();
+});
+
+test('a second window takes the stage only when asked to, and the first says so', async () => {
+  const room = stage.room();
+  const first = await speaker(room);
+  const second = await first.window(`${stage.origin}/${room.name}/stage`);
+  await second.reads(/You are on the stage already, in another window/);
+  assert.ok(await second.page.isDisabled('button:has-text("Test the path")'));
+  assert.equal(room.lines.size, 1);
+  const [line] = room.lines.keys();
+  await second.page.click('.join button');
+  await second.reads(/The stage hears you/);
+  await first.reads(/You are on the stage in another window/);
+  assert.equal(stage.refusedOffers.at(-1), 'taken_over');
+  assert.ok(!room.lines.has(line));
+  const [kept] = room.lines.keys();
+  await first.page.click('text=Continue here');
+  await first.reads(/The stage hears you/);
+  await second.reads(/You are on the stage in another window/);
+  assert.ok(!room.lines.has(kept), 'the second window does not take it back');
+  assert.deepEqual([room.lines.size, room.people.length], [1, 1]);
+  await first.leave();
+});
+
+test('a key that the node does not answer to is kept and tried again', async () => {
+  for (const trouble of ['unreached', 'going_down']) {
+    const room = stage.room();
+    stage.trouble = trouble;
+    const visitor = await visit(room, 'speaker').finally(() => (stage.trouble = trouble));
+    await visitor.reads(/This page keeps trying by itself/);
+    assert.ok(!visitor.page.url().includes('#'), 'the key has left the address all the same');
+    stage.trouble = '';
+    await visitor.reads(/Green room/);
+    assert.doesNotMatch(await visitor.page.innerText('main'), /keeps trying/);
+    await visitor.leave();
+  }
+});
+
+/** Counts what a page hears of streams being alive. */
+const countAlive = () => {
+  const { EventSource } = window;
+  window.alive = 0;
+  window.EventSource = class extends EventSource {
+    constructor(url) {
+      super(url);
+      this.addEventListener('alive', () => window.alive++);
+    }
+  };
+};
+
+test('events that die unseen are asked for anew, and those that live are left alone', async () => {
+  const room = stage.room();
+  const visitor = await visit(room, 'speaker', { clock: true, script: countAlive });
+  const { page } = visitor;
+  await visitor.reads(/Nobody is on stage yet/);
+  const asked = () => stage.requests.filter((one) => one.endsWith(`/${room.name}/events`)).length;
+  const before = asked();
+  for (let times = 1; times <= 3; times++) {
+    await page.clock.fastForward(30_000);
+    for (const stream of room.streams) stream.tell('alive', {});
+    await page.waitForFunction((count) => window.alive === count, times);
+  }
+  assert.equal(asked(), before, 'a stream that says that it lives is kept');
+  room.streams.clear(); // From here on it says nothing, and stays open.
+  room.people.push(person('Dora'));
+  const reopened = page.waitForResponse('**/events');
+  await page.clock.fastForward(36_000);
+  await reopened;
+  await visitor.reads(/Already there: Dora/);
+  room.streams.clear();
+  room.people.push(person('Emil'));
+  await page.clock.fastForward(2_000);
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await visitor.reads(/Already there: Dora and Emil/);
+  await visitor.leave();
+});
+
+test('who closed their microphone is heard by nobody when the node did not hear of it, and it is told again', async () => {
+  const room = stage.room();
+  const visitor = await speaker(room, { script: pullable });
+  const { page } = visitor;
+  await page.route('**/mute', (route) => route.abort());
+  const failed = page.waitForEvent('requestfailed');
+  await page.click('#mute');
+  await failed;
+  room.people.push(person('Dora'));
+  room.show();
+  await visitor.reads(/Dora/);
+  await visitor.reads(/You are muted\. Nobody hears you/);
+  assert.equal(await page.evaluate(() => window.track.enabled), false);
+  await page.unroute('**/mute');
+  room.show();
+  await until(() => mine(room).muted === 'self', 'the node is told');
   await visitor.leave();
 });
 
@@ -302,6 +469,9 @@ test('a tab that was closed and opened again is the same person, back on the sta
   visitor.page = await visitor.context.newPage();
   await visitor.page.goto(`${stage.origin}/${room.name}/stage`);
   await visitor.reads(/The stage hears you/);
+  visitor.page.on('dialog', (dialog) => void dialog.accept());
+  await visitor.page.reload();
+  await visitor.reads(/The stage hears you/);
   assert.deepEqual(
     room.people.map((one) => one.id),
     [id],
@@ -321,6 +491,11 @@ test('leaving by accident asks first; leaving does not', async () => {
   await page.click('text=Leave');
   await visitor.reads(/You have left the stage/);
   await until(() => !mine(room).here, 'the line is taken down');
+  await page.click('text=Back to the green room');
+  await page.click('.join button:not([disabled])');
+  await visitor.reads(/The stage hears you/);
+  await page.click('text=Leave');
+  await visitor.reads(/You have left the stage/);
   await page.reload();
   await visitor.reads(/Green room/);
   await visitor.leave();
@@ -346,6 +521,7 @@ const pullable = () => {
     if (window.bare) throw new DOMException('none', 'NotFoundError');
     const stream = await ask(wanted);
     window.asked = (window.asked ?? 0) + 1;
+    [window.track] = stream.getAudioTracks();
     window.pull = () => {
       const [track] = stream.getAudioTracks();
       track.stop();
@@ -449,6 +625,72 @@ const STATES = {
     await visitor.page.waitForSelector('.square');
     return visitor;
   },
+  'door, refused': async () => {
+    const visitor = await Visit.to(browser, `${stage.origin}/${stage.room().name}/stage#key=wrong-key-0123456789`, given);
+    await visitor.page.waitForSelector('[role=alert]');
+    return visitor;
+  },
+  'green, no microphone': async () => {
+    const script = () => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+    };
+    const visitor = await visit(stage.room(), 'speaker', { ...given, script });
+    await visitor.page.waitForSelector('[role=alert]');
+    return visitor;
+  },
+  'green, path tried': async () => {
+    const visitor = await visit(stage.room(), 'speaker', given);
+    await visitor.page.click('.steps section:nth-of-type(3) button');
+    await visitor.page.waitForSelector('.steps section:nth-of-type(3) .good', { timeout: UNTIL_MS });
+    return visitor;
+  },
+  'green, on stage elsewhere': async () => {
+    const room = stage.room();
+    const first = await speaker(room, { role: 'speaker', ...given });
+    const second = await first.window(`${stage.origin}/${room.name}/stage`);
+    await second.page.waitForSelector('.note');
+    return Object.assign(first, { page: second.page });
+  },
+  'before the end': async () => {
+    const visitor = await speaker(stage.room({ state: 'live', started_at: new Date().toISOString() }), given);
+    await visitor.page.locator('.desk .danger').first().click();
+    await visitor.page.waitForSelector('dialog[open]');
+    return visitor;
+  },
+  'before a removal': async () => {
+    const room = stage.room();
+    room.people = [person('Dora')];
+    const visitor = await speaker(room, given);
+    await visitor.page.click('.rule summary');
+    await visitor.page.click('.rule .danger');
+    await visitor.page.waitForSelector('dialog[open]');
+    return visitor;
+  },
+  'after a removal': async () => {
+    const room = stage.room();
+    const guest = await speaker(room, { role: 'speaker', name: 'Gustav', ...given });
+    const visitor = await speaker(room, given);
+    await visitor.page.click('.rule summary');
+    await visitor.page.click('.rule .danger');
+    await visitor.page.click('dialog .danger');
+    await visitor.page.waitForSelector('dialog [role=status]');
+    await guest.leave();
+    return visitor;
+  },
+  left: async () => {
+    const visitor = await speaker(stage.room(), { role: 'speaker', ...given });
+    await visitor.page.locator('.dock-acts button').last().click();
+    await visitor.page.waitForSelector('main h1 + p + .row');
+    return visitor;
+  },
+  removed: async () => {
+    const room = stage.room();
+    const visitor = await speaker(room, { role: 'speaker', ...given });
+    stage.remove(room, mine(room, 'speaker').id);
+    await visitor.page.waitForSelector('main h1 + p + .row');
+    return visitor;
+  },
+  missing: async () => Visit.to(browser, `${stage.origin}/no-such-room/stage`, given),
   muted: async () => {
     const room = stage.room({ state: 'live', started_at: new Date().toISOString() });
     const visitor = await speaker(room, { role: 'speaker', ...given });

@@ -19,6 +19,7 @@ export class Visit {
       timezoneId: 'Europe/Paris',
       ...options.context,
     });
+    if (options.clock) await visit.context.clock.install();
     if (options.script) await visit.context.addInitScript(options.script, options.given);
     visit.wrong = [];
     visit.urls = [];
@@ -31,6 +32,13 @@ export class Visit {
     await visit.page.goto(url);
     visit.origins = [new URL(url).origin, ...(options.origins ?? [])];
     return visit;
+  }
+
+  /** Another window of the same browser; it leaves with the first. */
+  async window(url) {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    return Object.assign(new Visit(), { context: this.context, page });
   }
 
   /** Waits until the page's own words match. */

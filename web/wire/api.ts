@@ -73,6 +73,16 @@ export interface SignedIn {
   passkeys?: boolean;
 }
 
+/** The view after somebody was removed. What they came by opens the stage for others too, and for them again, as
+ * somebody new, until it is taken back. */
+export interface Removed extends StageView {
+  still_opens?: 'invitation' | 'key' | null;
+  /** The invitation's. */
+  id?: string;
+  /** The key's role. */
+  opens_as?: Role;
+}
+
 export interface Invitation {
   id: string;
   role: Role;
@@ -149,7 +159,7 @@ export function roomCalls(room: string) {
     floor: (act: 'request' | 'release') => post('floor/' + act),
     rule: (act: 'grant' | 'decline' | 'revoke', person: string) => post('floor/' + act, { person }),
     mute: (muted: boolean, person?: string) => post('mute', person ? { person, muted } : { muted }),
-    remove: (person: string) => post('remove', { person }),
+    remove: (person: string) => call<Removed>(at('remove'), { body: { person } }),
     role: (person: string, role: 'speaker' | 'cohost') => post('role', { person, role }),
     rename: (name: string) => call<void>(at('name'), { body: { name } }),
     live: () => call<Status>(at('live'), { body: {} }),
@@ -162,6 +172,8 @@ export function roomCalls(room: string) {
     invitations: () => call<unknown>(at('invitations')).then((said) => list<Invitation>(said, 'invitations')),
     invite: (role: 'speaker' | 'cohost', label?: string) =>
       call<Invitation>(at('invitations'), { body: label ? { role, label } : { role } }),
+    renew: (role: Role) =>
+      call<{ enter: Partial<Record<Role, string>> }>(at('keys'), { body: { roles: [role] } }),
     withdraw: (id: string) => call<void>(at('invitations/' + id), { method: 'DELETE' }),
     seats: () => call<unknown>(at('sessions')).then((said) => list<Seat>(said, 'sessions')),
     signOut: (id: string) => call<void>(at('sessions/' + id), { method: 'DELETE' }),

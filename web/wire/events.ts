@@ -3,11 +3,15 @@
 
 import { backoffMs } from './pace';
 
-/** Nothing heard for so long, not even a comment: the connection is taken for dead. The node sends a comment
- * every 15 s. */
 const FIRST_MS = 200;
 /** A stage has a dozen people: asking once a second costs a server nothing, and they are waited for. */
 const LONGEST_MS = 1_000;
+/** A stream that does not stand after this is given up for the next. */
+const OPEN_MS = 6_000;
+/** Nothing heard for so long: the stream is dead, whatever the browser says. The node sends `alive` every 15 s. */
+const SILENT_MS = 35_000;
+/** What has just brought something is not dead. */
+const FRESH_MS = 1_000;
 
 export interface Told {
   /** By the name of the event. */
@@ -25,7 +29,11 @@ export interface EventsSpec {
 
 export class Events {
   private source: EventSource | undefined;
+  /** What stood until now is heard until its successor stands: its last word may be why there is none. */
+  private before: EventSource | undefined;
   private timer = 0;
+  private watchdog = 0;
+  private heardMs = 0;
   private attempt = 0;
   private isClosed = false;
   private readonly online = () => this.hurry();
@@ -39,31 +47,57 @@ export class Events {
     this.isClosed = true;
     removeEventListener('online', this.online);
     clearTimeout(this.timer);
+    clearTimeout(this.watchdog);
     this.source?.close();
+    this.before?.close();
   }
 
-  /** Tries now what would be tried later. */
+  /** Tries now what would be tried later, and tries anew what may have died unseen. */
   hurry(): void {
-    if (this.isClosed || this.source?.readyState === EventSource.OPEN) return;
+    if (this.isClosed) return;
+    const isOpen = this.source?.readyState === EventSource.OPEN;
+    if (isOpen && Date.now() - this.heardMs < FRESH_MS) return;
     clearTimeout(this.timer);
     this.open();
   }
 
   private open(): void {
-    this.source?.close();
+    if (this.source?.readyState === EventSource.OPEN) {
+      this.before?.close();
+      this.before = this.source;
+    } else this.source?.close();
     const source = new EventSource(this.spec.url);
     this.source = source;
+    const broke = () => {
+      source.close();
+      if (source !== this.source || this.isClosed) return;
+      clearTimeout(this.watchdog);
+      void this.again();
+    };
+    const heard = () => {
+      if (source !== this.source || this.isClosed) return;
+      this.heardMs = Date.now();
+      this.watch(broke, SILENT_MS);
+    };
+    this.watch(broke, OPEN_MS);
     source.onopen = () => {
       this.attempt = 0;
+      this.before?.close();
+      heard();
       this.spec.opened();
     };
-    source.onerror = () => {
-      source.close();
-      if (source === this.source && !this.isClosed) void this.again();
-    };
-    for (const [name, hear] of Object.entries(this.spec.told)) {
-      source.addEventListener(name, (event) => hear((event as MessageEvent<string>).data));
+    source.onerror = broke;
+    for (const [name, hear] of Object.entries<(data: string) => void>({ alive: () => {}, ...this.spec.told })) {
+      source.addEventListener(name, (event) => {
+        heard();
+        hear((event as MessageEvent<string>).data);
+      });
     }
+  }
+
+  private watch(broke: () => void, ms: number): void {
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(broke, ms);
   }
 
   private async again(): Promise<void> {

@@ -110,7 +110,7 @@ export class Mic {
   close(): void {
     this.drop();
     void this.context?.close();
-    this.context = undefined;
+    this.context = this.analyser = undefined; // An analyser belongs to its context.
   }
 
   private tell(trouble: Trouble): void {

@@ -197,9 +197,7 @@ export class Line {
   }
 
   private failed(error: unknown): void {
-    const isFinal =
-      error instanceof Refused && error.status < 500 && ![408, 409, 425, 429].includes(error.status);
-    if (!isFinal) return this.broke();
+    if (!(error instanceof Refused) || !isFinal(error)) return this.broke();
     if (error.status === 404 && this.resource) {
       this.resource = undefined; // The server does not know the old line any more.
       return this.broke();
@@ -241,6 +239,13 @@ export class Line {
   private leave(resource: string): void {
     fetch(resource, { method: 'DELETE', headers: bearer(this.spec.key), keepalive: true }).catch(() => {});
   }
+}
+
+/** Whether asking again is no use. A line that was taken over by another window of the same person must not
+ * take it back by itself: the two would fight for ever. */
+function isFinal({ code, status }: Refused): boolean {
+  if (code === 'taken_over') return true;
+  return status > 0 && status < 500 && ![408, 409, 425, 429].includes(status);
 }
 
 function bearer(key: string | undefined): Record<string, string> {
