@@ -9,6 +9,8 @@ use crate::config::{Config, ConfigError};
 use crate::{egress, ingest, net};
 
 pub use crate::api::outside::{Asked, bodies, key};
+pub use crate::stage::Answering;
+pub use crate::stage::outside::Strange;
 
 /// A variable of the environment, laid over a configuration.
 pub fn variable(config: &mut Config, name: &str, value: &str) -> Result<(), ConfigError> {

@@ -47,7 +47,7 @@ fn main() -> anyhow::Result<()> {
             None => json!({"measured": "talk_janus", "is_missing": true}),
         },
         Some("program") => with_node(|node, key| program(node, key, seconds))?,
-        Some("cost") => with_node(|node, key| cost(node, key, seconds))?,
+        Some("cost") => with_node(|node, key| cost(node, key, seconds, &idle))?,
         _ => bail!(USAGE),
     };
     let stalls = idle.stalls();
@@ -159,12 +159,11 @@ fn program(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
 }
 
 /// Thirteen speak and hear at once.
-fn cost(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
+fn cost(node: &Node, key: &str, seconds: usize, idle: &Idle) -> anyhow::Result<Value> {
     let speakers =
         (0..FULL_STAGE).map(|_| join(node, key, Wants::ToSendAndHear)).collect::<Result<Vec<_>, _>>()?;
-    let late = "tribune_program_frames_late_total";
     let start = Barrier::new(FULL_STAGE + 1);
-    let (cores, heard, frames_late) = std::thread::scope(|scope| {
+    let (cores, heard, late) = std::thread::scope(|scope| {
         let start = &start;
         let humming: Vec<_> = speakers
             .into_iter()
@@ -177,24 +176,54 @@ fn cost(node: &Node, key: &str, seconds: usize) -> anyhow::Result<Value> {
                 })
             })
             .collect();
-        let late_before = node.metric(late)?;
         start.wait();
         let (began, cpu) = (Instant::now(), node.cpu_s()?);
+        let late = Late::watch(node, idle, seconds)?;
         let heard = humming
             .into_iter()
             .map(|humming| humming.join().map_err(|_| anyhow::anyhow!("a speaker died"))?)
             .collect::<Result<Vec<Came>, _>>()?;
         let cores = (node.cpu_s()? - cpu) / began.elapsed().as_secs_f64();
-        anyhow::Ok((cores, heard, node.metric(late)? - late_before))
+        anyhow::Ok((cores, heard, late))
     })?;
     Ok(json!({
         "measured": "talk_cost", "speakers": FULL_STAGE, "seconds": seconds, "server_cores": cores,
-        "frames_late": frames_late,
+        "frames_late": late.frames, "frames_late_alone": late.alone,
         "packets_dropped": node.metric("tribune_speaker_packets_dropped_total")?,
         "stage_frames_dropped": node.metric("tribune_stage_frames_dropped_total")?,
         "heard_packets_least": heard.iter().map(|came| came.packets).min(),
         "heard_packets_missing": heard.iter().map(|came| came.missing).sum::<u64>(),
     }))
+}
+
+/// Frames of the program that were made more than 20 ms late.
+#[derive(Default)]
+struct Late {
+    frames: f64,
+    /// Those of seconds in which no idle thread was woken late.
+    alone: f64,
+}
+
+impl Late {
+    /// Looks once a second.
+    fn watch(node: &Node, idle: &Idle, seconds: usize) -> anyhow::Result<Self> {
+        let counted = || node.metric("tribune_program_frames_late_total");
+        let (began, mut before, mut from) = (Instant::now(), counted()?, Instant::now());
+        let mut late = Self::default();
+        for second in 1..=seconds as u64 {
+            std::thread::sleep(
+                (began + Duration::from_secs(second)).saturating_duration_since(Instant::now()),
+            );
+            let (now, to) = (counted()?, Instant::now());
+            let frames = now - before;
+            // What stood still just before is caught up with in this second.
+            let is_excused = idle.was_stalled(from - Duration::from_secs(1), to);
+            late.frames += frames;
+            late.alone += if is_excused { 0.0 } else { frames };
+            (before, from) = (now, to);
+        }
+        Ok(late)
+    }
 }
 
 /// What came back to one speaker.

@@ -1,7 +1,8 @@
 //! What each target of the server's own parsers does with its bytes. `server/tests/corpus.rs` runs the same
 //! over the committed corpus, without a fuzzer.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tribune_core::door::address;
@@ -11,21 +12,46 @@ use tribune_core::room::{
 use tribune_core::time::{MediaTime, Time, WallTime};
 use tribune_server::answer::Failure;
 use tribune_server::config::{Config, OPTIONS};
-use tribune_server::outside::{self, Asked};
+use tribune_server::outside::{self, Answering, Asked, Strange};
 use tribune_server::page::{self, Encoding, Lang, Site};
+
+/// What Chromium offers.
+const OFFER: &str = include_str!("../../../core/tests/sdp/chromium-sendrecv.sdp");
 
 /// A target takes any bytes and panics when something that must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // Each fuzz target calls one of them; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("api_body", api_body),
     ("certificate", certificate),
     ("config", config),
     ("listener_page", listener_page),
     ("request_words", request_words),
+    ("speaker_datagrams", speaker_datagrams),
 ];
+
+/// An offer, and datagrams after it: each begins with its length, two bytes. Nobody without the password of
+/// the answer is taken for the speaker, and nobody is sent more than they sent.
+pub fn speaker_datagrams(data: &[u8]) {
+    static ANSWERING: LazyLock<Answering> = LazyLock::new(|| {
+        Answering::new(([127, 0, 0, 1], 8_082).into(), &[]).expect("a certificate can be made")
+    });
+    let end = data.windows(2).position(|two| two == [0, 0]).unwrap_or(data.len());
+    let (offer, mut rest) = data.split_at(end);
+    let offer = if offer.is_empty() { OFFER.into() } else { String::from_utf8_lossy(offer) };
+    let Some(mut strange) = Strange::answer(&ANSWERING, &offer, Instant::now()) else { return };
+    rest = rest.get(2..).unwrap_or_default();
+    while let [high, low, after @ ..] = rest {
+        let bytes = after.len().min(usize::from(u16::from_be_bytes([*high, *low])));
+        let (datagram, others) = after.split_at(bytes);
+        let sent = strange.take(datagram);
+        assert!(sent <= datagram.len(), "{sent} bytes for {bytes}");
+        assert!(!strange.is_connected());
+        rest = others;
+    }
+}
 
 /// A body of the API: a refusal is the asker's fault and says why; what was understood is done in a room.
 pub fn api_body(data: &[u8]) {

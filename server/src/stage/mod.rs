@@ -7,6 +7,7 @@
 
 mod answering;
 mod media;
+pub(crate) mod outside;
 mod peer;
 mod sockets;
 mod succession;
