@@ -485,8 +485,8 @@ impl Refusal {
                 503,
                 Nobody,
                 5,
-                "It is your turn, and every seat was taken just now. You keep your place: the next free seat is \
-                 yours.",
+                "It is your turn, and every seat was taken just now. You keep your place: the next free \
+                 seat is yours.",
             ),
             Self::TakeATicket => row(
                 "take_a_ticket",

@@ -140,8 +140,8 @@ mod tests {
         assert_ne!(commitment(&[1; 32]), commitment(&[2; 32]));
     }
 
-    /// Goal: coming early gains nothing before the draw. Method: the rank correlation (Spearman) of serial and
-    /// rank over 2,000 drawn tickets stays within four of its deviations, 1/√(n−1), for each of 20 lots.
+    /// Goal: coming early gains nothing before the draw. Method: the rank correlation (Spearman) of serial
+    /// and rank over 2,000 drawn tickets stays within four of its deviations, 1/√(n−1), for each of 20 lots.
     #[test]
     fn the_draw_favours_nobody() {
         let mut entries = Entries::new(60);
@@ -169,8 +169,8 @@ mod tests {
             seconds.sort_unstable();
             let (entries, draw) = evening(&seconds, closes);
             let arrivals = entries.arrivals();
-            let ranks: Vec<_> =
-                (0..arrivals.issued()).map(|serial| draw.rank(arrivals, serial).expect("it is over").0).collect();
+            let rank = |serial| draw.rank(arrivals, serial).expect("it is over").0;
+            let ranks: Vec<_> = (0..arrivals.issued()).map(rank).collect();
             let mut sorted = ranks.clone();
             sorted.sort_unstable();
             prop_assert!(sorted.iter().copied().eq(0..u64::from(arrivals.issued())));

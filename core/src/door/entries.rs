@@ -35,8 +35,8 @@ impl Entries {
         entries
     }
 
-    /// The list as it was kept: each ticket's second and holder in order of serial. Its last second is over, so
-    /// that no rank that was told changes.
+    /// The list as it was kept: each ticket's second and holder in order of serial. Its last second is over,
+    /// so that no rank that was told changes.
     pub fn restored(closes_before: u32, kept: impl IntoIterator<Item = (u32, Holder)>) -> Self {
         let mut entries = Self::new(closes_before);
         for (second, holder) in kept {

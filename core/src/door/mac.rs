@@ -83,7 +83,8 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// A key whose two padded blocks are already hashed, so that a short message costs two blocks instead of four.
+/// A key whose two padded blocks are already hashed, so that a short message costs two blocks instead of
+/// four.
 #[derive(Clone)]
 struct Hmac {
     inner: Sha256,

@@ -1,5 +1,5 @@
-//! The root over a list of tickets: a Merkle tree hash as RFC 6962, section 2.1 defines it, grown one leaf at a
-//! time. It keeps one hash for each level and no leaf.
+//! The root over a list of tickets: a Merkle tree hash as RFC 6962, section 2.1 defines it, grown one leaf at
+//! a time. It keeps one hash for each level and no leaf.
 
 use sha2::{Digest, Sha256};
 

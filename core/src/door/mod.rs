@@ -1,8 +1,8 @@
-//! 1. Who may come in, in what order, how many: from where somebody comes, the ticket, the draw, the line, the
-//! seats.
+//! 1. Who may come in, in what order, how many: from where somebody comes, the ticket, the draw, the line,
+//! the seats.
 //!
-//! Nothing is kept of those who wait but a bit for each ticket and a counter for each second: a ticket's place
-//! is computed from what its holder has and what is published. `docs/draw.md` says how.
+//! Nothing is kept of those who wait but a bit for each ticket and a counter for each second: a ticket's
+//! place is computed from what its holder has and what is published. `docs/draw.md` says how.
 
 mod mac;
 mod players;
@@ -48,6 +48,15 @@ pub mod poll;
 
 /// What everybody is told about the door.
 pub mod snapshot;
+
+/// How many listeners the node carries.
+pub mod capacity;
+
+/// What is given up before anybody is refused.
+pub mod ladder;
+
+/// Several rooms on one node's seats.
+pub mod shares;
 
 /// One room's door, of all of these.
 pub mod doorkeeper;

@@ -1,9 +1,9 @@
 //! A pass: the right to the seat that a claim has taken.
 //!
-//! 33 bytes, base64url without padding, fields big-endian: version 0x81, room [8], serial u32, generation u32,
-//! seal [16]. Each claim of the same ticket raises the generation, so the last device to claim has the seat and
-//! an earlier pass says only that it was displaced. The version byte is none of a ticket's, so neither can
-//! stand for the other though the same keys seal both.
+//! 33 bytes, base64url without padding, fields big-endian: version 0x81, room [8], serial u32, generation
+//! u32, seal [16]. Each claim of the same ticket raises the generation, so the last device to claim has the
+//! seat and an earlier pass says only that it was displaced. The version byte is none of a ticket's, so
+//! neither can stand for the other though the same keys seal both.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
 //! A shuffle without a table: a keyed permutation of `0..size` that gives the place of one number at a time.
 //!
-//! A balanced Feistel network of eight rounds over 2w bits, the least w with 2^(2w) ≥ size, its round function
-//! SipHash-2-4 (Aumasson and Bernstein, 2012); a result outside `0..size` is put in again until it is inside
-//! (cycle walking: Black and Rogaway, 2002). `docs/draw.md` defines it to the bit.
+//! A balanced Feistel network of eight rounds over 2w bits, the least w with 2^(2w) ≥ size, its round
+//! function SipHash-2-4 (Aumasson and Bernstein, 2012); a result outside `0..size` is put in again until it
+//! is inside (cycle walking: Black and Rogaway, 2002). `docs/draw.md` defines it to the bit.
 
 use sha2::{Digest, Sha256};
 

@@ -1,5 +1,5 @@
-//! When somebody who waits asks again: often near the front, seldom far behind, each ticket at its own moment,
-//! so that a million of them come in no waves.
+//! When somebody who waits asks again: often near the front, seldom far behind, each ticket at its own
+//! moment, so that a million of them come in no waves.
 
 use std::time::Duration;
 
@@ -7,8 +7,13 @@ use super::eta::Range;
 
 /// Nobody asks more often than this, in seconds.
 pub const POLL_S_MIN: f64 = 5.0;
-/// Nobody asks less often than this, in seconds.
-pub const POLL_S_MAX: f64 = 300.0;
+/// Nobody who has few before them asks less often than this, in seconds: a host may triple the seats at once,
+/// and whoever is called by that is to hear of it.
+pub const POLL_S_MAX: f64 = 60.0;
+/// Nobody asks less often than this, however many are before them, in seconds.
+pub const POLL_S_MAX_FAR: f64 = 300.0;
+/// As many tickets ahead make up a second of the longest wait: so many ask in a second, at most.
+const POLLS_PER_S: f64 = 10_000.0;
 /// Somebody who may be called within this time asks as often as anybody may, in seconds.
 const NEAR_S: f64 = 40.0;
 /// The share of the time until somebody may be called that passes until they ask again.
@@ -53,7 +58,8 @@ pub fn ask_again(standing: Standing, jitter: f64) -> Duration {
         Standing::AtDoor => POLL_S_MIN,
         Standing::InLine { ahead, eta } => {
             let may_be_s = eta.map_or(ahead as f64 / TICKETS_S_UNKNOWN, |range| range.low_s as f64);
-            if may_be_s <= NEAR_S { POLL_S_MIN } else { (may_be_s * SHARE).clamp(POLL_S_MIN, POLL_S_MAX) }
+            let most_s = (ahead as f64 / POLLS_PER_S).clamp(POLL_S_MAX, POLL_S_MAX_FAR);
+            if may_be_s <= NEAR_S { POLL_S_MIN } else { (may_be_s * SHARE).clamp(POLL_S_MIN, most_s) }
         }
     };
     Duration::from_secs_f64(seconds * jitter)
@@ -64,7 +70,7 @@ fn before_draw(draw_in_s: f64, tickets: u64, jitter: f64) -> Duration {
     let (least, most) = AFTER_DRAW_S;
     let spread = (tickets as f64 / AFTER_DRAW_PER_S).clamp(least, most);
     let mine = draw_in_s.max(0.0) + 1.0 + spread * ((jitter - 0.8) / 0.4).clamp(0.0, 1.0);
-    Duration::from_secs_f64(if mine > POLL_S_MAX { POLL_S_MAX * 0.8 * jitter } else { mine })
+    Duration::from_secs_f64(if mine > POLL_S_MAX_FAR { POLL_S_MAX_FAR * 0.8 * jitter } else { mine })
 }
 
 #[cfg(test)]
@@ -83,10 +89,12 @@ mod tests {
             (Standing::Settling, 1.0),
             (in_line(0), 5.0),
             (in_line(80), 10.0),
-            (in_line(800), 100.0),
-            (in_line(80_000), 300.0),
+            (in_line(400), 50.0),
+            (in_line(80_000), 60.0),
             (Standing::InLine { ahead: 100, eta: None }, 5.0),
-            (Standing::InLine { ahead: 40_000, eta: None }, 100.0),
+            (Standing::InLine { ahead: 20_000, eta: None }, 50.0),
+            (Standing::InLine { ahead: 1_000_000, eta: None }, 100.0),
+            (Standing::InLine { ahead: 9_000_000, eta: None }, 300.0),
         ] {
             assert!((seconds(standing, 1.0) - asks_s).abs() < 1e-9, "{standing:?}");
             assert!((seconds(standing, 1.2) - asks_s * 1.2).abs() < 1e-9, "{standing:?}");

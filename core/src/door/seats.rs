@@ -2,8 +2,8 @@
 //! lowered sends nobody out.
 //!
 //! A seat taken by a claim lapses after 30 s without media, later 60 s after the last acknowledged byte, so
-//! that a lost connection keeps it. A connection without a ticket has its seat until it ends. Each claim of the
-//! same ticket displaces the device that had it.
+//! that a lost connection keeps it. A connection without a ticket has its seat until it ends. Each claim of
+//! the same ticket displaces the device that had it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

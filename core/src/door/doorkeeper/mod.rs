@@ -1,7 +1,7 @@
 //! The doorkeeper: one room's entry list, draw, line, seats and books, as one machine.
 //!
-//! Who asks gets an answer at once; what happens to others meanwhile comes out of `poll_output`. It is told the
-//! time by `tick` about once a second, and nothing else moves the line.
+//! Who asks gets an answer at once; what happens to others meanwhile comes out of `poll_output`. It is told
+//! the time by `tick` about once a second, and nothing else moves the line.
 
 mod restart;
 #[cfg(test)]
@@ -236,8 +236,8 @@ impl Doorkeeper {
         self.seats.hang_up(serial, connection);
     }
 
-    /// A connection without a ticket asks for the program: it gets a free seat if nobody is waiting, called or
-    /// in the draw.
+    /// A connection without a ticket asks for the program: it gets a free seat if nobody is waiting, called
+    /// or in the draw.
     ///
     /// # Errors
     /// `RoomEnded`, `TakeATicket`, `FullForNow`; each is a person refused.
@@ -277,6 +277,7 @@ impl Doorkeeper {
             ranked,
             claim_share: self.line.claim_share(),
             room_left: self.line.room_left(),
+            free: self.seats.free(),
             cap: self.seats.cap(),
             boarded_at: self.line.boarded_at(),
         };

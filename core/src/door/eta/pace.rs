@@ -1,5 +1,5 @@
-//! How fast the line has moved while only those who left made it move: the time in which free seats were being
-//! filled says nothing about how long others wait.
+//! How fast the line has moved while only those who left made it move: the time in which free seats were
+//! being filled says nothing about how long others wait.
 
 use std::collections::VecDeque;
 
@@ -54,6 +54,11 @@ impl Pace {
                 self.called.drain(..surplus);
             }
         }
+    }
+
+    /// For how long the line was watched, in seconds, at most as long as is remembered.
+    pub(super) fn known_s(&self) -> f64 {
+        self.called.len() as f64
     }
 
     /// The rate to look `horizon_s` ahead with: the farther, the longer it looks back.

@@ -1,11 +1,13 @@
-//! Forecasts that nobody asked for, made to be checked: each bound learns from them whether it was too narrow.
+//! Forecasts that nobody asked for, made to be checked: each bound learns from them whether it was too
+//! narrow.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::Time;
 
-/// The horizons at which forecasts are checked, in seconds; each stands for those nearer to it than to the next.
+/// The horizons at which forecasts are checked, in seconds; each stands for those nearer to it than to the
+/// next.
 const HORIZONS_S: [f64; BUCKETS] = [15.0, 60.0, 240.0, 960.0, 3_840.0];
 const BUCKETS: usize = 5;
 /// Most forecasts of one horizon that are open at a time.

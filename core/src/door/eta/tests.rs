@@ -5,7 +5,15 @@ fn at(seconds: u64) -> Time {
 }
 
 fn seen(now_serving: u64) -> Seen {
-    Seen { now_serving, ranked: 1_000_000, claim_share: 0.5, room_left: 0.0, cap: 1_000, boarded_at: None }
+    Seen {
+        now_serving,
+        ranked: 1_000_000,
+        claim_share: 0.5,
+        room_left: 0.0,
+        free: 0,
+        cap: 1_000,
+        boarded_at: None,
+    }
 }
 
 fn steady(seconds: u64, per_s: u64) -> Eta {
@@ -41,10 +49,10 @@ fn free_seats_are_no_rate() {
     let mut eta = steady(300, 10);
     let before = eta.rate();
     for second in 301..330 {
-        eta.tick(at(second), Seen { room_left: 500.0, ..seen(3_000 + (second - 300) * 400) });
+        eta.tick(at(second), Seen { room_left: 500.0, free: 500, ..seen(3_000 + (second - 300) * 400) });
     }
     assert_eq!(eta.rate(), before);
-    let now = Seen { room_left: 500.0, ..seen(15_000) };
+    let now = Seen { room_left: 500.0, free: 500, ..seen(15_000) };
     eta.tick(at(330), now);
     let near = eta.range(at(330), Rank(15_400)).expect("a free seat waits for them");
     assert!(near.high_s <= 30, "{near:?}");
@@ -55,7 +63,7 @@ fn free_seats_are_no_rate() {
 #[test]
 fn who_boards_is_told_when() {
     let mut eta = Eta::default();
-    eta.tick(at(0), Seen { room_left: 1_000.0, boarded_at: Some(at(50)), ..seen(0) });
+    eta.tick(at(0), Seen { room_left: 1_000.0, free: 1_000, boarded_at: Some(at(50)), ..seen(0) });
     let range = eta.range(at(0), Rank(1_000)).expect("a seat waits for them");
     assert!(range.low_s <= 25 && range.high_s >= 25 && range.high_s <= 60, "{range:?}");
     assert_eq!(eta.range(at(0), Rank(5_000)), None, "how long people stay is not known yet");
@@ -67,8 +75,8 @@ fn who_boards_is_told_when() {
 fn ranges_learn_from_the_line() {
     let (mut eta, mut served) = (Eta::default(), 0.0);
     for second in 0..7_200 {
-        served += 5.0 * (f64::from(second) / 2_000.0).exp();
-        eta.tick(at(second.into()), seen(served as u64));
+        served += 5.0 * (second as f64 / 2_000.0).exp();
+        eta.tick(at(second), seen(served as u64));
     }
     assert!(eta.hit_rate().is_some_and(|rate| rate > 0.75), "{:?}", eta.hit_rate());
 }

@@ -1,5 +1,5 @@
-//! Who was called together, and what share of them came: tickets called in the last seconds one group for each
-//! tick, those before only as a share.
+//! Who was called together, and what share of them came: tickets called in the last seconds one group for
+//! each tick, those before only as a share.
 
 use std::collections::VecDeque;
 use std::time::Duration;

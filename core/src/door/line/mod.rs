@@ -203,8 +203,8 @@ impl Line {
         self.cohorts.call(now, self.now_serving.min(ranked));
     }
 
-    /// The number that fills so much room. When there are fewer tickets than that, it goes ahead of them by the
-    /// seats that are left, so that who comes to an open house is called at once.
+    /// The number that fills so much room. When there are fewer tickets than that, it goes ahead of them by
+    /// the seats that are left, so that who comes to an open house is called at once.
     fn after_calling(&self, room: f64, ranked: u64) -> u64 {
         let share = self.ratio.share();
         let waiting = ranked.saturating_sub(self.now_serving);

@@ -94,7 +94,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (serial.clone(), generation.clone()).prop_map(|(s, g)| Act::Resume(s, g)),
         2 => connection.clone().prop_map(Act::Take),
         1 => connection.clone().prop_map(Act::Release),
-        2 => (serial.clone(), generation.clone(), connection.clone()).prop_map(|(s, g, c)| Act::Join(s, g, c)),
+        2 => (serial.clone(), generation.clone(), connection.clone())
+            .prop_map(|(s, g, c)| Act::Join(s, g, c)),
         2 => (serial.clone(), generation).prop_map(|(s, g)| Act::Heard(s, g)),
         1 => (serial, connection).prop_map(|(s, c)| Act::HangUp(s, c)),
         1 => (0..6_u64).prop_map(Act::Cap),

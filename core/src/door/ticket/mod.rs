@@ -1,8 +1,9 @@
 //! A ticket: somebody's place in a room's line, kept by them and by nobody else.
 //!
 //! It is 47 bytes, base64url without padding, fields big-endian: version 1, room [8], node u16, serial u32,
-//! second u32, holder [12], seal [16]. The seal is HMAC-SHA-256 over all before it, cut to 16 bytes. The holder
-//! is a hash of a secret which only the visitor has, so a ticket that was seen, logged or printed is useless.
+//! second u32, holder [12], seal [16]. The seal is HMAC-SHA-256 over all before it, cut to 16 bytes. The
+//! holder is a hash of a secret which only the visitor has, so a ticket that was seen, logged or printed is
+//! useless.
 
 use std::fmt;
 
