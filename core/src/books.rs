@@ -71,6 +71,22 @@ impl Books {
         self.assert_balanced();
     }
 
+    /// So many people in `column` are gone.
+    pub fn leave_many(&mut self, column: Column, why: Departure, people: u64) {
+        let count = self.count_mut(column);
+        *count = count.checked_sub(people).expect("nobody leaves a column they are not in");
+        *self.left.entry(why).or_default() += people;
+        self.assert_balanced();
+    }
+
+    /// Somebody who had left for this reason takes a seat again.
+    pub fn come_back(&mut self, why: Departure) {
+        let left = self.left.entry(why).or_default();
+        *left = left.checked_sub(1).expect("nobody comes back who has not left");
+        self.seated += 1;
+        self.assert_balanced();
+    }
+
     /// Something was dropped before it became a person; it is in no column.
     pub fn shed(&mut self, why: Shed) {
         *self.shed.entry(why).or_default() += 1;
@@ -152,6 +168,15 @@ mod tests {
         assert_eq!((books.left(Departure::NeverClaimed), books.left(Departure::HungUp)), (1, 1));
         assert_eq!(books.shed_for(Shed::HeadSlow), 1);
         assert!(books.is_balanced());
+    }
+
+    #[test]
+    fn who_comes_back_is_the_same_person() {
+        let mut books = Books::default();
+        (0..4).for_each(|_| books.arrive(Column::Seated));
+        books.leave_many(Column::Seated, Departure::HungUp, 3);
+        books.come_back(Departure::HungUp);
+        assert_eq!((books.arrived(), books.count(Column::Seated), books.left(Departure::HungUp)), (4, 2, 2));
     }
 
     #[test]

@@ -121,13 +121,39 @@ pub enum Refusal {
     TakenOver,
     /// One address asks for this too often.
     SourceTooBusy,
+    /// A text that is no ticket.
+    TicketMalformed,
+    /// A ticket of another room, or of an earlier one of this name.
+    TicketOtherRoom,
+    /// A ticket that no key of this node sealed.
+    TicketForged,
+    /// A ticket whose key counts no longer.
+    TicketExpired,
+    /// A ticket that is not on the entry list.
+    TicketNotListed,
+    /// A secret that does not belong to the ticket.
+    SecretWrong,
+    /// As many tickets as a room has.
+    TicketsFull,
+    /// A called ticket at a moment in which every seat is taken.
+    PlaceKept,
+    /// A connection without a ticket while others wait.
+    TakeATicket,
+    /// A pass of no seat here.
+    PassWrong,
+    /// A pass whose ticket was claimed again since.
+    PassDisplaced,
+    /// A pass whose seat was not used for too long.
+    SeatLapsed,
+    /// The door answers only those who have a place already.
+    DoorBusy,
     /// A bug of ours.
     OurFault,
 }
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 57] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -171,6 +197,19 @@ impl Refusal {
         Self::MutedThemselves,
         Self::TakenOver,
         Self::SourceTooBusy,
+        Self::TicketMalformed,
+        Self::TicketOtherRoom,
+        Self::TicketForged,
+        Self::TicketExpired,
+        Self::TicketNotListed,
+        Self::SecretWrong,
+        Self::TicketsFull,
+        Self::PlaceKept,
+        Self::TakeATicket,
+        Self::PassWrong,
+        Self::PassDisplaced,
+        Self::SeatLapsed,
+        Self::DoorBusy,
         Self::OurFault,
     ];
 
@@ -402,6 +441,98 @@ impl Refusal {
                 30,
                 "Many requests come from your network. Please wait a moment.",
             ),
+            Self::TicketMalformed => row(
+                "ticket_malformed",
+                400,
+                Theirs,
+                0,
+                "This is no ticket. Please come in through the room's page.",
+            ),
+            Self::TicketOtherRoom => row(
+                "ticket_other_room",
+                403,
+                Theirs,
+                0,
+                "This ticket is for another room. Please take one on this room's page.",
+            ),
+            Self::TicketForged => row(
+                "ticket_forged",
+                403,
+                Theirs,
+                0,
+                "This ticket was not issued here, or it was altered. Please take one on the room's page.",
+            ),
+            Self::TicketExpired => row(
+                "ticket_expired",
+                403,
+                Ours,
+                0,
+                "Tickets of this age are no longer accepted. Please take a new one on the room's page.",
+            ),
+            Self::TicketNotListed => row(
+                "ticket_not_listed",
+                403,
+                Ours,
+                0,
+                "This ticket is not on the room's list. Please take a new one on the room's page.",
+            ),
+            Self::SecretWrong => row(
+                "secret_wrong",
+                403,
+                Theirs,
+                0,
+                "The secret does not belong to this ticket. A ticket counts only where it was taken.",
+            ),
+            Self::TicketsFull => row(
+                "tickets_full",
+                503,
+                Ours,
+                60,
+                "This room has issued as many tickets as it can. What is left open is on its page.",
+            ),
+            Self::PlaceKept => row(
+                "place_kept",
+                503,
+                Nobody,
+                5,
+                "It is your turn, and every seat was taken just now. You keep your place: the next free \
+                 seat is yours.",
+            ),
+            Self::TakeATicket => row(
+                "take_a_ticket",
+                503,
+                Nobody,
+                5,
+                "Others wait for a seat. Please take a ticket on the room's page; it keeps your place.",
+            ),
+            Self::PassWrong => row(
+                "pass_wrong",
+                403,
+                Theirs,
+                0,
+                "This pass is none of this room's. Please open the room's page.",
+            ),
+            Self::PassDisplaced => row(
+                "pass_displaced",
+                409,
+                Theirs,
+                0,
+                "Your ticket was used on another device since; that one has the seat now.",
+            ),
+            Self::SeatLapsed => row(
+                "seat_lapsed",
+                410,
+                Nobody,
+                1,
+                "Your seat was not used for a while and was given on. Your ticket takes the next free one.",
+            ),
+            Self::DoorBusy => row(
+                "door_busy",
+                503,
+                Nobody,
+                5,
+                "Very many come at once. You keep your place; please ask again in a moment.",
+            ),
             Self::OurFault => {
                 row("our_fault", 500, Ours, 5, "Something is wrong on our side; it has been noted.")
             }
@@ -420,7 +551,7 @@ pub enum Departure {
     RoomEnded,
     /// This node is shutting down.
     NodeStopped,
-    /// They held a ticket to the end and did not come when called, or were never called.
+    /// They held a ticket to the end and had not come when called.
     NeverClaimed,
     /// They waited to the end and found no seat.
     TurnedAway,

@@ -1,9 +1,11 @@
 //! What each fuzz target of core does with its bytes. `core/tests/corpus.rs` runs the same over the committed
 //! corpus, without a fuzzer.
 
+mod door;
 mod recording;
 mod requests;
 
+pub use door::*;
 pub use recording::*;
 pub use requests::*;
 
@@ -19,7 +21,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 31] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -51,6 +53,8 @@ pub const TARGETS: [(&str, Target); 31] = [
     ("room_words", room_words),
     ("whip_offer", whip_offer),
     ("whip_fragment", whip_fragment),
+    ("ticket", ticket),
+    ("pass", pass),
 ];
 
 /// Pages, and packets out of all of them as if they were one stream.

@@ -5,6 +5,8 @@
 
 /// Where all chance comes from.
 pub mod dice;
+/// A simulated crowd at the real door.
+pub mod door;
 /// What happened, as data.
 pub mod history;
 /// The real rules, wired as a node wires them.

@@ -3,7 +3,7 @@
 //!
 //! It is serialised by RFC 8785 (JCS). `sig` is Ed25519 (RFC 8032) over the document without `sig`; `prev` is
 //! the SHA-256 of the bytes of the one before, as they were served; keys, signatures and hashes are base64url
-//! without padding. Figures that need the door (tickets, line, draw, verdict) say so until it exists.
+//! without padding. Figures that were not measured are `null`, and the verdict says so until there is one.
 
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::door::draw::Source;
+use crate::door::eta::Rate;
+use crate::door::snapshot::{DrawSaid, Snapshot};
 use crate::room::Facts;
 use crate::time::WallTime;
 
@@ -21,7 +24,7 @@ use crate::time::WallTime;
 mod tests;
 
 /// What is not the room's own: the program and the audience, as they were counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Most seats this node gives to one room.
     pub node_cap: u32,
@@ -43,6 +46,8 @@ pub struct Figures {
     pub program: Sealed,
     /// Where the replay is, once it can be fetched.
     pub replay: Option<ReplayLinks>,
+    /// The door: tickets, the line, the draw.
+    pub door: Snapshot,
 }
 
 /// How far the recording's chain has come.
@@ -182,6 +187,7 @@ impl Chain {
 /// Everything but the time, the chain and the signature.
 fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
     let at = |time: Option<WallTime>| time.map(WallTime::rfc3339);
+    let door = &figures.door;
     let notices: Vec<Value> =
         facts.notices.iter().map(|notice| json!({"at": notice.at.rfc3339(), "text": notice.text})).collect();
     let document = json!({
@@ -192,20 +198,20 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "opens_at": at(figures.opens_at),
         "started_at": at(facts.started_at),
         "ended_at": at(facts.ended_at),
-        "tickets": 0,
-        "now_serving": 0,
+        "tickets": door.tickets,
+        "now_serving": door.now_serving,
         "seats": seats(facts, figures),
-        "waiting": 0,
+        "waiting": door.waiting,
         "turned_away": figures.turned_away,
         "listening": figures.listening,
         "peak": figures.peak,
         "replays": figures.replays,
-        "claim_ratio": null,
-        "rate": {"p20": null, "p50": null, "p80": null},
-        "draw": null,
+        "claim_ratio": door.claim_ratio.map(rounded),
+        "rate": rate(door),
+        "draw": door.draw.as_ref().map(draw),
         "program": figures.program,
         "verdict": no_verdict(),
-        "ladder": {"step": 0, "why": "Everybody is served the full bit rate."},
+        "ladder": ladder(door),
         "notices": notices,
         "replay": figures.replay,
     });
@@ -216,11 +222,60 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
 }
 
 fn seats(facts: &Facts, figures: &Figures) -> Value {
-    let (cap, why) = match facts.cap {
-        Some(cap) if cap <= figures.node_cap => (cap, "Set by the host."),
-        Some(_) | None => (figures.node_cap, "The limit configured for this node."),
+    let node_cap = u64::from(figures.node_cap);
+    let (cap, why) = match (&figures.door.cap, facts.cap.map(u64::from)) {
+        (Some(said), _) => (said.seats, said.why.as_str()),
+        (None, Some(cap)) if cap <= node_cap => (cap, "Set by the host."),
+        (None, Some(_) | None) => (node_cap, "The limit configured for this node."),
     };
     json!({"cap": cap, "cap_why": why, "taken": figures.seats_taken, "hls_estimate": figures.seats_hls})
+}
+
+/// People a second. The share of past ranges that held is beside it once there are any.
+fn rate(door: &Snapshot) -> Value {
+    let rate = |of: fn(&Rate) -> f64| door.rate.as_ref().map(|rate| rounded(of(rate)));
+    let mut said = json!({"p20": rate(|it| it.p20), "p50": rate(|it| it.p50), "p80": rate(|it| it.p80)});
+    if let Some(share) = door.eta_hit_rate {
+        said["eta_hit_rate"] = json!(rounded(share));
+    }
+    said
+}
+
+/// All that is needed to draw again: `docs/draw.md`.
+fn draw(said: &DrawSaid) -> Value {
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let held = said.held.as_ref();
+    let lot = held.map(|held| text(&held.lot));
+    let (round, reveal, randomness) = match said.source {
+        Source::Operator => (None, lot, None),
+        Source::Beacon { round } => (Some(round), None, lot),
+    };
+    json!({
+        "at": said.at.rfc3339(),
+        "source": said.source.word(),
+        "commitment": said.commitment.map(|hash| text(&hash)),
+        "round": round,
+        "count": held.map(|held| held.count),
+        "root": held.map(|held| text(&held.root)),
+        "reveal": reveal,
+        "randomness": randomness,
+        "seed": held.map(|held| text(&held.seed)),
+    })
+}
+
+fn ladder(door: &Snapshot) -> Value {
+    let none = (0, "Everybody is served the full bit rate.");
+    let (step, why) = door.ladder.as_ref().map_or(none, |said| (said.step, said.why.as_str()));
+    json!({"step": step, "why": why})
+}
+
+/// To three digits: more would say more than was measured, and make a new status of every flicker.
+fn rounded(number: f64) -> f64 {
+    if number == 0.0 || !number.is_finite() {
+        return 0.0;
+    }
+    let unit = 10_f64.powi(2 - number.abs().log10().floor() as i32);
+    (number * unit).round() / unit
 }
 
 /// The whole range is open: nothing has been measured, so nothing is claimed.

@@ -3,6 +3,7 @@
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 
 use super::*;
+use crate::door::snapshot::{CapSaid, HeldSaid, LadderSaid};
 use crate::room::{Name, Notice, State};
 
 fn key() -> SigningKey {
@@ -211,4 +212,70 @@ fn the_lower_cap_holds_and_says_whose_it_is() {
         let expected = json!({"cap": cap, "cap_why": why, "taken": 5, "hls_estimate": 3});
         assert_eq!(seats(&facts, &figures), expected);
     }
+}
+
+#[test]
+fn a_room_without_tickets_says_so() {
+    let document = Value::Object(say(&facts(), &figures()));
+    for (path, value) in [
+        ("/tickets", json!(0)),
+        ("/now_serving", json!(0)),
+        ("/waiting", json!(0)),
+        ("/claim_ratio", Value::Null),
+        ("/rate", json!({"p20": null, "p50": null, "p80": null})),
+        ("/draw", Value::Null),
+        ("/ladder", json!({"step": 0, "why": "Everybody is served the full bit rate."})),
+    ] {
+        assert_eq!(document.pointer(path), Some(&value), "{path}");
+    }
+}
+
+#[test]
+fn the_door_says_what_it_measured() {
+    let held = HeldSaid { count: 3, root: [1; 32], lot: vec![2; 32], seed: [3; 32] };
+    let draw = DrawSaid {
+        at: WallTime(1_000),
+        source: Source::Operator,
+        commitment: Some([4; 32]),
+        held: Some(held.clone()),
+    };
+    let door = Snapshot {
+        tickets: 5,
+        now_serving: 2,
+        waiting: 4,
+        claim_ratio: Some(0.512_345),
+        rate: Some(Rate { p20: 0.001_234_5, p50: 12_345.6, p80: 2.0 }),
+        eta_hit_rate: Some(0.8123),
+        draw: Some(draw.clone()),
+        cap: Some(CapSaid { seats: 9, why: "Processor.".into() }),
+        ladder: Some(LadderSaid { step: 1, why: "Lower.".into() }),
+    };
+    let said = |door: &Snapshot| Value::Object(say(&facts(), &Figures { door: door.clone(), ..figures() }));
+    let text = |byte: u8| json!(URL_SAFE_NO_PAD.encode([byte; 32]));
+    let document = said(&door);
+    for (path, value) in [
+        ("/tickets", json!(5)),
+        ("/now_serving", json!(2)),
+        ("/waiting", json!(4)),
+        ("/claim_ratio", json!(0.512)),
+        ("/rate", json!({"p20": 0.00123, "p50": 12_300.0, "p80": 2.0, "eta_hit_rate": 0.812})),
+        ("/draw/count", json!(3)),
+        ("/draw/root", text(1)),
+        ("/draw/reveal", text(2)),
+        ("/draw/randomness", Value::Null),
+        ("/draw/seed", text(3)),
+        ("/draw/commitment", text(4)),
+        ("/draw/source", json!("operator")),
+        ("/seats/cap", json!(9)),
+        ("/seats/cap_why", json!("Processor.")),
+        ("/ladder", json!({"step": 1, "why": "Lower."})),
+    ] {
+        assert_eq!(document.pointer(path), Some(&value), "{path}");
+    }
+    let beacon = DrawSaid { source: Source::Beacon { round: 77 }, ..draw.clone() };
+    let document = said(&Snapshot { draw: Some(beacon), ..door.clone() });
+    assert_eq!(document["draw"]["round"], json!(77));
+    assert_eq!((&document["draw"]["reveal"], &document["draw"]["randomness"]), (&Value::Null, &text(2)));
+    let document = said(&Snapshot { draw: Some(DrawSaid { held: None, ..draw }), ..door });
+    assert_eq!((&document["draw"]["seed"], &document["draw"]["commitment"]), (&Value::Null, &text(4)));
 }
