@@ -262,7 +262,7 @@ impl Node {
             }
             (Planted::QueueJumper, Place::InLine { rank, .. }) if ticket.serial % ONE_IN == 5 => called(rank),
             (Planted::FavouredDraw, Place::InLine { rank, ahead, people, eta })
-                if ticket.serial % ONE_IN == 2 =>
+                if ticket.serial < self.story.people / ONE_IN =>
             {
                 Place::InLine { rank: Rank(rank.0 / 4), ahead, people, eta }
             }

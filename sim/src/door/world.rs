@@ -208,14 +208,18 @@ impl World {
             Moment::Echo => self.echo(who),
             Moment::Join => self.join(who),
             Moment::Heard => self.heard(who),
-            Moment::Check => {
-                let person = &self.people[who as usize];
-                if let Some(ticket) = person.ticket.filter(|_| person.doing == Doing::Gone) {
-                    self.watch.still_inside(ticket.serial);
-                }
-            }
+            Moment::Check => self.check_gone(who),
             Moment::Loose => self.come_loose(who),
             Moment::LooseGone => self.go_loose(who),
+        }
+    }
+
+    /// Whoever left long ago has no seat; one that the node keeps for nobody is seen here.
+    fn check_gone(&mut self, who: u32) {
+        let person = &self.people[who as usize];
+        let Some(ticket) = person.ticket else { return };
+        if person.doing == Doing::Gone || self.node.leaks(ticket.serial) {
+            self.watch.still_inside(ticket.serial);
         }
     }
 

@@ -32,11 +32,16 @@ fn nothing_is_said_before_anything_is_known() {
 #[test]
 fn the_range_holds_the_time_it_takes() {
     let eta = steady(600, 10);
-    for (ahead, takes_s) in [(9, 1), (600, 60), (6_000, 600), (36_000, 3_600)] {
+    for (ahead, takes_s) in [(9, 1), (600, 60), (6_000, 600), (30_000, 3_000)] {
         let range = eta.range(at(600), Rank(6_000 + ahead)).expect("the line moves");
         assert!((range.low_s..=range.high_s).contains(&takes_s), "{ahead}: {range:?}");
         assert!(range.high_s <= takes_s * 3 + 20, "{ahead}: {range:?} is no use to anybody");
     }
+    assert_eq!(
+        eta.range(at(600), Rank(60_000)),
+        None,
+        "an hour and a half is more than ten minutes can tell"
+    );
     assert_eq!(eta.range(at(600), Rank(5_999)), Some(Range { low_s: 0, high_s: 12 }));
     let rate = eta.rate().expect("the line moves");
     assert!(rate.p20 < rate.p50 && rate.p50 < rate.p80, "{rate:?}");
