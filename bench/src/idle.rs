@@ -46,7 +46,8 @@ impl Idle {
         self.stalls().late_ms
     }
 
-    /// How late they were woken, and how often by more than a frame: what a server's clock would have seen too.
+    /// How late they were woken, and how often by more than a frame: what a server's clock would have seen
+    /// too.
     pub fn stalls(self) -> Stalls {
         self.over.store(true, Ordering::Relaxed);
         let mut late_ms: Vec<f64> =

@@ -284,7 +284,8 @@ export class Floor {
     if (this.mic?.track) this.mic.track.enabled = !muted;
   }
 
-  /** What the node says of who is muted. It never opens a microphone that the visitor closed: it is told again. */
+  /** What the node says of who is muted. It never opens a microphone that the visitor closed: it is told
+   * again. */
   private follow(): void {
     const { you } = this.answer;
     if (!this.line || !you || this.mutings) return;

@@ -18,7 +18,7 @@ interface Speaking {
 }
 
 const PART_S = 0.32;
-/** Only a page that is seen and heard asks, and all of them together not more than a thousand times a second. */
+/** Only a page that is seen and heard asks, and all of them together at most a thousand times a second. */
 const POLL_MS = 3_000;
 const POLL_MS_PER_LISTENER = 1;
 

@@ -338,8 +338,8 @@ export class App {
     }
   }
 
-  /** The node knows us no more. Whether somebody was removed is known to the events: they say so as soon, or a
-   * moment later. */
+  /** The node knows us no more. Whether somebody was removed is known to the events: they say so as soon, or
+   * a moment later. */
   private shut(): void {
     this.line.drop();
     this.mic.close();

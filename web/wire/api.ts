@@ -73,8 +73,8 @@ export interface SignedIn {
   passkeys?: boolean;
 }
 
-/** The view after somebody was removed. What they came by opens the stage for others too, and for them again, as
- * somebody new, until it is taken back. */
+/** The view after somebody was removed. What they came by opens the stage for others too, and for them again,
+ * as somebody new, until it is taken back. */
 export interface Removed extends StageView {
   still_opens?: 'invitation' | 'key' | null;
   /** The invitation's. */

@@ -8,7 +8,8 @@ const FIRST_MS = 200;
 const LONGEST_MS = 1_000;
 /** A stream that does not stand after this is given up for the next. */
 const OPEN_MS = 6_000;
-/** Nothing heard for so long: the stream is dead, whatever the browser says. The node sends `alive` every 15 s. */
+/** Nothing heard for so long: the stream is dead, whatever the browser says. The node sends `alive` every
+ * 15 s. */
 const SILENT_MS = 35_000;
 /** What has just brought something is not dead. */
 const FRESH_MS = 1_000;
@@ -87,7 +88,8 @@ export class Events {
       this.spec.opened();
     };
     source.onerror = broke;
-    for (const [name, hear] of Object.entries<(data: string) => void>({ alive: () => {}, ...this.spec.told })) {
+    const told: Record<string, (data: string) => void> = { alive: () => {}, ...this.spec.told };
+    for (const [name, hear] of Object.entries(told)) {
       source.addEventListener(name, (event) => {
         heard();
         hear((event as MessageEvent<string>).data);

@@ -1,5 +1,5 @@
-// Which window of this browser is on the stage: a lock that the browser frees with the window that has it, however
-// that window goes (Web Locks). Another browser of the same person is known to the node only.
+// Which window of this browser is on the stage: a lock that the browser frees with the window that has it,
+// however that window goes (Web Locks). Another browser of the same person is known to the node only.
 
 /** A page that is loaded again may see its own lock of before for a moment. */
 const LINGERS_MS = 250;

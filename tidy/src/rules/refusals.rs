@@ -1,4 +1,4 @@
-//! `docs/refusals.md` for people, `core/src/reason.rs` for the program: one table, written twice by a
+//! `docs/refusals.md` for people, `core/src/reason/table.rs` for the program: one table, written twice by a
 //! machine.
 
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ pub fn page(files: &[Source]) -> Vec<Finding> {
     if page.text == wanted {
         return Vec::new();
     }
-    vec![Finding::new(page, same + 1, "this is not what core/src/reason.rs says: run `make docs`.")]
+    vec![Finding::new(page, same + 1, "this is not what core/src/reason/table.rs says: run `make docs`.")]
 }
 
 /// The page, from the table.
@@ -31,7 +31,7 @@ pub fn written() -> String {
          Every refusal has one row. The body of an answer is `{\"code\", \"message\", \"retry_after_s\", \
          \"request_id\"}`; `code` never changes\nits meaning. A retry of 0 means: do not come back with the \
          same request.\n\n\
-         This page is written from `core/src/reason.rs` by `make docs`.\n\n\
+         This page is written from `core/src/reason/table.rs` by `make docs`.\n\n\
          | code | status | fault | retry after (s) | what a person reads |\n|---|---|---|---|---|\n",
     );
     for refusal in Refusal::ALL {

@@ -6,7 +6,7 @@ use crate::{Finding, Source};
 const LINE_COLUMNS_MAX: usize = 110;
 const FUNCTION_LINES_MAX: usize = 70;
 /// A table with a row for each variant is read by the row: its length is the number of rows.
-const TABLES: [(&str, &str); 1] = [("core/src/reason.rs", "row")];
+const TABLES: [(&str, &str); 1] = [("core/src/reason/table.rs", "row")];
 const FILE_LINES_MAX: usize = 500;
 const FILE_WITH_TESTS_LINES_MAX: usize = 800;
 
