@@ -87,6 +87,17 @@ impl Books {
         self.assert_balanced();
     }
 
+    /// The people of other books too.
+    pub fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        self.waiting += other.waiting;
+        self.seated += other.seated;
+        other.refused.iter().for_each(|(why, people)| *self.refused.entry(*why).or_default() += people);
+        other.left.iter().for_each(|(why, people)| *self.left.entry(*why).or_default() += people);
+        other.shed.iter().for_each(|(why, times)| *self.shed.entry(*why).or_default() += times);
+        self.assert_balanced();
+    }
+
     /// Something was dropped before it became a person; it is in no column.
     pub fn shed(&mut self, why: Shed) {
         *self.shed.entry(why).or_default() += 1;

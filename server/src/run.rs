@@ -23,6 +23,7 @@ use tribune_core::time::WallTime;
 
 use crate::api::{self, Api, StageDoor};
 use crate::config::{Config, LogFormat};
+use crate::door::Scribe;
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
@@ -282,6 +283,7 @@ async fn build(
         store: Store::open(&config.data)?,
         key,
         webhooks: Webhooks::start(config),
+        scribe: Scribe::start(world).context("cannot start the thread that keeps the entry lists")?,
         programs,
         world,
     };

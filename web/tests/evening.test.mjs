@@ -132,7 +132,7 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await cleo.reads(/Everybody hears you/, PATIENCE_MS);
     await anna.page.waitForFunction(() => /Cleo[^]*(speaking|can be heard)/.test(document.body.innerText));
     await cleo.page.click('#hush');
-    await anna.reads(/Cleo[^]*Listener · muted/);
+    await anna.reads(/Cleo\s+muted/);
     await cleo.page.click('#hush');
     await anna.page.click('text=Manage Cleo');
     await anna.page.click('li:has-text("Cleo") >> button:text-is("Mute")');
@@ -177,23 +177,6 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await bert.page.goto(`${node.stage}/${room.name}/stage`);
     await bert.reads(/Everybody hears you/, PATIENCE_MS);
     assert.deepEqual(await people(room), before);
-  });
-
-  await t.test('a second window has the stage when it asks for it; the first says so and leaves it there', async () => {
-    const before = await people(room);
-    const second = await bert.window(`${node.stage}/${room.name}/stage`);
-    await second.reads(/You are on the stage already, in another window/);
-    await sounds(() => hearing(bert), { of: ['anna'], not: ['bert'] }, 'Bert');
-    await second.page.click('.join button:not([disabled])');
-    await second.reads(/Everybody hears you/, PATIENCE_MS);
-    await bert.reads(/You are on the stage in another window/);
-    await sounds(() => hearing(second), { of: ['anna'], not: ['bert'] }, 'Bert');
-    assert.deepEqual(await people(room), before);
-    await bert.page.click('text=Continue here');
-    await bert.reads(/Everybody hears you/, PATIENCE_MS);
-    await second.reads(/You are on the stage in another window/);
-    assert.deepEqual(await people(room), before);
-    await second.page.close();
   });
 
   await t.test('the node is killed and starts again: everybody is back by themselves', async () => {

@@ -391,10 +391,11 @@ test('a key that the node does not answer to is kept and tried again', async () 
 /** Counts what a page hears of streams being alive. */
 const countAlive = () => {
   const { EventSource } = window;
-  window.alive = 0;
+  window.alive = window.opened = 0;
   window.EventSource = class extends EventSource {
     constructor(url) {
       super(url);
+      this.addEventListener('open', () => window.opened++);
       this.addEventListener('alive', () => window.alive++);
     }
   };
@@ -406,6 +407,7 @@ test('events that die unseen are asked for anew, and those that live are left al
   const { page } = visitor;
   await visitor.reads(/Nobody is on stage yet/);
   const asked = () => stage.requests.filter((one) => one.endsWith(`/${room.name}/events`)).length;
+  await page.waitForFunction(() => window.opened === 1);
   const before = asked();
   for (let times = 1; times <= 3; times++) {
     await page.clock.fastForward(30_000);

@@ -2,7 +2,7 @@
 //! over the committed corpus, without a fuzzer.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tribune_core::door::address;
@@ -41,7 +41,7 @@ pub fn speaker_datagrams(data: &[u8]) {
     let end = data.windows(2).position(|two| two == [0, 0]).unwrap_or(data.len());
     let (offer, mut rest) = data.split_at(end);
     let offer = if offer.is_empty() { OFFER.into() } else { String::from_utf8_lossy(offer) };
-    let Some(mut strange) = Strange::answer(&ANSWERING, &offer, Instant::now()) else { return };
+    let Some(mut strange) = Strange::answer(&ANSWERING, &offer) else { return };
     rest = rest.get(2..).unwrap_or_default();
     while let [high, low, after @ ..] = rest {
         let bytes = after.len().min(usize::from(u16::from_be_bytes([*high, *low])));

@@ -1,14 +1,12 @@
 //! One room's listeners as numbers: who has a seat, who really listens, how far some fell behind.
 //!
-//! A connection that takes the program has a seat of its own. Players of HLS have none that could be told
-//! apart, so what they take together is estimated (decision 0075) and fills seats as well: nobody new comes
-//! in while both together are as many as the room has.
+//! A connection that takes the program sits at the room's desk (`desk.rs`). Players of HLS have no seat that
+//! could be told apart, so what they take together is estimated (decision 0075) and fills seats as well: they
+//! are taken off the cap.
 //!
 //! *Listening* means that bytes of the program left for the connection within the last 5 s. What the kernel
-//! holds unsent for a dead connection counts until its buffer is full; the acknowledged count comes with the
-//! door.
+//! holds unsent for a dead connection counts until its buffer is full.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,36 +14,25 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tribune_core::door::Players;
 use tribune_core::reason::{Departure, Refusal};
-use tribune_core::time::Time;
 
-use crate::ops::{Ledger, OutputMetrics, Seat as Entry};
+use super::desk::{Desk, Sitting};
+use crate::ops::OutputMetrics;
 use crate::world::World;
 
-/// Bytes within this many milliseconds make a connection a listener.
-const LISTENING_MS_MAX: u64 = 5_000;
-
-/// How often the seats are looked through for who really listens.
+/// How often it is looked who really listens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// One room's seats and counts. The lock is the audience's own: the stage's side reads the counts that were
+/// One program's listeners. The locks are the audience's own: the stage's side reads the counts that were
 /// last written, and waits for nobody.
 pub struct Audience {
     world: World,
-    node: Ledger,
-    seats: Mutex<Seats>,
+    desk: Arc<Desk>,
+    players: Mutex<Players>,
     seats_max: AtomicU64,
     taken: AtomicU64,
     listening: AtomicU64,
     peak: AtomicU64,
     hls: AtomicU64,
-}
-
-/// The seats that are taken: when each was last sent something, in nanoseconds; 0 before the first bytes.
-#[derive(Default)]
-struct Seats {
-    next: u64,
-    taken: BTreeMap<u64, Arc<AtomicU64>>,
-    players: Players,
 }
 
 /// The counts as they were last written: seats at once, listening once a second.
@@ -71,21 +58,23 @@ pub struct HandedOut {
 }
 
 impl Audience {
-    /// Nobody yet. `node` are the books of the whole node.
-    pub fn new(world: World, node: Ledger, seats_max: u64) -> Arc<Self> {
-        Arc::new(Self {
+    /// Nobody yet, at this desk.
+    pub fn new(world: World, desk: Arc<Desk>, seats_max: u64) -> Arc<Self> {
+        let audience = Arc::new(Self {
             world,
-            node,
-            seats: Mutex::default(),
+            desk,
+            players: Mutex::default(),
             seats_max: AtomicU64::new(seats_max),
             taken: AtomicU64::new(0),
             listening: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             hls: AtomicU64::new(0),
-        })
+        });
+        audience.set_seats_max(seats_max);
+        audience
     }
 
-    /// Looks through the seats once a second, on the audience's runtime, for as long as anybody holds it.
+    /// Looks once a second, on the audience's runtime, for as long as anybody holds it.
     pub fn look_after(self: &Arc<Self>, runtime: &Handle) {
         let audience = Arc::downgrade(self);
         runtime.spawn(async move {
@@ -103,58 +92,51 @@ impl Audience {
     /// The most who may sit; nobody inside is sent out when it falls.
     pub fn set_seats_max(&self, seats_max: u64) {
         self.seats_max.store(seats_max, Ordering::Relaxed);
+        self.share_out();
     }
 
-    /// A free seat, taken at once, for a connection that hears this output.
+    /// The seat of a pass, or without one a free seat, for a connection that hears this output.
     ///
     /// # Errors
-    /// `FullForNow` when there is none.
-    pub fn take_seat(self: &Arc<Self>, output: OutputMetrics) -> Result<Seat, Refusal> {
-        let mut seats = self.lock();
-        self.admit(&mut seats)?;
-        let number = seats.next;
-        seats.next += 1;
-        let sent_at = Arc::new(AtomicU64::new(0));
-        seats.taken.insert(number, sent_at.clone());
-        self.write(&seats);
+    /// What is wrong with the pass; `FullForNow`, `TakeATicket` without one.
+    pub fn take_seat(self: &Arc<Self>, pass: Option<&str>, output: OutputMetrics) -> Result<Seat, Refusal> {
+        let sitting = self.desk.sit(pass)?;
+        self.write();
         output.listeners.inc();
-        Ok(Seat { entry: self.node.arrive_seated(), audience: self.clone(), number, sent_at, output })
+        Ok(Seat { audience: self.clone(), sitting: Some(sitting), output })
     }
 
-    /// Lets a player of HLS begin. It is counted from now on, and later by what it takes.
+    /// Lets a player of HLS begin: with a pass, or where a connection without one would be seated. It is
+    /// counted from now on, and later by what it takes.
     ///
     /// # Errors
-    /// `FullForNow` when there is no free seat.
-    pub fn begin_hls(&self) -> Result<(), Refusal> {
-        let mut seats = self.lock();
-        self.admit(&mut seats)?;
-        seats.players.begin(self.world.now());
-        self.hls.store(seats.players.count(self.world.now()), Ordering::Relaxed);
+    /// What is wrong with the pass; `FullForNow`, `TakeATicket` without one.
+    pub fn begin_hls(&self, pass: Option<&str>) -> Result<(), Refusal> {
+        match pass {
+            Some(pass) => self.desk.renew(pass)?,
+            None => self.desk.admit_hls()?,
+        }
+        let now = self.world.now();
+        let mut players = self.lock();
+        players.begin(now);
+        self.hls.store(players.count(now), Ordering::Relaxed);
+        drop(players);
+        self.share_out();
         Ok(())
     }
 
     /// A player of HLS was handed a part or a segment.
     pub fn hand_out(&self, handed: HandedOut, output: &OutputMetrics) {
         output.sent_bytes.inc_by(handed.bytes);
-        self.lock().players.handed_out(self.world.now(), handed.sound_ms);
+        self.lock().handed_out(self.world.now(), handed.sound_ms);
     }
 
     /// Would a seat be given now? Nobody is counted for asking.
     ///
     /// # Errors
-    /// `FullForNow` when there is none.
+    /// Why not.
     pub fn is_free(&self) -> Result<(), Refusal> {
-        self.has_room(&mut self.lock())
-    }
-
-    /// Who is refused is booked as having come.
-    fn admit(&self, seats: &mut Seats) -> Result<(), Refusal> {
-        self.has_room(seats).inspect_err(|why| self.node.arrive_refused(*why))
-    }
-
-    fn has_room(&self, seats: &mut Seats) -> Result<(), Refusal> {
-        let taken = seats.taken.len() as u64 + seats.players.count(self.world.now());
-        if taken < self.seats_max.load(Ordering::Relaxed) { Ok(()) } else { Err(Refusal::FullForNow) }
+        self.desk.is_free()
     }
 
     /// All counts, without waiting for anybody.
@@ -169,43 +151,46 @@ impl Audience {
     }
 
     fn look(&self) {
-        let now = self.world.now();
-        let mut seats = self.lock();
-        let listening = seats.taken.values().filter(|sent_at| listens(now, sent_at)).count();
-        self.listening.store(listening as u64, Ordering::Relaxed);
-        self.hls.store(seats.players.count(now), Ordering::Relaxed);
+        self.listening.store(self.desk.listening(), Ordering::Relaxed);
+        self.hls.store(self.lock().count(self.world.now()), Ordering::Relaxed);
+        self.share_out();
+        self.write();
     }
 
-    fn write(&self, seats: &Seats) {
-        let taken = seats.taken.len() as u64;
+    /// What players of HLS take is not there for others.
+    fn share_out(&self) {
+        let (seats, hls) = (self.seats_max.load(Ordering::Relaxed), self.hls.load(Ordering::Relaxed));
+        self.desk.set_cap(seats.saturating_sub(hls));
+    }
+
+    fn write(&self) {
+        let taken = self.desk.taken();
         self.taken.store(taken, Ordering::Relaxed);
         self.peak.fetch_max(taken, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Players> {
+        self.players.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn listens(now: Time, sent_at: &AtomicU64) -> bool {
-    let sent_at = sent_at.load(Ordering::Relaxed);
-    sent_at > 0 && now.since(Time::from_nanos(sent_at)).as_millis() <= u128::from(LISTENING_MS_MAX)
 }
 
 /// One unit of a room's capacity, given back when dropped.
 pub struct Seat {
     audience: Arc<Audience>,
-    entry: Entry,
-    number: u64,
-    sent_at: Arc<AtomicU64>,
+    sitting: Option<Sitting>,
     output: OutputMetrics,
 }
 
 impl Seat {
     /// Bytes of the program left for this seat's connection.
     pub fn sent(&self, bytes: usize) {
-        self.sent_at.store(self.audience.world.now().nanos().max(1), Ordering::Relaxed);
+        self.sitting.as_ref().map(Sitting::sent);
         self.output.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// Whether the seat is another device's now.
+    pub fn is_over(&self) -> bool {
+        self.sitting.as_ref().is_none_or(Sitting::is_over)
     }
 
     /// The connection was too slow for the window and lost this many parts.
@@ -215,38 +200,61 @@ impl Seat {
 
     /// The node stopped while this listener heard the program.
     pub fn broken_off(&mut self) {
-        self.entry.will_leave_for(Departure::NodeStopped);
+        self.will_leave_for(Departure::NodeStopped);
     }
 
     /// The program ended while this listener heard it.
     pub fn heard_the_end(&mut self) {
-        self.entry.will_leave_for(Departure::RoomEnded);
+        self.will_leave_for(Departure::RoomEnded);
+    }
+
+    fn will_leave_for(&mut self, why: Departure) {
+        if let Some(sitting) = &mut self.sitting {
+            sitting.will_leave_for(why);
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.output.listeners.dec();
-        let mut seats = self.audience.lock();
-        seats.taken.remove(&self.number);
-        self.audience.write(&seats);
+        self.sitting = None;
+        self.audience.write();
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::path::Path;
 
     use tribune_core::books::Column;
+    use tribune_core::room::{Facts, Name};
 
     use super::*;
-    use crate::ops::Metrics;
+    use crate::door::desk::Begin;
+    use crate::ops::{Keeps, Metrics};
+
+    fn audience(seats_max: u64) -> (Arc<Audience>, Arc<Desk>, Arc<Metrics>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::begin();
+        let facts = Facts::new(Name::parse("debate").unwrap(), "Debate".to_owned());
+        let desk = Desk::open(Begin {
+            world,
+            facts: &facts,
+            folder: folder.path(),
+            scribe: crate::door::Scribe::start(world).unwrap(),
+            secret: [7; 32],
+            now_serving: 0,
+            cap: 0,
+        });
+        (Audience::new(world, desk.clone(), seats_max), desk, Metrics::new(Path::new(".")), folder)
+    }
 
     #[test]
     fn never_more_than_the_cap_and_the_books_balance() {
-        let metrics = Metrics::new(Path::new("."));
-        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 2);
-        let sit = || audience.take_seat(metrics.output("room", "opus")).ok();
+        let (audience, desk, metrics, _folder) = audience(2);
+        let sit = || audience.take_seat(None, metrics.output("room", "opus")).ok();
         let (first, second) = (sit(), sit());
         assert!(first.is_some() && second.is_some());
         assert!(sit().is_none(), "the third finds no seat");
@@ -259,7 +267,7 @@ mod tests {
         assert!(sit().is_none(), "nobody is sent out, and nobody comes in");
         let counts = audience.counts();
         assert_eq!((counts.taken, counts.peak), (2, 2));
-        let books = metrics.ledger.snapshot();
+        let books = desk.books();
         assert_eq!((books.arrived(), books.count(Column::Seated)), (5, 2));
         assert_eq!((books.refused(Refusal::FullForNow), books.left(Departure::HungUp)), (2, 1));
         assert!(books.is_balanced());
@@ -267,19 +275,19 @@ mod tests {
 
     #[test]
     fn players_of_hls_fill_seats_too() {
-        let metrics = Metrics::new(Path::new("."));
-        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 3);
-        let seat = audience.take_seat(metrics.output("room", "opus")).ok();
-        assert_eq!((audience.begin_hls(), audience.begin_hls()), (Ok(()), Ok(())));
-        assert_eq!(audience.begin_hls(), Err(Refusal::FullForNow));
+        let (audience, desk, metrics, _folder) = audience(3);
+        let seat = audience.take_seat(None, metrics.output("room", "opus")).ok();
+        assert_eq!((audience.begin_hls(None), audience.begin_hls(None)), (Ok(()), Ok(())));
+        assert_eq!(audience.begin_hls(None), Err(Refusal::FullForNow));
         assert_eq!(audience.is_free(), Err(Refusal::FullForNow));
-        assert!(audience.take_seat(metrics.output("room", "opus")).is_err(), "they are counted together");
+        let output = || metrics.output("room", "opus");
+        assert!(audience.take_seat(None, output()).is_err(), "they are counted together");
         drop(seat);
-        assert_eq!(audience.begin_hls(), Ok(()));
+        assert_eq!(audience.begin_hls(None), Ok(()));
         audience.look();
         let counts = audience.counts();
         assert_eq!((counts.taken, counts.hls, counts.peak), (0, 3, 1), "a player of HLS has no seat");
-        let books = metrics.ledger.snapshot();
+        let books = desk.books();
         assert_eq!((books.arrived(), books.refused(Refusal::FullForNow)), (3, 2));
         audience.hand_out(HandedOut { sound_ms: 320, bytes: 2_720 }, &metrics.output("room", "hls"));
         assert_eq!(metrics.output("room", "hls").sent_bytes.get(), 2_720);
@@ -287,9 +295,8 @@ mod tests {
 
     #[test]
     fn the_counts_are_read_while_somebody_holds_the_seats() {
-        let metrics = Metrics::new(Path::new("."));
-        let audience = Audience::new(World::begin(), metrics.ledger.clone(), 2);
-        let seat = audience.take_seat(metrics.output("room", "opus")).expect("a seat is free");
+        let (audience, _desk, metrics, _folder) = audience(2);
+        let seat = audience.take_seat(None, metrics.output("room", "opus")).ok().unwrap();
         seat.sent(10);
         audience.look();
         let held = audience.lock();
@@ -298,13 +305,5 @@ mod tests {
         drop(seat);
         audience.look();
         assert_eq!(audience.counts(), Counts { taken: 0, listening: 0, peak: 1, hls: 0 });
-    }
-
-    #[test]
-    fn listening_means_bytes_within_five_seconds() {
-        let at = |sent_ms: u64| AtomicU64::new(Time::from_millis(sent_ms).nanos());
-        assert!(!listens(Time::from_millis(1), &at(0)));
-        assert!(listens(Time::from_millis(6_000), &at(1_000)));
-        assert!(!listens(Time::from_millis(6_001), &at(1_000)));
     }
 }

@@ -255,7 +255,7 @@ async fn give_back(State(door): State<Door>, Path(name): Path<String>, parts: Pa
 async fn mute(State(door): State<Door>, Path(name): Path<String>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let room = super::room(&door.node, &name)?;
-    door.from_ours(&parts)?;
+    door.ours_asks(&parts)?;
     let Muting { muted } = read_json(body, &parts.headers).await?;
     let grant = Secret::of(&parts.headers).and_then(|secret| secret.grant());
     let granted = grant.as_ref().and_then(|grant| room.floor().shown().granted(&grant.hash()).cloned());
@@ -319,7 +319,7 @@ impl Door {
     /// Lets somebody in who wants to change something: from a page of ours, and not too often. By what way
     /// they came.
     fn let_in(&self, parts: &Parts) -> Result<Scheme, Failure> {
-        let way = self.from_ours(parts)?;
+        let way = self.ours_asks(parts)?;
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         match pace.count(self.node.world.now(), block(visitor(parts))) {
             TooMany::No => Ok(way),
@@ -328,7 +328,7 @@ impl Door {
     }
 
     /// Lets somebody in who asks from a page of ours. By what way they came.
-    fn from_ours(&self, parts: &Parts) -> Result<Scheme, Failure> {
+    fn ours_asks(&self, parts: &Parts) -> Result<Scheme, Failure> {
         let base = self.node.config.public_base();
         let reached = parts.extensions.get::<Reached>();
         let asked = reached.filter(|reached| reached.host.is_some()).map(|reached| reached.link(""));

@@ -86,6 +86,8 @@ pub struct Ask<'a> {
 pub struct Listener<'a> {
     /// The open room's program.
     pub program: &'a Program,
+    /// The right to a seat, when it was shown.
+    pub pass: Option<&'a str>,
     /// `HEAD` is answered without taking a seat.
     pub method: &'a Method,
     /// For `Icy-MetaData`.
@@ -125,7 +127,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     if listener.method == Method::HEAD {
         return listener.program.audience().is_free().map(|()| answer);
     }
-    let seat = listener.program.audience().take_seat(listener.output.clone())?;
+    let seat = listener.program.audience().take_seat(listener.pass, listener.output.clone())?;
     let window = live.window.borrow().clone();
     let listening = Listening {
         cursor: from
@@ -224,7 +226,7 @@ impl Listening {
             if let Some(bytes) = self.ready.pop_front() {
                 return Some(Ok(bytes));
             }
-            if matches!(self.stage, Stage::After) {
+            if matches!(self.stage, Stage::After) || self.seat.is_over() {
                 return None;
             }
             let window = self.window.borrow_and_update().clone();

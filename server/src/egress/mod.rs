@@ -1,6 +1,7 @@
 //! 6. The public listener: the page, the status, the program in every form, the replay, the floor. One file
 //!    per kind of answer.
 
+mod door;
 mod floor;
 mod hls;
 pub(crate) mod live;
@@ -57,6 +58,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/replay.m3u8", recorded(recording::Form::Hls))
         .route("/{room}/seal", recorded(recording::Form::Seal))
         .with_state(node.clone())
+        .merge(door::router(node.clone()))
         .merge(floor::router(node))
         .merge(crate::page::assets())
         .fallback(answer::no_such_page)
@@ -128,7 +130,7 @@ fn with_page(node: &Node, room: &Handle, reason: Refusal) -> Failure {
 
 /// Who came to hear and is refused for want of a seat is counted, and told of the page.
 fn refused(node: &Node, room: &Handle, (reason, method): (Refusal, &Method)) -> Failure {
-    if reason != Refusal::FullForNow {
+    if !matches!(reason, Refusal::FullForNow | Refusal::TakeATicket) {
         return reason.into();
     }
     if method == Method::GET {
@@ -177,6 +179,19 @@ pub(crate) fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
+/// Asks with the pass that was shown. One in the address must be good; one that a browser still keeps in a
+/// cookie may be of yesterday, and then counts for nothing.
+fn by_pass<T>(
+    asked: &Asked,
+    room: &Handle,
+    ask: impl Fn(Option<&str>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let shown = door::shown_pass(asked, room);
+    let answer = ask(shown);
+    let is_stale = shown.is_some() && asked.parameter("pass").is_none();
+    if answer.is_err() && is_stale { ask(None) } else { answer }
+}
+
 fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
     get(move |State(node): At, Path(name): Path<String>, asked: Asked| async move {
         let room = room(&node, &name)?;
@@ -189,7 +204,10 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
         let ask = Ask { form, rendition, from_s, title: &title };
         let output = node.metrics.output(&name, form.word());
         let (method, headers) = (&asked.method, &asked.headers);
-        let answer = live::answer(live::Listener { program: &program, method, headers, output }, &ask);
+        let answer = by_pass(&asked, &room, |pass| {
+            let output = output.clone();
+            live::answer(live::Listener { program: &program, pass, method, headers, output }, &ask)
+        });
         answer.map_err(|reason| refused(&node, &room, (reason, method)))
     })
 }
@@ -219,7 +237,10 @@ async fn multivariant(State(node): At, Path(name): Path<String>, asked: Asked) -
     }
     let program = program(&node, &room, &asked.method).await?;
     let audience = program.audience();
-    let admitted = if asked.method == Method::HEAD { audience.is_free() } else { audience.begin_hls() };
+    let admitted = match asked.method {
+        Method::HEAD => audience.is_free(),
+        _ => by_pass(&asked, &room, |pass| audience.begin_hls(pass)),
+    };
     admitted.map_err(|reason| refused(&node, &room, (reason, &asked.method)))?;
     Ok(hls::multivariant(program.live()))
 }

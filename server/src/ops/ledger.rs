@@ -1,72 +1,72 @@
-//! The node's books, shared by everybody who admits, refuses or loses a person.
+//! The node's books: those of every door together, and what was shed before anybody knew where it wanted to
+//! go.
 //!
-//! One lock around a few numbers, held for one entry and never across an `.await`; a scrape copies the whole
-//! under the same lock, which is why the identity holds in every scrape.
+//! Each door's books balance under its own lock, and so does their sum, which is why the identity holds in
+//! every scrape. The books of a door that is gone are kept, so that no counter goes back.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tribune_core::books::{Books, Column};
-use tribune_core::reason::{Departure, Refusal, Shed};
+use tribune_core::books::Books;
+use tribune_core::reason::Shed;
 
 /// The shared books. Cloning shares them.
-#[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<Books>>);
+#[derive(Clone, Default)]
+pub struct Ledger(Arc<Inner>);
 
-/// One seated person. Dropping it books the departure, so that no path out of an answer can forget to.
-#[derive(Debug)]
-pub struct Seat {
-    ledger: Ledger,
-    why: Departure,
+#[derive(Default)]
+struct Inner {
+    /// Of doors that are gone, and what was shed.
+    node: Mutex<Books>,
+    doors: Mutex<Vec<Arc<dyn Keeps>>>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ledger({} doors)", self.doors().len())
+    }
+}
+
+/// Who keeps books of its own.
+pub trait Keeps: Send + Sync {
+    /// As they are now.
+    fn books(&self) -> Books;
 }
 
 impl Ledger {
-    /// Somebody without a ticket came and took a seat.
-    pub fn arrive_seated(&self) -> Seat {
-        self.entry(|books| books.arrive(Column::Seated));
-        Seat { ledger: self.clone(), why: Departure::HungUp }
-    }
-
-    /// Somebody came and was turned away for good.
-    pub fn arrive_refused(&self, why: Refusal) {
-        self.entry(|books| books.arrive_refused(why));
-    }
-
     /// Something was dropped before it became a person.
     pub fn shed(&self, why: Shed) {
-        self.entry(|books| books.shed(why));
+        self.lock().shed(why);
     }
 
-    /// Any other entry, made as one.
-    pub fn entry(&self, write: impl FnOnce(&mut Books)) {
-        write(&mut self.lock());
+    /// A door's books are counted from now on.
+    pub fn open(&self, door: Arc<dyn Keeps>) {
+        self.doors().push(door);
     }
 
-    /// All counts as of one moment.
+    /// A door is gone: its books are closed as they are.
+    pub fn close(&self, door: &Arc<dyn Keeps>) {
+        let mut doors = self.doors();
+        if let Some(at) = doors.iter().position(|other| Arc::ptr_eq(other, door)) {
+            self.lock().add(&doors.swap_remove(at).books());
+        }
+    }
+
+    /// All counts.
     pub fn snapshot(&self) -> Books {
-        self.lock().clone()
+        let doors = self.doors();
+        let mut sum = self.lock().clone();
+        doors.iter().for_each(|door| sum.add(&door.books()));
+        sum
+    }
+
+    fn doors(&self) -> MutexGuard<'_, Vec<Arc<dyn Keeps>>> {
+        self.0.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic while writing has already shown that the books are wrong; the counts are still the best there
     /// are.
     fn lock(&self) -> MutexGuard<'_, Books> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Seat {
-    /// They leave, for another reason than closing their connection.
-    pub fn leave(mut self, why: Departure) {
-        self.why = why;
-    }
-
-    /// From now on a departure has this reason, unless told otherwise.
-    pub fn will_leave_for(&mut self, why: Departure) {
-        self.why = why;
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.ledger.entry(|books| books.leave(Column::Seated, self.why));
+        self.0.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

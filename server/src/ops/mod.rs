@@ -23,7 +23,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 pub use health::Checks;
-pub use ledger::{Ledger, Seat};
+pub use ledger::{Keeps, Ledger};
 pub use metrics::{Metrics, OutputMetrics, RoomMetrics};
 
 /// Prometheus asks for it by this type; the text ends with `# EOF`.

@@ -1,11 +1,12 @@
 //! The scrape holds what the wire promises, and the dashboard shows nothing that is not in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use tribune_core::books::Column;
+use tribune_core::books::{Books, Column};
 use tribune_core::reason::{Departure, Refusal, Shed};
 
 use super::*;
@@ -40,26 +41,44 @@ fn total(text: &str, name: &str) -> u64 {
 #[test]
 fn the_books_balance_in_every_scrape() {
     let metrics = metrics();
-    let ledger = &metrics.ledger;
-    let mut seats = Vec::new();
+    let door = Arc::new(Door::default());
+    let kept: Arc<dyn Keeps> = door.clone();
+    metrics.ledger.open(kept.clone());
     for step in 0..40_u32 {
-        match step % 5 {
-            0 | 1 => seats.push(ledger.arrive_seated()),
-            2 => ledger.arrive_refused(Refusal::FullForNow),
-            3 => ledger.entry(|books| books.arrive(Column::Waiting)),
-            _ => seats.pop().expect("two came").leave(Departure::RoomEnded),
-        }
-        ledger.shed(Shed::HeadSlow);
+        door.entry(|books| match step % 5 {
+            0 | 1 => books.arrive(Column::Seated),
+            2 => books.arrive_refused(Refusal::FullForNow),
+            3 => books.arrive(Column::Waiting),
+            _ => books.leave(Column::Seated, Departure::HungUp),
+        });
+        metrics.ledger.shed(Shed::HeadSlow);
         let text = metrics.text();
         let columns = ["tribune_waiting", "tribune_seated", "tribune_refused_total", "tribune_left_total"];
         let sum: u64 = columns.iter().map(|name| total(&text, name)).sum();
         assert_eq!(total(&text, "tribune_arrived_total"), sum, "at step {step}");
     }
-    drop(seats);
+    door.entry(|books| books.leave_many(Column::Seated, Departure::RoomEnded, 8));
+    metrics.ledger.close(&kept);
     let text = metrics.text();
-    assert_eq!(total(&text, "tribune_seated"), 0);
+    assert_eq!((total(&text, "tribune_seated"), total(&text, "tribune_arrived_total")), (0, 32));
     assert_eq!(total(&text, "tribune_shed_total"), 40);
     assert!(text.contains("tribune_left_total{reason=\"hung_up\"} 8"), "{text}");
+}
+
+/// A door with nothing but books.
+#[derive(Default)]
+struct Door(Mutex<Books>);
+
+impl Door {
+    fn entry(&self, write: impl FnOnce(&mut Books)) {
+        write(&mut self.0.lock().expect("one thread"));
+    }
+}
+
+impl Keeps for Door {
+    fn books(&self) -> Books {
+        self.0.lock().expect("one thread").clone()
+    }
 }
 
 /// Every name a scrape may hold, from its `# TYPE` lines.

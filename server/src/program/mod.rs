@@ -45,7 +45,7 @@ pub use speaker::{Given, Knob, Speaker};
 pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
-use crate::door::Audience;
+use crate::door::{Audience, Desk};
 use crate::ops::{Metrics, RoomMetrics};
 use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder};
 use crate::urgent;
@@ -91,6 +91,8 @@ pub struct Spec {
     pub on_air: OnAir,
     /// Seats.
     pub seats_max: u64,
+    /// The room's door, at which listeners sit.
+    pub desk: Arc<Desk>,
     /// Where it puts what it hears of those on stage.
     pub ears: Ears,
 }
@@ -187,7 +189,7 @@ impl Program {
             urgent::go_first();
             clock.run();
         })?;
-        let audience = Audience::new(env.world, env.metrics.ledger.clone(), spec.seats_max);
+        let audience = Audience::new(env.world, spec.desk, spec.seats_max);
         audience.look_after(&env.audience);
         Ok(Self {
             world: env.world,

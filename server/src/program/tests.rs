@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use tribune_core::mix::{Hears, Levelling, OPEN_INLETS_MAX};
+use tribune_core::room::Facts;
 
 use super::*;
+use crate::door;
 
 fn program(dir: &Path) -> Program {
     let world = World::begin();
@@ -16,8 +18,17 @@ fn program(dir: &Path) -> Program {
     };
     let room = Name::parse("debate").unwrap();
     let (title, dir) = ("A debate".to_owned(), dir.join("debate"));
-    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1, ears: Ears::default() })
-        .unwrap()
+    let desk = Desk::open(door::Begin {
+        world,
+        facts: &Facts::new(room.clone(), title.clone()),
+        folder: &dir,
+        scribe: door::Scribe::start(world).unwrap(),
+        secret: [0; 32],
+        now_serving: 0,
+        cap: 1,
+    });
+    let ears = Ears::default();
+    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1, desk, ears }).unwrap()
 }
 
 fn named(name: &str) -> mix::Spec {

@@ -13,6 +13,7 @@ use tribune_core::room::{
 };
 
 use super::floor::Floor;
+use crate::door::Desk;
 use crate::program::Program;
 use crate::store::{Invitation, RoomKeys, Webhook};
 use crate::window::Live;
@@ -32,6 +33,7 @@ pub struct Handle {
     pub(super) webhooks: Arc<ArcSwap<Vec<Webhook>>>,
     pub(super) tally: Arc<Tally>,
     pub(super) floor: Floor,
+    pub(super) desk: Arc<Desk>,
 }
 
 /// What the room's task last said; never changes.
@@ -96,6 +98,11 @@ impl Handle {
     /// Its name.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Its door.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
     }
 
     /// Its stage.

@@ -18,6 +18,7 @@ use tribune_core::room::{CAP_MAX, Facts, Key, Moment, Name, Refused, Role, State
 use tribune_core::time::WallTime;
 
 use crate::config::Config;
+use crate::door::Scribe;
 use crate::program::Env;
 use crate::recording::Health;
 use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
@@ -34,6 +35,8 @@ mod tests;
 const NAME_TRIES_MAX: usize = 16;
 /// The folder of rooms in the data folder.
 const FOLDER: &str = "rooms";
+/// The folder of their entry lists: a recording that is deleted takes nothing of the line with it.
+const DOORS: &str = "doors";
 
 /// What rooms need of the node.
 #[derive(Clone)]
@@ -46,6 +49,8 @@ pub struct Setup {
     pub key: Arc<SigningKey>,
     /// Who is told of events.
     pub webhooks: Webhooks,
+    /// Who writes the rooms' entry lists.
+    pub scribe: Scribe,
     /// What programs are opened with.
     pub programs: Env,
     /// The clock and the entropy.
@@ -151,13 +156,14 @@ impl Rooms {
             return Err(Refused { reason: Refusal::WrongState, detail });
         }
         let name = room.name().clone();
-        let folder = self.0.node.folder(&name);
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-        match removed {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => tracing::warn!(room = %name, %error, "room_folder_not_removed"),
-            Err(error) => tracing::error!(room = %name, %error, "room_folder_not_removed"),
+        for folder in [self.0.node.folder(&name), self.0.node.door_folder(&name)] {
+            let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+            match removed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Ok(Err(error)) => tracing::warn!(room = %name, %error, "room_folder_not_removed"),
+                Err(error) => tracing::error!(room = %name, %error, "room_folder_not_removed"),
+            }
         }
         self.0.node.setup.store.remove(name.clone()).await.map_err(|error| refusal_of(&error))?;
         self.0.by_name.rcu(|rooms| {
@@ -236,6 +242,10 @@ impl Node {
 
     fn folder(&self, name: &Name) -> PathBuf {
         self.setup.config.data.join(FOLDER).join(name.as_str())
+    }
+
+    fn door_folder(&self, name: &Name) -> PathBuf {
+        self.setup.config.data.join(DOORS).join(name.as_str())
     }
 }
 

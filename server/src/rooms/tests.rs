@@ -6,6 +6,7 @@ use tribune_core::mix::{self, Levelling};
 use tribune_core::room::{Answer, Caller, Command, Demand, Hearing, IDLE_S_MAX, Replay};
 
 use super::*;
+use crate::door::Scribe;
 use crate::keys;
 use crate::ops::Metrics;
 use crate::program::{Env, spoken};
@@ -16,9 +17,18 @@ async fn rooms(data: &std::path::Path) -> Rooms {
     let world = World::begin();
     let key = Arc::new(keys::node_key(data, world).unwrap());
     let (store, webhooks) = (Store::open(data).unwrap(), Webhooks::start(&config));
-    Rooms::open(Setup { programs: programs(&config, world, &key), config, store, key, webhooks, world })
-        .await
-        .unwrap()
+    let scribe = Scribe::start(world).unwrap();
+    Rooms::open(Setup {
+        programs: programs(&config, world, &key),
+        config,
+        store,
+        key,
+        webhooks,
+        scribe,
+        world,
+    })
+    .await
+    .unwrap()
 }
 
 fn new(name: &str) -> New {
@@ -144,7 +154,7 @@ async fn a_program_that_nobody_hears_is_closed_and_opens_again() {
     let (answer, answered) = tokio::sync::oneshot::channel();
     owner.message(handle::Message::Demand { demand: Demand::Hear, answer }).await;
     let program = answered.await.unwrap().unwrap();
-    let seat = program.audience().take_seat(Metrics::new(data.path()).output("debate", "opus"));
+    let seat = program.audience().take_seat(None, Metrics::new(data.path()).output("debate", "opus"));
     assert!(owner.is_attended(), "somebody sits there");
     drop(seat);
     assert!(!owner.is_attended());

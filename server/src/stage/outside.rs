@@ -9,6 +9,7 @@ use str0m::{Input, Output, Rtc};
 use tribune_core::ingest::whip::Offer;
 
 use super::Answering;
+use crate::world::World;
 
 /// Where such a node listens, and where the stranger is.
 const HERE: ([u8; 4], u16) = ([127, 0, 0, 1], 8_082);
@@ -24,7 +25,9 @@ pub struct Strange {
 
 impl Strange {
     /// Answers an offer; `None` where it is refused.
-    pub fn answer(answering: &Answering, offer: &str, now: Instant) -> Option<Self> {
+    pub fn answer(answering: &Answering, offer: &str) -> Option<Self> {
+        let world = World::begin();
+        let now = world.instant(world.now())?;
         let offer = Offer::read(offer).ok()?;
         let (rtc, _) = answering.answer(now, &offer).ok()?;
         Some(Self { rtc, now })

@@ -7,6 +7,7 @@
 mod bad_input;
 mod cache;
 mod disk;
+mod door;
 mod edge;
 mod floor;
 mod hls;

@@ -30,6 +30,7 @@ pub struct Node {
 /// A room as its maker sees it.
 pub struct Room {
     pub name: String,
+    pub host: String,
     pub speaker: String,
 }
 
@@ -131,7 +132,7 @@ impl Node {
     pub fn room(&self, name: &str) -> Room {
         let made = self.api("POST", "/api/v1/rooms", &json!({"room": name, "title": format!("Room {name}")}));
         let key = |role: &str| made["keys"][role].as_str().expect("a new room has keys").to_owned();
-        Room { name: name.to_owned(), speaker: key("speaker") }
+        Room { name: name.to_owned(), host: key("host"), speaker: key("speaker") }
     }
 
     /// Makes a room and goes live.

@@ -140,7 +140,7 @@ fn whoever_is_signed_out_hears_no_more_at_once() {
     assert_eq!(first.ask("DELETE", &path, &Value::Null).status, 204);
     let (last, ended) = listening.join().expect("the stream ends");
     let took = ended.duration_since(asked);
-    assert_eq!(last, "data: {}", "the last it hears is that it is signed out");
+    assert_eq!(last, r#"data: {"why":"signed_out"}"#, "the last it hears is that it is signed out");
     // At once; what is beyond the fifth of a second that people are promised is the machine under test.
     assert!(took < Duration::from_secs(2), "the stream went on for {took:?}");
     assert_eq!(second.code("GET", "/rooms/debate/keys", &Value::Null), (401, "signed_out".to_owned()));

@@ -253,6 +253,27 @@ impl Doorkeeper {
         seated
     }
 
+    /// Whether a connection without a ticket would be seated now; nobody is counted for asking.
+    ///
+    /// # Errors
+    /// Why not, as `come_without_ticket` says it.
+    pub fn would_seat(&self) -> Result<(), Refusal> {
+        match self.without_ticket() {
+            Some(why) => Err(why),
+            None if self.seats.free() == 0 => Err(Refusal::FullForNow),
+            None => Ok(()),
+        }
+    }
+
+    /// A player that takes no seat of its own may begin where a connection would be seated; one that may not
+    /// is a person refused.
+    ///
+    /// # Errors
+    /// Why not, as `come_without_ticket` says it.
+    pub fn pass_by(&mut self) -> Result<(), Refusal> {
+        self.would_seat().inspect_err(|why| self.books.arrive_refused(*why))
+    }
+
     /// A connection without a ticket has ended.
     pub fn go_without_ticket(&mut self, connection: Connection, why: Departure) {
         if self.seats.release(connection) {
@@ -329,6 +350,11 @@ impl Doorkeeper {
             self.announced.closes_before = self.entries.close_before(closes_before);
             self.announced.at = at;
         }
+    }
+
+    /// The first second, from when the door opened, whose tickets are not drawn.
+    pub fn closes_before(&self) -> u32 {
+        self.announced.closes_before
     }
 
     /// Most seats from now on; nobody is sent out.

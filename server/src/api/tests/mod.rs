@@ -65,6 +65,7 @@ impl Node {
             store,
             key,
             webhooks,
+            scribe: crate::door::Scribe::start(world).unwrap(),
             world,
         })
         .await

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tribune_core::mix::HoldSound;
@@ -23,7 +24,8 @@ use tribune_core::time::Time;
 use super::Node;
 use super::floor;
 use super::handle::{Handle, MESSAGES_MAX, Message, StatusBytes, Stop, Tally, View};
-use crate::door::Counts;
+use crate::door::{self, Counts, Desk};
+use crate::ops::Keeps;
 use crate::program::{Ears, Ended, OnAir, Program, Spec, hold};
 use crate::store::{Kept, StoreError, Webhook};
 use crate::webhook::Delivery;
@@ -40,6 +42,9 @@ const HLS: &str = "hls";
 /// How long players can still ask for the last parts of a program that has ended: twice what a player keeps
 /// unheard.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// What the key of tickets is made with besides the node's own.
+const TICKETS_DOMAIN: &[u8] = b"tribune tickets\0";
 
 pub(super) struct Owner {
     pub(super) node: Arc<Node>,
@@ -63,6 +68,7 @@ pub(super) struct Owner {
     unsaved: Saved,
     /// Where its programs put what they hear of the stage.
     ears: Ears,
+    desk: Arc<Desk>,
 }
 
 /// The program, and the permit it holds while the room is not live.
@@ -106,6 +112,7 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
 /// A room that does not go yet.
 pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::Task) {
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+    let desk = desk_of(node, &kept);
     let first = View {
         facts: kept.facts.clone(),
         status: last_shown(kept.chain.last.as_ref()),
@@ -129,6 +136,7 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::
         webhooks: Arc::clone(&webhooks),
         tally: Arc::clone(&tally),
         floor,
+        desk: Arc::clone(&desk),
     });
     let open_before = Duration::from_secs(u64::from(node.setup.config.open_before_s));
     let mut owner = Owner {
@@ -149,9 +157,30 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::
         lingering: None,
         unsaved: Saved::Yes,
         ears,
+        desk,
     };
     owner.remember(kept.chain.last.as_ref());
     (handle, owner, stage)
+}
+
+/// The room's door, where its last status left it.
+fn desk_of(node: &Node, kept: &Kept) -> Arc<Desk> {
+    let said: serde_json::Value =
+        kept.chain.last.as_ref().and_then(|last| serde_json::from_slice(last).ok()).unwrap_or_default();
+    let setup = &node.setup;
+    let secret = Sha256::new_with_prefix(TICKETS_DOMAIN).chain_update(setup.key.to_bytes()).finalize();
+    let desk = Desk::open(door::Begin {
+        world: setup.world,
+        facts: &kept.facts,
+        folder: &node.door_folder(&kept.facts.name),
+        scribe: setup.scribe.clone(),
+        secret: secret.into(),
+        now_serving: said["now_serving"].as_u64().unwrap_or_default(),
+        cap: 0,
+    });
+    desk.look_after(&setup.programs.audience);
+    setup.programs.metrics.ledger.open(desk.clone());
+    desk
 }
 
 /// Until the disk takes a new status, the last that it kept is shown.
@@ -270,6 +299,10 @@ impl Owner {
             };
             program.halt(halt).await;
         }
+        if why == Stop::Removed {
+            let desk: Arc<dyn Keeps> = self.desk.clone();
+            self.node.setup.programs.metrics.ledger.close(&desk);
+        }
         self.program = Running::default();
         self.view.send_modify(|view| Arc::make_mut(view).program = None);
         let _ = answer.send(true);
@@ -364,7 +397,7 @@ impl Owner {
         let facts = self.room.facts();
         let (room, title) = (facts.name.clone(), facts.title.clone());
         let (dir, ears) = (self.node.folder(&room), self.ears.clone());
-        Spec { dir, room, title, on_air, seats_max: self.seats_max(), ears }
+        Spec { dir, room, title, on_air, seats_max: self.seats_max(), desk: self.desk.clone(), ears }
     }
 
     async fn on_air(&mut self) {

@@ -28,8 +28,12 @@ impl Owner {
                 program.audience().set_seats_max(self.seats_max());
                 self.count(&program);
             }
-            None => self.counts = Counts::default(),
+            None => {
+                self.counts = Counts::default();
+                self.desk.set_cap(self.seats_max());
+            }
         }
+        self.desk.follow(self.room.facts());
         let figures = self.figures();
         let facts = self.room.facts();
         let wall = self.node.setup.world.wall();
@@ -134,7 +138,7 @@ impl Owner {
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
-            ..Figures::default()
+            door: self.desk.snapshot(),
         }
     }
 

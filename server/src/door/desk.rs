@@ -1,0 +1,471 @@
+//! The desk at one room's door: tickets out, claims in, seats given, all under one short lock.
+//!
+//! The rules are core's `Doorkeeper`; here are the lock, the keys, the clock, the disk and the connections
+//! that have to end when their seat goes to somebody else. Nothing is kept for somebody who waits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tribune_core::books::Books;
+use tribune_core::door::arrivals::{Issued, Minute};
+use tribune_core::door::doorkeeper::{Announced, Claim, First, Kept, Opening, Place};
+use tribune_core::door::draw::{Source, commitment};
+use tribune_core::door::pass::{Pass, PassWrong};
+use tribune_core::door::poll::ask_again;
+use tribune_core::door::seats::{Connection, Output};
+use tribune_core::door::ticket::{RoomTag, Secret, Ticket, TicketWrong};
+use tribune_core::door::{Doorkeeper, KeyRing, Snapshot};
+use tribune_core::reason::{Departure, Refusal};
+use tribune_core::room::{Facts, State};
+use tribune_core::time::{Time, WallTime};
+
+use super::log::{Log, Plan, Scribe, Spent};
+use super::said::{Claimed, Drawn, Held, Stands};
+use crate::ops::Keeps;
+use crate::world::World;
+
+/// How often time passes at the door.
+const TICK: Duration = Duration::from_secs(1);
+/// The draw is held this long before the start, in milliseconds.
+const DRAW_BEFORE_MS: i64 = 60_000;
+/// New connections a second that a node can take.
+const CLAIMS_PER_S_MAX: u32 = 5_000;
+/// Bytes handed out this lately make a seat heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
+const SECOND_MS: i64 = 1_000;
+
+/// A room's desk. Its lock is held for one act, never across an `.await`.
+pub struct Desk {
+    world: World,
+    tag: RoomTag,
+    keys: KeyRing,
+    opened_at: WallTime,
+    log: Log,
+    state: Mutex<Desked>,
+}
+
+struct Desked {
+    keeper: Doorkeeper,
+    plan: Plan,
+    sittings: BTreeMap<Connection, Arc<Sat>>,
+    next: u64,
+}
+
+/// What the desk and a connection share.
+#[derive(Debug, Default)]
+struct Sat {
+    /// The serial and generation of its pass; none without a ticket.
+    pass: Option<(u32, u32)>,
+    over: AtomicBool,
+    /// When bytes were last handed out, in nanoseconds; 0 before the first.
+    sent_at: AtomicU64,
+}
+
+/// What a desk is opened with.
+pub struct Begin<'a> {
+    /// The clock and the entropy.
+    pub world: World,
+    /// What the room is now.
+    pub facts: &'a Facts,
+    /// Where its entry list is kept.
+    pub folder: &'a Path,
+    /// Who writes the entry list.
+    pub scribe: Scribe,
+    /// 32 secret bytes of the node, from which the keys of tickets are made.
+    pub secret: [u8; 32],
+    /// The number that was published last.
+    pub now_serving: u64,
+    /// Seats.
+    pub cap: u64,
+}
+
+impl Desk {
+    /// Opens the door of a room, or goes on where it was.
+    /// What the disk keeps and cannot be read is left aside, and the line
+    /// begins anew: the log says so.
+    pub fn open(begin: Begin<'_>) -> Arc<Self> {
+        let Begin { world, facts, folder, scribe, secret, now_serving, cap } = begin;
+        let (log, mut kept, plan) = match Log::open(folder.to_owned(), scribe.clone()) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(room = %facts.name, %error, "entries_not_read");
+                (Log::aside(folder, scribe), Kept::default(), None)
+            }
+        };
+        let (now, wall) = (world.now(), world.wall());
+        let is_new = plan.is_none();
+        let plan = plan.unwrap_or_else(|| first_plan(wall, facts, world.entropy()));
+        // A room that was over before it had a door never gets one.
+        let is_wanted = !is_new || facts.state != State::Ended;
+        if let Some(Err(error)) = is_wanted.then(|| log.plan(&plan)) {
+            tracing::error!(room = %facts.name, %error, "draw_not_kept");
+        }
+        let opened_at = plan.opened_at();
+        let number = number_of(&plan);
+        kept.now_serving = now_serving;
+        kept.lot = plan.held.then(|| number.to_vec());
+        let announced = Announced {
+            at: WallTime(plan.draw_at_ms),
+            closes_before: plan.closes_before,
+            source: Source::Operator,
+            commitment: Some(commitment(&number)),
+        };
+        let opening = Opening { announced, start: None, cap, claims_per_s_max: CLAIMS_PER_S_MAX };
+        let keeper = if is_new {
+            Doorkeeper::open(opening)
+        } else {
+            Doorkeeper::restored(now, second(wall, opened_at), opening, kept)
+        };
+        let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / SECOND_MS) as u32);
+        let state = Mutex::new(Desked { keeper, plan, sittings: BTreeMap::new(), next: 0 });
+        let desk = Self { world, tag, keys: KeyRing::new(&secret), opened_at, log, state };
+        desk.follow(facts);
+        Arc::new(desk)
+    }
+
+    /// Lets time pass, on the audience's runtime, until the room is over or nobody holds the desk.
+    pub fn look_after(self: &Arc<Self>, runtime: &Handle) {
+        let desk = Arc::downgrade(self);
+        runtime.spawn(async move {
+            let mut tick = tokio::time::interval(TICK);
+            loop {
+                tick.tick().await;
+                let Some(desk) = desk.upgrade() else { return };
+                desk.tick();
+                if desk.lock().keeper.poll_timeout().is_none() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// When the door opened: the beginning of minute 0 of the arrivals.
+    pub fn opened_at(&self) -> WallTime {
+        self.opened_at
+    }
+
+    /// The room has changed: its start, or it has ended.
+    pub fn follow(&self, facts: &Facts) {
+        let (now, wall) = (self.world.now(), self.world.wall());
+        let mut state = self.lock();
+        if facts.state == State::Ended {
+            state.keeper.end();
+            self.carry_out(&mut state);
+            return;
+        }
+        let waits = matches!(facts.state, State::Scheduled | State::Boarding);
+        let (start, draw_at) = match facts.starts_at.filter(|_| waits) {
+            Some(at) => {
+                let wait_ms = u64::try_from(at.0 - wall.0).unwrap_or(0);
+                (Some(now + Duration::from_millis(wait_ms)), WallTime(at.0 - DRAW_BEFORE_MS))
+            }
+            None => (None, WallTime(wall.0.min(state.plan.draw_at_ms))),
+        };
+        state.keeper.set_start(now, start, (draw_at, second(draw_at, self.opened_at)));
+        self.keep_plan(&mut state, draw_at);
+    }
+
+    /// Most seats from now on.
+    pub fn set_cap(&self, cap: u64) {
+        self.lock().keeper.set_cap(cap);
+    }
+
+    /// A ticket: the one that is shown, if it is a good one of this room, else a new one. It is on the disk
+    /// when this returns.
+    ///
+    /// # Errors
+    /// `RoomEnded`, `TicketsFull`, `Busy`, `OurFault` when the disk does not take it.
+    pub async fn ticket(&self, shown: Option<&Held>) -> Result<(Held, Drawn), Refusal> {
+        if let Some(held) = shown.filter(|held| self.check(held).is_ok()) {
+            return Ok((held.clone(), Drawn::Again));
+        }
+        let secret = Secret::new(self.world.entropy());
+        let issued = self.issue(&secret)?;
+        self.log.written(issued.serial).await?;
+        let Issued { serial, second } = issued;
+        let ticket = Ticket { room: self.tag, node: 0, serial, second, holder: secret.holder() };
+        let held = Held { ticket: ticket.seal(&self.keys), secret: secret.reveal() };
+        Ok((held, Drawn::Fresh))
+    }
+
+    /// Where a ticket stands.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn place(&self, ticket: &str) -> Result<Stands, TicketWrong> {
+        let ticket = Ticket::open(ticket, self.tag, &self.keys)?;
+        let state = self.lock();
+        let place = state.keeper.place(self.world.now(), issued(&ticket))?;
+        Ok(self.stands(&state, place, &ticket))
+    }
+
+    /// Somebody claims a seat.
+    ///
+    /// # Errors
+    /// What is wrong with the ticket or its secret.
+    pub async fn claim(&self, held: &Held) -> Result<Claimed, TicketWrong> {
+        let ticket = self.check(held)?;
+        let (claimed, spent) = self.seat(&ticket)?;
+        self.log.kept(spent).await;
+        Ok(claimed)
+    }
+
+    fn seat(&self, ticket: &Ticket) -> Result<(Claimed, Option<Spent>), TicketWrong> {
+        let mut state = self.lock();
+        let claim = state.keeper.claim(self.world.now(), issued(ticket))?;
+        self.carry_out(&mut state);
+        let mut spent = None;
+        let claimed = match claim {
+            Claim::Seated { generation, first } => {
+                spent = if first == First::Yes { self.log.spent(ticket.serial) } else { None };
+                let pass = Pass { room: self.tag, serial: ticket.serial, generation };
+                Claimed::Pass(pass.seal(&self.keys))
+            }
+            Claim::NotYet(place) => Claimed::NotYet(self.stands(&state, place, ticket)),
+            Claim::Full => {
+                let place = state.keeper.place(self.world.now(), issued(ticket))?;
+                Claimed::Full(self.stands(&state, place, ticket))
+            }
+            Claim::Ended => Claimed::Ended,
+        };
+        Ok((claimed, spent))
+    }
+
+    /// A seat for a connection: its pass's, or without one a free seat.
+    ///
+    /// # Errors
+    /// What is wrong with the pass; `RoomEnded`, `TakeATicket`, `FullForNow` without one.
+    pub fn sit(self: &Arc<Self>, pass: Option<&str>) -> Result<Sitting, Refusal> {
+        let pass = pass.map(|pass| Pass::open(pass, self.tag, &self.keys)).transpose();
+        let pass = pass.map_err(PassWrong::refusal)?.map(|pass| (pass.serial, pass.generation));
+        let mut state = self.lock();
+        let connection = Connection(state.next);
+        state.next += 1;
+        match pass {
+            Some(pass) => {
+                let joined = state.keeper.join(self.world.now(), pass, connection);
+                joined.map_err(PassWrong::refusal)?;
+            }
+            None => state.keeper.come_without_ticket(connection)?,
+        }
+        let sat = Arc::new(Sat { pass, ..Sat::default() });
+        state.sittings.insert(connection, sat.clone());
+        self.carry_out(&mut state);
+        Ok(Sitting { desk: self.clone(), connection, sat, why: Departure::HungUp })
+    }
+
+    /// Whether a connection without a ticket would be given a seat now; nobody is counted for asking.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn is_free(&self) -> Result<(), Refusal> {
+        self.lock().keeper.would_seat()
+    }
+
+    /// Whether this pass has a seat, which it keeps for having been shown.
+    ///
+    /// # Errors
+    /// What is wrong with the pass.
+    pub fn renew(&self, pass: &str) -> Result<(), Refusal> {
+        let pass = Pass::open(pass, self.tag, &self.keys).map_err(PassWrong::refusal)?;
+        let heard = self.lock().keeper.heard(self.world.now(), (pass.serial, pass.generation));
+        heard.map_err(PassWrong::refusal)
+    }
+
+    /// A player of HLS without a pass may begin: it takes no seat that could be told from others', but comes
+    /// in only where a connection would. Who may not is booked as having come.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admit_hls(&self) -> Result<(), Refusal> {
+        self.lock().keeper.pass_by()
+    }
+
+    /// What everybody is told.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().keeper.snapshot()
+    }
+
+    /// Seats taken, by whomever.
+    pub fn taken(&self) -> u64 {
+        self.lock().keeper.seats().taken()
+    }
+
+    /// Connections that were handed bytes of the program within the last 5 s.
+    pub fn listening(&self) -> u64 {
+        let now = self.world.now();
+        self.lock().sittings.values().filter(|sat| sat.hears(now)).count() as u64
+    }
+
+    /// A minute of arrivals; none before it has begun.
+    pub fn minute(&self, minute: u32) -> Option<Minute> {
+        self.lock().keeper.arrivals().minute(minute)
+    }
+
+    fn issue(&self, secret: &Secret) -> Result<Issued, Refusal> {
+        let mut state = self.lock();
+        // What is issued must be written, in the same order.
+        let place = self.log.reserve()?;
+        let issued = state.keeper.issue(second(self.world.wall(), self.opened_at), secret.holder())?;
+        place.ticket(issued.second, secret.holder());
+        Ok(issued)
+    }
+
+    fn check(&self, held: &Held) -> Result<Ticket, TicketWrong> {
+        let ticket = Ticket::open(&held.ticket, self.tag, &self.keys)?;
+        let secret = Secret::parse(&held.secret).ok_or(TicketWrong::SecretWrong)?;
+        ticket.check_secret(&secret)?;
+        Ok(ticket)
+    }
+
+    fn stands(&self, state: &Desked, place: Place, ticket: &Ticket) -> Stands {
+        let draw_in_s = (state.plan.draw_at_ms - self.world.wall().0) as f64 / 1_000.0;
+        let again = ask_again(state.keeper.standing(place, draw_in_s), ticket.jitter());
+        Stands { place, again }
+    }
+
+    fn tick(&self) {
+        let (now, wall) = (self.world.now(), self.world.wall());
+        let mut state = self.lock();
+        let heard: Vec<_> =
+            state.sittings.values().filter(|sat| sat.hears(now)).filter_map(|sat| sat.pass).collect();
+        for pass in heard {
+            // A pass that was displaced since is told so by its connection's end.
+            let _ = state.keeper.heard(now, pass);
+        }
+        state.keeper.tick(now, second(wall, self.opened_at));
+        if state.keeper.to_draw().is_some() {
+            self.draw(&mut state);
+        }
+        self.carry_out(&mut state);
+    }
+
+    /// Holds the draw, once it is kept that it was: whoever was told a rank keeps it.
+    fn draw(&self, state: &mut Desked) {
+        let plan = Plan { held: true, ..state.plan.clone() };
+        if let Err(error) = self.log.plan(&plan) {
+            tracing::error!(%error, "draw_not_kept");
+            return;
+        }
+        let number = number_of(&plan);
+        state.plan = plan;
+        // There was something to draw under this lock.
+        let _ = state.keeper.hold_draw(&number);
+        tracing::info!(tickets = state.keeper.arrivals().issued(), "draw_held");
+    }
+
+    fn keep_plan(&self, state: &mut Desked, draw_at: WallTime) {
+        let closes_before = state.keeper.closes_before();
+        if state.plan.held || (state.plan.closes_before, state.plan.draw_at_ms) == (closes_before, draw_at.0)
+        {
+            return;
+        }
+        state.plan = Plan { closes_before, draw_at_ms: draw_at.0, ..state.plan.clone() };
+        if let Err(error) = self.log.plan(&state.plan) {
+            tracing::error!(%error, "draw_not_kept");
+        }
+    }
+
+    /// Ends the connections whose seat is somebody else's now.
+    fn carry_out(&self, state: &mut Desked) {
+        while let Some(output) = state.keeper.poll_output() {
+            let connection = match output {
+                Output::Displaced(connection) => Some(connection),
+                Output::Lapsed { connection, .. } => connection,
+            };
+            if let Some(sat) = connection.and_then(|connection| state.sittings.remove(&connection)) {
+                sat.over.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desked> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Desk({:?})", self.tag)
+    }
+}
+
+impl Keeps for Desk {
+    fn books(&self) -> Books {
+        self.lock().keeper.books().clone()
+    }
+}
+
+impl Sat {
+    fn hears(&self, now: Time) -> bool {
+        let sent_at = self.sent_at.load(Ordering::Relaxed);
+        sent_at > 0 && now.since(Time::from_nanos(sent_at)) <= HEARD_WITHIN
+    }
+}
+
+/// A connection in its seat; dropping it ends that, and with a pass the seat waits for it a while.
+pub struct Sitting {
+    desk: Arc<Desk>,
+    connection: Connection,
+    sat: Arc<Sat>,
+    why: Departure,
+}
+
+impl Sitting {
+    /// Bytes of the program were handed to the connection.
+    pub fn sent(&self) {
+        self.sat.sent_at.store(self.desk.world.now().nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// Whether the seat is somebody else's now, so that the connection is to end.
+    pub fn is_over(&self) -> bool {
+        self.sat.over.load(Ordering::Relaxed)
+    }
+
+    /// From now on a departure has this reason.
+    pub fn will_leave_for(&mut self, why: Departure) {
+        self.why = why;
+    }
+}
+
+impl Drop for Sitting {
+    fn drop(&mut self) {
+        let mut state = self.desk.lock();
+        state.sittings.remove(&self.connection);
+        match self.sat.pass {
+            Some((serial, _)) => state.keeper.hang_up(serial, self.connection),
+            None => state.keeper.go_without_ticket(self.connection, self.why),
+        }
+    }
+}
+
+fn issued(ticket: &Ticket) -> Issued {
+    Issued { serial: ticket.serial, second: ticket.second }
+}
+
+fn second(at: WallTime, opened_at: WallTime) -> u32 {
+    u32::try_from((at.0 - opened_at.0).div_euclid(SECOND_MS).max(0)).unwrap_or(u32::MAX)
+}
+
+fn first_plan(wall: WallTime, facts: &Facts, number: [u8; 32]) -> Plan {
+    let opened_at_ms = wall.0.div_euclid(SECOND_MS) * SECOND_MS;
+    let draw_at = facts.starts_at.map_or(opened_at_ms, |at| at.0 - DRAW_BEFORE_MS);
+    Plan {
+        opened_at_ms,
+        number: number.iter().map(|byte| format!("{byte:02x}")).collect(),
+        closes_before: second(WallTime(draw_at), WallTime(opened_at_ms)),
+        draw_at_ms: draw_at.max(opened_at_ms),
+        held: false,
+    }
+}
+
+/// A plan that was damaged draws by another number than it was committed to, which the page shows.
+fn number_of(plan: &Plan) -> [u8; 32] {
+    let digit = |at: usize| u8::from_str_radix(plan.number.get(2 * at..2 * at + 2).unwrap_or("00"), 16);
+    std::array::from_fn(|at| digit(at).unwrap_or_default())
+}
