@@ -179,6 +179,23 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     assert.deepEqual(await people(room), before);
   });
 
+  await t.test('a second window has the stage when it asks for it; the first says so and leaves it there', async () => {
+    const before = await people(room);
+    const second = await bert.window(`${node.stage}/${room.name}/stage`);
+    await second.reads(/You are on the stage already, in another window/);
+    await sounds(() => hearing(bert), { of: ['anna'], not: ['bert'] }, 'Bert');
+    await second.page.click('.join button:not([disabled])');
+    await second.reads(/Everybody hears you/, PATIENCE_MS);
+    await bert.reads(/You are on the stage in another window/);
+    await sounds(() => hearing(second), { of: ['anna'], not: ['bert'] }, 'Bert');
+    assert.deepEqual(await people(room), before);
+    await bert.page.click('text=Continue here');
+    await bert.reads(/Everybody hears you/, PATIENCE_MS);
+    await second.reads(/You are on the stage in another window/);
+    assert.deepEqual(await people(room), before);
+    await second.page.close();
+  });
+
   await t.test('the node is killed and starts again: everybody is back by themselves', async () => {
     const before = (await people(room)).map(({ id }) => id);
     assert.equal(before.length, 2, 'Anna and Bert');

@@ -70,8 +70,10 @@ pub struct Voice {
     pub clipping: Trouble,
     /// What was last reported of their sound.
     pub health: Health,
-    /// How their packets come, once some have.
-    pub way: Option<(Way, Counts)>,
+    /// How their packets came last, once some have.
+    pub way: Option<Way>,
+    /// What became of all their packets: never less than before.
+    pub counts: Counts,
 }
 
 /// Something that is wrong, how often it began.
@@ -125,8 +127,15 @@ impl Notes {
     }
 
     pub(super) fn speaker_opened(&mut self, inlet: InletId) {
-        let (echo, clipping) = (Trouble::default(), Trouble::default());
-        let voice = Voice { inlet, speaking: None, echo, clipping, health: Health::default(), way: None };
+        let voice = Voice {
+            inlet,
+            speaking: None,
+            echo: Trouble::default(),
+            clipping: Trouble::default(),
+            health: Health::default(),
+            way: None,
+            counts: Counts::default(),
+        };
         self.voices.insert(inlet, voice);
         self.make_new();
     }
@@ -179,7 +188,10 @@ impl Notes {
         }
         self.frames = 0;
         for voice in self.voices.values_mut() {
-            voice.way = mixer.way(voice.inlet, now);
+            // An input that has just closed is no longer in the mix; what was counted of it stays counted.
+            if let Some((way, counts)) = mixer.way(voice.inlet, now) {
+                (voice.way, voice.counts) = (Some(way), counts);
+            }
             // What is said on hold is no part of the program; from the first word on air it is.
             if let (Some(since @ None), Some(_)) = (&mut voice.speaking, live) {
                 *since = live;
@@ -202,4 +214,53 @@ impl Notes {
 /// Where the next frame lies, so many frames into a part.
 pub(super) const fn position(part: PartNo, frames: u64) -> Position {
     Position { part, ms: frames * FRAME_MS }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tribune_core::ingest::speaker::Packet;
+    use tribune_core::mix::{Hears, Input, SpeakerSpec};
+    use tribune_core::time::FRAME_SAMPLES;
+
+    use super::*;
+
+    const INLET: InletId = InletId(4);
+    /// 20 ms of nothing, in Opus (RFC 6716, section 3.2.1).
+    const PACKET: &[u8] = &[0xf8, 0xff, 0xfe];
+
+    fn next(mixer: &mut Mixer, notes: &mut Notes, tick: u64) -> Voice {
+        let now = Time::from_millis(tick * FRAME_MS);
+        mixer.handle_input(now, Input::Tick);
+        while let Some(_said) = mixer.poll_output() {}
+        notes.make_new();
+        notes.look(now, mixer, None);
+        notes.ears.now().voices[0]
+    }
+
+    /// Goal: an input that closes while it is looked at takes back nothing that was counted of it.
+    #[test]
+    fn what_was_counted_stays_counted_when_an_input_closes() {
+        let (mut mixer, ears) = (Mixer::new(), Ears::default());
+        let mut notes = Notes::new(ears, super::super::minus::to_stage().0.new_program());
+        let spec = SpeakerSpec { name: "Bert".to_owned(), hears: Hears::Nothing };
+        mixer.handle_input(Time::ZERO, Input::OpenSpeaker { inlet: INLET, spec });
+        notes.speaker_opened(INLET);
+        assert_eq!(next(&mut mixer, &mut notes, 0).counts, Counts::default());
+        for seq in (1..100_u64).filter(|seq| seq % 10 != 7) {
+            let arrived = Time::from_millis(seq * FRAME_MS);
+            let timestamp = seq * FRAME_SAMPLES as u64;
+            let packet = Packet { arrived, seq, timestamp, payload: Bytes::from_static(PACKET) };
+            mixer.handle_input(arrived, Input::Packet { inlet: INLET, packet });
+            next(&mut mixer, &mut notes, seq);
+        }
+        let before = next(&mut mixer, &mut notes, 100);
+        assert!(before.counts.lost > 0 && before.way.is_some(), "{before:?}");
+        mixer.handle_input(Time::from_millis(100 * FRAME_MS), Input::Close { inlet: INLET });
+        for tick in 101..200 {
+            let after = next(&mut mixer, &mut notes, tick);
+            assert!(after.counts.lost >= before.counts.lost, "{before:?} became {after:?}");
+        }
+        assert!(mixer.way(INLET, Time::ZERO).is_none(), "the mix has let it go");
+    }
 }

@@ -197,7 +197,7 @@ impl Shown {
 fn person_view(person: &Person, voices: Voices<'_>) -> PersonView {
     let voice = voices.get(person.id());
     let (health, way) = voice.map_or((Health::Well, None), |voice| (voice.health, voice.way));
-    let quality = if person.is_here() { Quality::of(health, way.map(|(way, _)| way)) } else { Quality::None };
+    let quality = if person.is_here() { Quality::of(health, way) } else { Quality::None };
     PersonView {
         id: person.id().to_string(),
         name: person.name().as_str().to_owned(),

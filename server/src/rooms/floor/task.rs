@@ -403,7 +403,7 @@ impl Task {
             metrics.clippings.inc_by(voice.clipping.times - before.clippings);
             metrics.lost.inc_by(attending.counted.lost - before.lost);
             metrics.concealed_samples.inc_by(attending.counted.concealed_samples - before.concealed_samples);
-            if let Some((way, _)) = voice.way {
+            if let Some(way) = voice.way {
                 worst.held_back_ms = worst.held_back_ms.max(way.held_back_ms);
                 worst.lost_share = worst.lost_share.max(way.lost_share);
             }
@@ -415,10 +415,9 @@ impl Task {
 
 impl Counted {
     fn of(voice: &Voice) -> Self {
-        let counts = voice.way.map(|(_, counts)| counts).unwrap_or_default();
         Self {
-            lost: counts.lost,
-            concealed_samples: counts.concealed_samples,
+            lost: voice.counts.lost,
+            concealed_samples: voice.counts.concealed_samples,
             echoes: voice.echo.times,
             clippings: voice.clipping.times,
         }
