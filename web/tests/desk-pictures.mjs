@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeNode } from './fake-node.mjs';
 import { FakeStage, Media, OPERATOR, person } from './fake-stage.mjs';
+import { pullable } from './microphone.mjs';
 import { Visit, launch } from './visit.mjs';
 
 const folder = process.argv[2] ?? join(tmpdir(), 'tribune-pictures');
@@ -175,7 +176,10 @@ const STATES = {
     script: pullable,
     visit: async (visitor) => {
       await join_(visitor);
-      await visitor.page.evaluate(() => window.pull());
+      await visitor.page.evaluate(() => {
+        window.bare = true;
+        window.pull();
+      });
       await visitor.page.waitForSelector('.dock .warn');
     },
   },
@@ -224,28 +228,14 @@ const STATES = {
     script: pullable,
     visit: async (visitor, room) => {
       await speaks(visitor, room);
-      await visitor.page.evaluate(() => window.pull());
+      await visitor.page.evaluate(() => {
+        window.bare = true;
+        window.pull();
+      });
       await visitor.page.waitForSelector('#mic');
     },
   },
 };
-
-/** Lets a state pull the last microphone. */
-function pullable() {
-  const { mediaDevices } = navigator;
-  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
-  mediaDevices.getUserMedia = async (wanted) => {
-    if (window.bare) throw new DOMException('none', 'NotFoundError');
-    const stream = await ask(wanted);
-    window.pull = () => {
-      window.bare = true;
-      const [track] = stream.getAudioTracks();
-      track.stop();
-      track.dispatchEvent(new Event('ended'));
-    };
-    return stream;
-  };
-}
 
 async function second(visitor, room) {
   await join_(visitor);

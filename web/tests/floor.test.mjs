@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 import { FakeNode } from './fake-node.mjs';
 import { FakeStage, Media } from './fake-stage.mjs';
+import { pullable } from './microphone.mjs';
 import { Visit, launch } from './visit.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -185,22 +186,6 @@ async function guest(options) {
 }
 
 const isOpen = ({ page }) => page.evaluate(() => window.track.enabled);
-
-/** Lets a test see the microphone that is in use, and pull it. */
-const pullable = () => {
-  const { mediaDevices } = navigator;
-  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
-  mediaDevices.getUserMedia = async (wanted) => {
-    if (window.bare) throw new DOMException('none', 'NotFoundError');
-    const stream = await ask(wanted);
-    [window.track] = stream.getAudioTracks();
-    window.pull = () => {
-      window.track.stop();
-      window.track.dispatchEvent(new Event('ended'));
-    };
-    return stream;
-  };
-};
 
 test('what is wrong with their sound is said to who came from the audience', async () => {
   const { room, visitor } = await guest();

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 import { FakeStage, Media, person } from './fake-stage.mjs';
+import { pullable } from './microphone.mjs';
 import { Visit, launch } from './visit.mjs';
 
 /** Back on the stage after a restart, in ms. */
@@ -514,24 +515,6 @@ test('a microphone that is refused is said in words, with what to do', async () 
   await visitor.reads(/Still needed: a microphone/);
   await visitor.leave();
 });
-
-/** Lets a test pull the microphone that is in use. */
-const pullable = () => {
-  const { mediaDevices } = navigator;
-  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
-  mediaDevices.getUserMedia = async (wanted) => {
-    if (window.bare) throw new DOMException('none', 'NotFoundError');
-    const stream = await ask(wanted);
-    window.asked = (window.asked ?? 0) + 1;
-    [window.track] = stream.getAudioTracks();
-    window.pull = () => {
-      const [track] = stream.getAudioTracks();
-      track.stop();
-      track.dispatchEvent(new Event('ended'));
-    };
-    return stream;
-  };
-};
 
 test('a microphone that is unplugged falls to another, and says so', async () => {
   const room = stage.room();
