@@ -8,6 +8,9 @@
 /// Three kinds of time that never mix.
 pub mod time;
 
+/// What was sealed with a key of ours is known again.
+pub mod hmac;
+
 /// Every refusal and departure, one row each.
 pub mod reason;
 

@@ -7,10 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tribune_core::room::KeyHash;
+use tribune_core::hmac::{HMAC_BYTES, Hmac};
 use tribune_core::time::Time;
-
-use crate::webhook::hmac;
 
 /// How long somebody may take to answer.
 pub const ANSWER_MAX: Duration = Duration::from_secs(300);
@@ -18,13 +16,12 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(300);
 const SPENT_MAX: usize = 4_096;
 const NONCE_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
-const MAC_BYTES: usize = 32;
 /// Bytes of a challenge.
-pub const CHALLENGE_BYTES: usize = NONCE_BYTES + TIME_BYTES + MAC_BYTES;
+pub const CHALLENGE_BYTES: usize = NONCE_BYTES + TIME_BYTES + HMAC_BYTES;
 
 /// Makes challenges and knows its own.
 pub struct Challenges {
-    secret: [u8; 32],
+    secret: Hmac,
     spent: BTreeMap<[u8; NONCE_BYTES], Time>,
 }
 
@@ -43,22 +40,22 @@ pub enum Standing {
 
 impl Challenges {
     /// With a secret of its own.
-    pub const fn new(secret: [u8; 32]) -> Self {
-        Self { secret, spent: BTreeMap::new() }
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self { secret: Hmac::new(&secret), spent: BTreeMap::new() }
     }
 
     /// A fresh one.
     pub fn make(&self, now: Time, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
         let mut bytes = nonce.to_vec();
         bytes.extend(now.nanos().to_be_bytes());
-        bytes.extend(self.mac(&bytes));
+        bytes.extend(self.secret.of(&bytes));
         bytes
     }
 
     /// What this is.
     pub fn standing(&self, now: Time, challenge: &[u8]) -> Standing {
         let Some((signed, mac)) = split(challenge) else { return Standing::Foreign };
-        if !mac.try_into().is_ok_and(|mac| KeyHash(self.mac(signed)).is(&KeyHash(mac))) {
+        if !self.secret.made(signed, mac) {
             return Standing::Foreign;
         }
         let (nonce, made) = read(signed);
@@ -82,10 +79,6 @@ impl Challenges {
             self.spent.insert(nonce, made);
         }
         standing
-    }
-
-    fn mac(&self, signed: &[u8]) -> [u8; MAC_BYTES] {
-        hmac(&self.secret, signed)
     }
 }
 
