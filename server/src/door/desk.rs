@@ -17,27 +17,28 @@ use tribune_core::door::doorkeeper::{Announced, Claim, First, Kept, Opening, Pla
 use tribune_core::door::draw::{Source, commitment};
 use tribune_core::door::pass::{Pass, PassWrong};
 use tribune_core::door::poll::ask_again;
-use tribune_core::door::seats::{Connection, Output};
+use tribune_core::door::seats::{Connection, Lapse, Output};
 use tribune_core::door::ticket::{RoomTag, Secret, Ticket, TicketWrong};
 use tribune_core::door::{Doorkeeper, KeyRing, Snapshot};
 use tribune_core::reason::{Departure, Refusal};
 use tribune_core::room::{Facts, State};
 use tribune_core::time::{Time, WallTime};
 
-use super::log::{Log, Plan, Scribe, Spent};
+use super::log::{Log, Scribe, Spent};
+use super::plan::{Plan, draw_at, second};
 use super::said::{Claimed, Drawn, Held, Stands};
 use crate::ops::Keeps;
+use crate::ops::logs::Repeats;
 use crate::world::World;
 
 /// How often time passes at the door.
 const TICK: Duration = Duration::from_secs(1);
-/// The draw is held this long before the start, in milliseconds.
-const DRAW_BEFORE_MS: i64 = 60_000;
 /// New connections a second that a node can take.
 const CLAIMS_PER_S_MAX: u32 = 5_000;
 /// Bytes handed out this lately make a seat heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
-const SECOND_MS: i64 = 1_000;
+
+static NOT_KEPT: Repeats = Repeats::new();
 
 /// A room's desk. Its lock is held for one act, never across an `.await`.
 pub struct Desk {
@@ -45,13 +46,15 @@ pub struct Desk {
     tag: RoomTag,
     keys: KeyRing,
     opened_at: WallTime,
-    log: Log,
+    log: Arc<Log>,
     state: Mutex<Desked>,
 }
 
 struct Desked {
     keeper: Doorkeeper,
     plan: Plan,
+    /// The plan that the disk has.
+    kept: Option<Plan>,
     sittings: BTreeMap<Connection, Arc<Sat>>,
     next: u64,
 }
@@ -90,7 +93,8 @@ impl Desk {
     /// begins anew: the log says so.
     pub fn open(begin: Begin<'_>) -> Arc<Self> {
         let Begin { world, facts, folder, scribe, secret, now_serving, cap } = begin;
-        let (log, mut kept, plan) = match Log::open(folder.to_owned(), scribe.clone()) {
+        let read = Log::open(folder.to_owned(), scribe.clone());
+        let (log, mut kept, plan) = match read.and_then(|(log, kept)| Ok((log, kept, Plan::read(folder)?))) {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(room = %facts.name, %error, "entries_not_read");
@@ -99,14 +103,15 @@ impl Desk {
         };
         let (now, wall) = (world.now(), world.wall());
         let is_new = plan.is_none();
-        let plan = plan.unwrap_or_else(|| first_plan(wall, facts, world.entropy()));
+        let plan = plan.unwrap_or_else(|| Plan::first(wall, facts, world.entropy()));
         // A room that was over before it had a door never gets one.
         let is_wanted = !is_new || facts.state != State::Ended;
-        if let Some(Err(error)) = is_wanted.then(|| log.plan(&plan)) {
+        let written = if is_wanted { plan.keep(log.folder()) } else { Ok(()) };
+        if let Err(error) = &written {
             tracing::error!(room = %facts.name, %error, "draw_not_kept");
         }
-        let opened_at = plan.opened_at();
-        let number = number_of(&plan);
+        let on_disk = written.is_ok().then(|| plan.clone());
+        let (opened_at, number) = (plan.opened_at(), plan.number());
         kept.now_serving = now_serving;
         kept.lot = plan.held.then(|| number.to_vec());
         let announced = Announced {
@@ -121,8 +126,9 @@ impl Desk {
         } else {
             Doorkeeper::restored(now, second(wall, opened_at), opening, kept)
         };
-        let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / SECOND_MS) as u32);
-        let state = Mutex::new(Desked { keeper, plan, sittings: BTreeMap::new(), next: 0 });
+        let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / 1_000) as u32);
+        let state = Mutex::new(Desked { keeper, plan, kept: on_disk, sittings: BTreeMap::new(), next: 0 });
+        let log = Arc::new(log);
         let desk = Self { world, tag, keys: KeyRing::new(&secret), opened_at, log, state };
         desk.follow(facts);
         Arc::new(desk)
@@ -137,6 +143,7 @@ impl Desk {
                 tick.tick().await;
                 let Some(desk) = desk.upgrade() else { return };
                 desk.tick();
+                desk.keep_plan().await;
                 if desk.lock().keeper.poll_timeout().is_none() {
                     return;
                 }
@@ -159,15 +166,19 @@ impl Desk {
             return;
         }
         let waits = matches!(facts.state, State::Scheduled | State::Boarding);
-        let (start, draw_at) = match facts.starts_at.filter(|_| waits) {
+        let (start, drawn_at) = match facts.starts_at.filter(|_| waits) {
             Some(at) => {
                 let wait_ms = u64::try_from(at.0 - wall.0).unwrap_or(0);
-                (Some(now + Duration::from_millis(wait_ms)), WallTime(at.0 - DRAW_BEFORE_MS))
+                (Some(now + Duration::from_millis(wait_ms)), draw_at(at))
             }
             None => (None, WallTime(wall.0.min(state.plan.draw_at_ms))),
         };
-        state.keeper.set_start(now, start, (draw_at, second(draw_at, self.opened_at)));
-        self.keep_plan(&mut state, draw_at);
+        state.keeper.set_start(now, start, (drawn_at, second(drawn_at, self.opened_at)));
+        // The next tick keeps it.
+        if !state.plan.held {
+            let closes_before = state.keeper.closes_before();
+            state.plan = Plan { closes_before, draw_at_ms: drawn_at.0, ..state.plan.clone() };
+        }
     }
 
     /// Most seats from now on.
@@ -340,35 +351,28 @@ impl Desk {
         }
         state.keeper.tick(now, second(wall, self.opened_at));
         if state.keeper.to_draw().is_some() {
-            self.draw(&mut state);
+            state.plan.held = true;
         }
         self.carry_out(&mut state);
     }
 
-    /// Holds the draw, once it is kept that it was: whoever was told a rank keeps it.
-    fn draw(&self, state: &mut Desked) {
-        let plan = Plan { held: true, ..state.plan.clone() };
-        if let Err(error) = self.log.plan(&plan) {
-            tracing::error!(%error, "draw_not_kept");
+    /// Has the disk keep the plan, away from the lock. The draw is held once it is kept that it was: whoever
+    /// is told a rank keeps it.
+    async fn keep_plan(&self) {
+        let Some(plan) = self.lock().unkept() else { return };
+        let (log, fresh) = (self.log.clone(), plan.clone());
+        let kept = tokio::task::spawn_blocking(move || fresh.keep(log.folder())).await;
+        if let Err(error) = kept.unwrap_or_else(|error| Err(error.into())) {
+            if let Some(repeated) = NOT_KEPT.pass(self.world.now()) {
+                tracing::error!(%error, repeated, "draw_not_kept");
+            }
             return;
         }
-        let number = number_of(&plan);
-        state.plan = plan;
-        // There was something to draw under this lock.
-        let _ = state.keeper.hold_draw(&number);
-        tracing::info!(tickets = state.keeper.arrivals().issued(), "draw_held");
-    }
-
-    fn keep_plan(&self, state: &mut Desked, draw_at: WallTime) {
-        let closes_before = state.keeper.closes_before();
-        if state.plan.held || (state.plan.closes_before, state.plan.draw_at_ms) == (closes_before, draw_at.0)
-        {
-            return;
+        let mut state = self.lock();
+        if plan.held && state.keeper.hold_draw(&plan.number()).is_ok() {
+            tracing::info!(tickets = state.keeper.arrivals().issued(), "draw_held");
         }
-        state.plan = Plan { closes_before, draw_at_ms: draw_at.0, ..state.plan.clone() };
-        if let Err(error) = self.log.plan(&state.plan) {
-            tracing::error!(%error, "draw_not_kept");
-        }
+        state.kept = Some(plan);
     }
 
     /// Ends the connections whose seat is somebody else's now.
@@ -376,7 +380,13 @@ impl Desk {
         while let Some(output) = state.keeper.poll_output() {
             let connection = match output {
                 Output::Displaced(connection) => Some(connection),
-                Output::Lapsed { connection, .. } => connection,
+                Output::Lapsed { connection, serial, why } => {
+                    if why == Lapse::Unheard {
+                        // Not written, it would only be counted as having been inside after a restart.
+                        let _ = self.log.back(serial);
+                    }
+                    connection
+                }
             };
             if let Some(sat) = connection.and_then(|connection| state.sittings.remove(&connection)) {
                 sat.over.store(true, Ordering::Relaxed);
@@ -398,6 +408,13 @@ impl fmt::Debug for Desk {
 impl Keeps for Desk {
     fn books(&self) -> Books {
         self.lock().keeper.books().clone()
+    }
+}
+
+impl Desked {
+    /// The plan, when the disk has another or none; a room that was over before it had a door has none.
+    fn unkept(&self) -> Option<Plan> {
+        (self.kept.as_ref() != Some(&self.plan)).then(|| self.plan.clone())
     }
 }
 
@@ -446,26 +463,4 @@ impl Drop for Sitting {
 
 fn issued(ticket: &Ticket) -> Issued {
     Issued { serial: ticket.serial, second: ticket.second }
-}
-
-fn second(at: WallTime, opened_at: WallTime) -> u32 {
-    u32::try_from((at.0 - opened_at.0).div_euclid(SECOND_MS).max(0)).unwrap_or(u32::MAX)
-}
-
-fn first_plan(wall: WallTime, facts: &Facts, number: [u8; 32]) -> Plan {
-    let opened_at_ms = wall.0.div_euclid(SECOND_MS) * SECOND_MS;
-    let draw_at = facts.starts_at.map_or(opened_at_ms, |at| at.0 - DRAW_BEFORE_MS);
-    Plan {
-        opened_at_ms,
-        number: number.iter().map(|byte| format!("{byte:02x}")).collect(),
-        closes_before: second(WallTime(draw_at), WallTime(opened_at_ms)),
-        draw_at_ms: draw_at.max(opened_at_ms),
-        held: false,
-    }
-}
-
-/// A plan that was damaged draws by another number than it was committed to, which the page shows.
-fn number_of(plan: &Plan) -> [u8; 32] {
-    let digit = |at: usize| u8::from_str_radix(plan.number.get(2 * at..2 * at + 2).unwrap_or("00"), 16);
-    std::array::from_fn(|at| digit(at).unwrap_or_default())
 }

@@ -1,25 +1,24 @@
 //! The entry list on the disk: 16 bytes for each ticket in order of serial, 4 for each that has left the
-//! line, and what is kept of the draw. Only ever appended to, so that a crash costs nothing that was
-//! answered.
+//! line or come back to it. Only ever appended to, so that a crash costs nothing that was answered.
 //!
 //! One thread writes for all rooms, so that no answer holds a door's lock while the disk is slow. Whoever was
 //! given a ticket is answered when it is written; the operating system then keeps it whatever happens to this
 //! process.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use tribune_core::door::arrivals::TICKETS_MAX;
 use tribune_core::door::doorkeeper::Kept;
 use tribune_core::door::ticket::Holder;
 use tribune_core::reason::Refusal;
-use tribune_core::time::WallTime;
 
 use crate::ops::logs::Repeats;
 use crate::world::World;
@@ -28,6 +27,10 @@ use crate::world::World;
 const TICKET_BYTES: usize = 16;
 /// Bytes of a serial.
 const SERIAL_BYTES: usize = 4;
+/// Set in the serial of a ticket that is back in the line: its seat was given and never heard. Serials are
+/// below it.
+const BACK: u32 = 1 << 31;
+const _: () = assert!(TICKETS_MAX < BACK);
 /// Lines of all rooms that may wait for the disk.
 const LINES_MAX: usize = 65_536;
 /// Lines written together.
@@ -39,24 +42,8 @@ const DISK_REST: Duration = Duration::from_millis(100);
 
 const TICKETS: &str = "tickets";
 const SPENT: &str = "spent";
-const DRAW: &str = "draw.json";
 
 static NOT_WRITTEN: Repeats = Repeats::new();
-
-/// What is kept of a door besides its tickets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Plan {
-    /// When the door opened, in milliseconds since 1970: seconds are counted from here.
-    pub opened_at_ms: i64,
-    /// The operator's number, in hexadecimal: secret until the draw.
-    pub number: String,
-    /// The first second whose tickets are not drawn.
-    pub closes_before: u32,
-    /// When the draw is, or was, in milliseconds since 1970.
-    pub draw_at_ms: i64,
-    /// Whether it was held.
-    pub held: bool,
-}
 
 /// The thread that writes the lists of all rooms. Copies are the same.
 #[derive(Clone, Debug)]
@@ -114,24 +101,20 @@ impl Log {
     ///
     /// # Errors
     /// What is there cannot be read.
-    pub fn open(folder: PathBuf, scribe: Scribe) -> io::Result<(Self, Kept, Option<Plan>)> {
+    pub fn open(folder: PathBuf, scribe: Scribe) -> io::Result<(Self, Kept)> {
         let (tickets, tickets_kept) = Appended::open(folder.join(TICKETS), TICKET_BYTES)?;
         let (spent, spent_kept) = Appended::open(folder.join(SPENT), SERIAL_BYTES)?;
-        let plan = match fs::read(folder.join(DRAW)) {
-            Ok(text) => Some(serde_json::from_slice::<Plan>(&text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
         let kept = Kept {
             tickets: tickets_kept.chunks_exact(TICKET_BYTES).map(ticket_of).collect(),
-            spent: spent_kept.chunks_exact(SERIAL_BYTES).map(number_of).collect(),
+            spent: still_out(spent_kept.chunks_exact(SERIAL_BYTES).map(number_of)),
             ..Kept::default()
         };
-        let written = Written { tickets: kept.tickets.len() as u64, spent: kept.spent.len() as u64 };
+        let spent_lines = (spent_kept.len() / SERIAL_BYTES) as u64;
+        let written = Written { tickets: kept.tickets.len() as u64, spent: spent_lines };
         let spent_before = AtomicU64::new(written.spent);
         let files = Mutex::new((tickets, spent));
         let book = Arc::new(Book { files, written: watch::Sender::new(written) });
-        Ok((Self { folder, book, scribe, spent: spent_before }, kept, plan))
+        Ok((Self { folder, book, scribe, spent: spent_before }, kept))
     }
 
     /// An empty list, in whose place something lies that cannot be read: a room whose disk fails still has a
@@ -142,6 +125,11 @@ impl Log {
         let files = Mutex::new((empty(TICKETS), empty(SPENT)));
         let book = Arc::new(Book { files, written: watch::Sender::default() });
         Self { folder, book, scribe, spent: AtomicU64::new(0) }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A place for one more ticket: what is issued must be written, so the place comes first.
@@ -159,7 +147,16 @@ impl Log {
     /// A ticket has left the line; `None` when too many wait for the disk. Lost, it would only be counted as
     /// waiting again, and its pass would end with this process.
     pub fn spent(&self, serial: u32) -> Option<Spent> {
-        self.scribe.lines.try_send((self.book.clone(), Line::Spent(serial.to_be_bytes()))).ok()?;
+        self.left_or_back(serial)
+    }
+
+    /// A ticket that had left the line is back in it.
+    pub fn back(&self, serial: u32) -> Option<Spent> {
+        self.left_or_back(serial | BACK)
+    }
+
+    fn left_or_back(&self, line: u32) -> Option<Spent> {
+        self.scribe.lines.try_send((self.book.clone(), Line::Spent(line.to_be_bytes()))).ok()?;
         Some(Spent(self.spent.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
@@ -183,19 +180,6 @@ impl Log {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Refusal::OurFault),
         }
-    }
-
-    /// Keeps the plan, whole or not at all.
-    ///
-    /// # Errors
-    /// The disk does not take it.
-    pub fn plan(&self, plan: &Plan) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let (path, fresh) = (self.folder.join(DRAW), self.folder.join("draw.json.new"));
-        let mut file = File::create(&fresh)?;
-        file.write_all(&serde_json::to_vec(plan)?)?;
-        file.sync_data()?;
-        fs::rename(fresh, path)
     }
 }
 
@@ -306,6 +290,19 @@ impl Appended {
     }
 }
 
+/// Who has left the line, after all who left it and came back.
+fn still_out(lines: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut out = BTreeSet::new();
+    for line in lines {
+        if line < BACK {
+            out.insert(line)
+        } else {
+            out.remove(&(line - BACK))
+        };
+    }
+    out.into_iter().collect()
+}
+
 fn ticket_of(line: &[u8]) -> (u32, Holder) {
     (number_of(line), Holder(std::array::from_fn(|place| line[4 + place])))
 }
@@ -314,27 +311,20 @@ fn number_of(line: &[u8]) -> u32 {
     u32::from_be_bytes(std::array::from_fn(|place| line[place]))
 }
 
-impl Plan {
-    /// When the door opened.
-    pub fn opened_at(&self) -> WallTime {
-        WallTime(self.opened_at_ms)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn open(folder: &Path) -> (Log, Kept, Option<Plan>) {
+    fn open(folder: &Path) -> (Log, Kept) {
         Log::open(folder.to_owned(), Scribe::start(World::begin()).unwrap()).unwrap()
     }
 
     #[tokio::test]
     async fn what_was_answered_is_there_after_a_crash_and_a_torn_end_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let (log, kept, plan) = open(folder.path());
-        assert!(kept.tickets.is_empty() && plan.is_none());
+        let (log, kept) = open(folder.path());
+        assert!(kept.tickets.is_empty() && kept.spent.is_empty());
         for serial in 0..5_u8 {
             log.reserve().unwrap().ticket(u32::from(serial) * 10, Holder([serial; 12]));
         }
@@ -344,14 +334,14 @@ mod tests {
         let mut torn = fs::read(&path).unwrap();
         torn.extend_from_slice(&[1, 2, 3]);
         fs::write(&path, torn).unwrap();
-        let (log, kept, _) = open(folder.path());
+        let (log, kept) = open(folder.path());
         let wanted: Vec<_> = (0..5_u8).map(|n| (u32::from(n) * 10, Holder([n; 12]))).collect();
         assert_eq!(kept.tickets, wanted);
         log.kept(log.spent(3)).await;
         log.reserve().unwrap().ticket(60, Holder([9; 12]));
         log.reserve().unwrap().ticket(61, Holder([8; 12]));
         log.written(6).await.unwrap();
-        let (_, kept, _) = open(folder.path());
+        let (_, kept) = open(folder.path());
         assert_eq!(
             (kept.tickets.len(), kept.tickets[6], &kept.spent[..]),
             (7, (61, Holder([8; 12])), &[3][..])
@@ -361,24 +351,26 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_read_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(DRAW), "no plan").unwrap();
+        fs::create_dir(folder.path().join(TICKETS)).unwrap();
         let scribe = Scribe::start(World::begin()).unwrap();
         assert!(Log::open(folder.path().to_owned(), scribe.clone()).is_err());
         let log = Log::aside(folder.path(), scribe);
         log.reserve().unwrap().ticket(0, Holder([1; 12]));
         log.written(0).await.unwrap();
-        assert_eq!(fs::read(folder.path().join(DRAW)).unwrap(), b"no plan");
+        assert!(folder.path().join(TICKETS).is_dir());
     }
 
-    #[test]
-    fn the_plan_comes_back() {
+    #[tokio::test]
+    async fn who_came_back_to_the_line_is_in_it_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let (log, ..) = open(folder.path());
-        let plan =
-            Plan { opened_at_ms: 5, number: "00ff".to_owned(), closes_before: 9, draw_at_ms: 7, held: true };
-        log.plan(&plan).unwrap();
-        let (_, _, kept) = open(folder.path());
-        let kept = kept.unwrap();
-        assert_eq!((kept.opened_at(), kept.closes_before, kept.held), (WallTime(5), 9, true));
+        let (log, _) = open(folder.path());
+        for line in [log.spent(0), log.spent(TICKETS_MAX - 1), log.spent(7), log.back(7), log.back(0)] {
+            log.kept(line).await;
+        }
+        log.kept(log.spent(0)).await;
+        let (log, kept) = open(folder.path());
+        assert_eq!(kept.spent, [0, TICKETS_MAX - 1]);
+        log.kept(log.back(0)).await;
+        assert_eq!(open(folder.path()).1.spent, [TICKETS_MAX - 1]);
     }
 }

@@ -3,6 +3,7 @@
 pub mod audience;
 mod desk;
 mod log;
+mod plan;
 mod said;
 
 pub use audience::{Audience, Counts, HandedOut, Seat};
