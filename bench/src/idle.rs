@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use crate::beeps::spread;
 
-const EVERY: Duration = Duration::from_millis(20);
+/// Short beside a frame, so that nobody stands still for long unseen.
+const EVERY: Duration = Duration::from_millis(2);
+/// Who is woken later than this has stood still: a program's clock would have been a frame late.
+const STALL: Duration = Duration::from_millis(20);
 
 /// One idle thread for each processor: where a host takes one of them away, only who runs there stands still.
 pub struct Idle {
@@ -20,7 +23,7 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Begins to sleep 20 ms at a time.
+    /// Begins to sleep 2 ms at a time.
     pub fn watch() -> Self {
         let (over, stalled) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -53,7 +56,7 @@ impl Idle {
         let mut late_ms: Vec<f64> =
             self.threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect();
         late_ms.sort_by(f64::total_cmp);
-        let over_20_ms = late_ms.iter().filter(|ms| **ms > ms_of(EVERY)).count();
+        let over_20_ms = late_ms.iter().filter(|ms| **ms > ms_of(STALL)).count();
         Stalls { late_ms: spread(&late_ms), over_20_ms }
     }
 }
@@ -73,7 +76,7 @@ fn sleep_until(over: &AtomicBool, stalled: &Mutex<Vec<Instant>>) -> Vec<f64> {
         due += EVERY;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let late = due.elapsed();
-        if late > EVERY {
+        if late > STALL {
             stalled.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         }
         late_ms.push(ms_of(late));

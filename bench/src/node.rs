@@ -26,11 +26,20 @@ impl Node {
     /// # Errors
     /// The binary does not start, or does not say where it listens.
     pub fn start(binary: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, &[])
+    }
+
+    /// The same, with settings such as `TRIBUNE_SEATS_MAX`.
+    ///
+    /// # Errors
+    /// The binary does not start, or does not say where it listens.
+    pub fn start_with(binary: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let data = std::env::temp_dir().join(format!("tribune-bench-{}", std::process::id()));
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
             .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
             .arg(&data)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -92,6 +101,17 @@ impl Node {
             .lines()
             .filter(|line| line.starts_with(name) && line[name.len()..].starts_with(['{', ' ']));
         Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// Memory it has, in MiB (`VmRSS` of `/proc/PID/status`).
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn resident_mib(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+        Ok(kib / 1_024.0)
     }
 
     /// Processor time used so far, user and system, in seconds (`/proc/PID/stat`, clock ticks of 10 ms).

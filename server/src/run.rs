@@ -27,7 +27,7 @@ use crate::door::Scribe;
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
-use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
+use crate::net::{self, Bound, Gated, Limits, ListenerSpec, Trusted};
 use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
@@ -312,6 +312,7 @@ impl Listeners<'_> {
             trusted: Trusted::new(self.config.trusted_proxy.iter().copied()),
             limits,
             take_source: None,
+            gated: if name == "public" { Gated::Yes } else { Gated::No },
             metrics: self.metrics.clone(),
             world: self.world,
         }

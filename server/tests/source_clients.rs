@@ -17,7 +17,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use tribune_server::net::{Bound, Limits, ListenerSpec, SourceRequest, TakeSource, Trusted, serve};
+use tribune_server::net::{Bound, Gated, Limits, ListenerSpec, SourceRequest, TakeSource, Trusted, serve};
 use tribune_server::ops::Metrics;
 use tribune_server::shutdown;
 use tribune_server::world::World;
@@ -92,6 +92,7 @@ fn node() -> (SocketAddr, mpsc::Receiver<Taken>, shutdown::Trigger) {
         trusted: Trusted::default(),
         limits: Limits::stage(1_024),
         take_source: Some(take_source),
+        gated: Gated::No,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     };

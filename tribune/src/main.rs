@@ -10,6 +10,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A connection takes and gives back some tens of pieces of memory; with the C library's allocator that was a
+/// fifth of what answering a crowd costs.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Live conversations with a mass audience.
 #[derive(Parser)]
 #[command(name = "tribune", version, about, arg_required_else_help = true)]

@@ -58,6 +58,9 @@ pub mod ladder;
 /// Several rooms on one node's seats.
 pub mod shares;
 
+/// Who is asked to come again when more come than can be answered.
+pub mod overload;
+
 /// One room's door, of all of these.
 pub mod doorkeeper;
 

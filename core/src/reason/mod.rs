@@ -268,17 +268,20 @@ pub enum Shed {
     HeadMalformed,
     /// A PROXY header that is wrong, or from somebody who is not a trusted proxy.
     ProxyRefused,
+    /// More came than could be answered; who was put off was told that their place is kept.
+    PutOff,
 }
 
 impl Shed {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ConnectionsFull,
         Self::HandshakeFailed,
         Self::HandshakeSlow,
         Self::HeadSlow,
         Self::HeadMalformed,
         Self::ProxyRefused,
+        Self::PutOff,
     ];
 
     /// Stable word for programs.
@@ -290,6 +293,7 @@ impl Shed {
             Self::HeadSlow => "head_slow",
             Self::HeadMalformed => "head_malformed",
             Self::ProxyRefused => "proxy_refused",
+            Self::PutOff => "put_off",
         }
     }
 }

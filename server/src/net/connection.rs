@@ -1,6 +1,6 @@
 //! One connection from accept to end: the listed steps, each with its deadline.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonica
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
+use super::Shared;
 use super::requests::{InFlight, Near, answer, seen};
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
-use super::{ListenerSpec, Shared};
 use crate::ops::logs::Repeats;
 
 /// RFC 9113, section 3.4.
@@ -69,7 +69,7 @@ async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Res
         .await
         .map_err(|_| handshake_slow(shared))??;
     let (stream, opening) = tokio::select! {
-        opened = timeout(limits.head(), open(stream, &shared.spec)) =>
+        opened = timeout(limits.head(), open(stream, shared, near.addr)) =>
             opened.map_err(|_| Early::Shed(Shed::HeadSlow))??,
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
@@ -145,15 +145,16 @@ enum Opening {
 }
 
 /// Reads just enough to know who takes the connection, and gives the bytes back to them.
-async fn open(mut stream: Stream, spec: &ListenerSpec) -> Result<(Stream, Opening), Early> {
+async fn open(mut stream: Stream, shared: &Shared, from: IpAddr) -> Result<(Stream, Opening), Early> {
+    let spec = &shared.spec;
     let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
     loop {
         if stream.read_buf(&mut bytes).await.map_err(|_| Early::Gone)? == 0 {
             return Err(Early::Gone);
         }
-        let shared = bytes.len().min(HTTP2_PREFACE.len());
-        if bytes[..shared] == HTTP2_PREFACE[..shared] {
-            if shared == HTTP2_PREFACE.len() {
+        let known = bytes.len().min(HTTP2_PREFACE.len());
+        if bytes[..known] == HTTP2_PREFACE[..known] {
+            if known == HTTP2_PREFACE.len() {
                 return Ok((given_back(stream, bytes.freeze()), Opening::Http2));
             }
             continue;
@@ -163,6 +164,9 @@ async fn open(mut stream: Stream, spec: &ListenerSpec) -> Result<(Stream, Openin
         }
         if bytes.starts_with(&TLS_RECORD) {
             return Err(malformed(stream, &Unread::Tls.answer(spec.world)).await);
+        }
+        if let Some(answer) = shared.gate.as_ref().and_then(|gate| gate.turns_back(&bytes, from)) {
+            return Err(put_off(stream, &answer).await);
         }
         let Some(take) = &spec.take_source else {
             return Ok((given_back(stream, bytes.freeze()), Opening::Http1));
@@ -193,6 +197,13 @@ async fn malformed(mut stream: Stream, answer: &[u8]) -> Early {
     let _ = stream.write_all(answer).await;
     let _ = stream.shutdown().await;
     Early::Shed(Shed::HeadMalformed)
+}
+
+async fn put_off(mut stream: Stream, answer: &[u8]) -> Early {
+    // The head was read to its end, so closing takes nothing back of what is told here.
+    let _ = stream.write_all(answer).await;
+    let _ = stream.shutdown().await;
+    Early::Shed(Shed::PutOff)
 }
 
 fn unreadable(error: head::HeadError) -> String {

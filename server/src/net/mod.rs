@@ -10,6 +10,7 @@
 pub mod acme;
 mod bind;
 mod connection;
+mod gate;
 /// What one listener takes at most.
 pub mod limits;
 /// Port 80: leads to 443, and answers the certificate authority.
@@ -86,10 +87,21 @@ pub struct ListenerSpec {
     pub limits: Limits,
     /// Who takes sources that come in Icecast's manner; `None`: they are ordinary requests.
     pub take_source: Option<TakeSource>,
+    /// Whether the least urgent are put off when more come than can be answered.
+    pub gated: Gated,
     /// Where it counts.
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub world: World,
+}
+
+/// Whether a listener puts anybody off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gated {
+    /// A crowd may come.
+    Yes,
+    /// Who comes is few, and needed.
+    No,
 }
 
 /// What the connections of one listener share.
@@ -97,6 +109,7 @@ struct Shared {
     spec: ListenerSpec,
     app: Router,
     counts: ListenerMetrics,
+    gate: Option<gate::Gate>,
     shutdown: Shutdown,
 }
 
@@ -107,7 +120,8 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
     counts.connections_max.set(i64::from(spec.limits.connections_max));
     let room = Arc::new(Semaphore::new(spec.limits.connections_max as usize));
     let app = requests::counted(app, counts.clone());
-    let shared = Arc::new(Shared { spec, app, counts, shutdown });
+    let gate = (spec.gated == Gated::Yes).then(|| gate::Gate::new(spec.world));
+    let shared = Arc::new(Shared { spec, app, counts, gate, shutdown });
     tokio::spawn(async move {
         let connections = TaskTracker::new();
         for listener in bound.into_listeners() {
@@ -159,9 +173,12 @@ fn begin(
     let Ok(permit) = room.clone().try_acquire_owned() else {
         return refuse(shared, &socket);
     };
-    let shared = shared.clone();
+    let (shared, accepted) = (shared.clone(), shared.spec.world.now());
     connections.spawn(async move {
         shared.counts.open.inc();
+        if let Some(gate) = &shared.gate {
+            gate.first_turn(accepted);
+        }
         connection::run(&shared, socket, peer).await;
         shared.counts.open.dec();
         drop(permit);

@@ -19,8 +19,10 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use tribune_core::door::address::{self, Scheme};
+use tribune_core::reason::Shed;
 
 use super::{Shared, Trusted};
+use crate::ops::logs::Repeats;
 use crate::ops::metrics::ListenerMetrics;
 
 /// Several lines of one forwarding header are joined up to this many; more are not looked at.
@@ -28,6 +30,8 @@ const LINES_MAX: usize = 16;
 /// Whoever came by TLS comes by TLS only, for a year (RFC 6797): nobody on the way has them show a key in the
 /// clear.
 const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+static PUT_OFF: Repeats = Repeats::new();
 
 /// The visitor's own address, as a request extension: the peer's, or what trusted proxies say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +152,9 @@ pub(super) async fn answer(
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
     let scheme = reached.scheme;
+    if let Some(answer) = put_off(&shared, &request, client) {
+        return Ok(answer.map(|body| Tracked { body, _flying: flying }));
+    }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
     let mut answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
@@ -155,6 +162,17 @@ pub(super) async fn answer(
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
     }
     Ok(answer.map(|body| Tracked { body, _flying: flying }))
+}
+
+/// What who is put off is told.
+fn put_off(shared: &Shared, request: &Request<Incoming>, from: ClientAddr) -> Option<Response<Body>> {
+    let gate = shared.gate.as_ref()?;
+    gate.puts_off(request, from.0)?;
+    shared.spec.metrics.ledger.shed(Shed::PutOff);
+    if let Some(repeated) = PUT_OFF.pass(shared.spec.world.now()) {
+        tracing::warn!(listener = shared.spec.name, depth = gate.depth(), repeated, "put_off");
+    }
+    Some(gate.come_again(request.headers(), from.0))
 }
 
 /// `OPTIONS *` asks about the server and not about any page (RFC 9110, section 9.3.7), so no router has a

@@ -48,6 +48,7 @@ impl Node {
             trusted: Trusted::new(with.trusted.map(|network| network.parse().expect("a network"))),
             limits: with.limits.unwrap_or_else(limits),
             take_source: with.take_source,
+            gated: Gated::Yes,
             metrics: metrics.clone(),
             world: World::begin(),
         };

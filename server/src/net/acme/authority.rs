@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::net::tls::Certificates;
-use crate::net::{self, Bound, Limits, ListenerSpec, Trusted};
+use crate::net::{self, Bound, Gated, Limits, ListenerSpec, Trusted};
 use crate::ops::Metrics;
 use crate::shutdown::Shutdown;
 use crate::world::World;
@@ -82,6 +82,7 @@ pub fn spec(name: &'static str, tls: Option<Arc<Certificates>>) -> ListenerSpec 
         trusted: Trusted::default(),
         limits: Limits::stage(1_024),
         take_source: None,
+        gated: Gated::No,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     }

@@ -1,0 +1,14 @@
+//! A crowd: many people at the door at once, and many who listen already.
+//!
+//! Arrivals are an open loop: who is due comes, whatever became of those before, and waits from the moment
+//! they were due (Schroeder, Wierman, Harchol-Balter: "Open Versus Closed", NSDI 2006). Everybody has an
+//! address of their own below 127.0.0.0/8, and only a node there is visited.
+
+mod arrivals;
+mod chunks;
+mod listeners;
+mod pages;
+mod sockets;
+
+pub use arrivals::{Ask, Came, Crowd};
+pub use listeners::{Heard, Listeners};
