@@ -48,7 +48,9 @@ const templates = (lang) => ({
       namespace: 'template',
     }));
     builder.onLoad({ filter: /.*/, namespace: 'template' }, async ({ path }) => ({
-      contents: speak(tighten(await whole('door/' + path)), lang),
+      contents: path.endsWith('.css')
+        ? await style('door/' + path)
+        : speak(tighten(await whole('door/' + path)), lang),
       loader: 'text',
     }));
   },
@@ -103,9 +105,11 @@ await write('door/page.css', css);
 await write('door/card.png', picture);
 
 const main = tighten(await read('door/main.html'));
+/** What the script draws: without what is there only for those who have none. */
+const scripted = main.replace(/{{\^js}}[^]*?{{\/js}}/g, '').replace(/{{[#/]js}}/g, '');
 // Once a conversation is over, what stood before the end can never come again: the page need not carry it.
-const over = main.replace(/{{#scheduled}}{{#late}}<p[^]*{{\/ahead}}/, '');
-if (over.length > main.length / 2)
+const over = scripted.replace(/{{#scheduled}}{{#late}}<p[^]*{{\/ahead}}/, '');
+if (over.length > scripted.length / 2)
   throw new Error('door/main.html: the sections before the end were not found');
 const finale = tighten(await read('door/finale.html'));
 const page = tighten(await read('door/page.html')).replace('[[@main]]', () =>
@@ -117,8 +121,12 @@ const floorName = `floor.${short(floor)}.js`;
 await write('door/floor.js', floor);
 await write('door/floor.js.br', brotli(floor));
 await write('door/floor.js.gz', gzipSync(floor, { level: 9 }));
+const worker = Buffer.from(await script('door/worker.ts', 'esm'));
+await write('door/worker.js', worker);
+const line = tighten(await read('door/line.html'));
 for (const lang of LANGUAGES) {
-  await write(`door/main.${lang}.html`, speak(main, lang));
+  await write(`door/line.${lang}.html`, speak(line, lang));
+  await write(`door/main.${lang}.html`, speak(scripted, lang));
   await write(`door/over.${lang}.html`, speak(over, lang));
   await write(`door/page.${lang}.html`, speak(page, lang));
   const bytes = Buffer.from(await script('door/inside.ts', 'esm', lang, { FLOOR: `"/assets/${floorName}"` }));

@@ -4,6 +4,7 @@
 
 import { facts, type Place, type Status } from './facts';
 import { fill, type Values } from './fill';
+import type { PlaceSaid } from './line';
 
 /** What the server writes into the page: the room's status, and where the rest lies. */
 export interface Given extends Status {
@@ -11,6 +12,10 @@ export interface Given extends Status {
   /** Address of inside.ts, built for this page's language. */
   inside: string;
   day: string;
+  /** Where the visitor's ticket stands, when the browser showed one in its cookie. */
+  place?: PlaceSaid;
+  /** The page comes from the visitor's own browser: the node was not reached. */
+  kept?: boolean;
 }
 
 /** The page, as seen from inside. */
@@ -20,27 +25,27 @@ export interface Door {
   given: Given;
   status(): Status;
   place(): Place;
+  /** The node's last answer was one. */
+  reached(): boolean;
   show(): void;
   poll(): void;
   /** Takes over another language: its main template, its data, its inside. */
-  speak(lang: string, main: string, given: Given, inside: Templates): void;
-}
-
-export interface Templates {
-  deck: string;
-  finale: string;
-  stand: string;
+  speak(lang: string, main: string, given: Given, inside: InsideModule): void;
 }
 
 /** What inside.ts gives back. */
 export interface Inside {
   values(): Values;
+  /** The status may wait so long, in ms. */
+  paceMs(): number;
   /** A click on `[data-do]`; false leaves it to the browser. */
   act(wish: string, spot: HTMLElement): void;
   input(id: string, value: string): void;
 }
 
-export interface InsideModule extends Templates {
+export interface InsideModule {
+  /** What main.html and the page's title are filled with, by name. */
+  templates: Record<string, string>;
   enter(door: Door): Inside;
 }
 
@@ -61,12 +66,13 @@ const path = location.pathname.replace(/\/$/, '');
 let given: Given = JSON.parse(find('d').textContent!);
 let status: Status = given;
 let main = find('t').textContent!;
-let templates: Templates | undefined;
+let templates: InsideModule['templates'] = {};
 let inside: Inside | undefined;
 let coming: Promise<Inside> | undefined;
 /** How far the visitor's clock goes wrong. Only the page says what time it is: a status may be old. */
 const ahead = Date.parse(status.now) - Date.now();
-let failures = 0;
+/** The second answer lost is news; a page from the browser itself begins with it. */
+let failures = given.kept ? 2 : 0;
 let busy = false;
 let nextMs = 0;
 let timer = 0;
@@ -81,6 +87,8 @@ const place = (): Place => ({
   day: given.day,
 });
 
+const reached = () => !failures;
+
 /** Draws what changed in kind anew, and writes what changed in number into its place. */
 function show(): void {
   const now = Date.now();
@@ -91,11 +99,11 @@ function show(): void {
     js: true,
     idle: true,
     busy,
-    gone: failures > 1, // One answer lost is no news; the second is.
+    gone: failures > 1,
     again: Math.max(0, Math.ceil((nextMs - now) / 1000)) + ' s',
     ...inside?.values(),
   };
-  if (v['ended'] && !inside)
+  if ((v['ended'] || given.place) && !inside)
     return enter().then(
       () => {},
       () => {},
@@ -105,8 +113,7 @@ function show(): void {
     shape = next;
     const focus = document.activeElement?.id;
     const kept = document.getElementById('replay');
-    if (templates)
-      for (const name of ['deck', 'finale', 'stand'] as const) v[name] = fill(templates[name], v);
+    for (const name in templates) v[name] = fill(templates[name]!, v);
     box.innerHTML = fill(main, v);
     if (kept) document.getElementById('replay')?.replaceWith(kept);
     if (focus) document.getElementById(focus)?.focus();
@@ -121,7 +128,11 @@ function show(): void {
     });
   }
   document.title =
-    ((v['early'] && v['countdown']) || box.querySelector('.state')!.textContent) + ' · ' + status.title;
+    (fill(templates['headline'] ?? '', v) ||
+      (v['early'] && v['countdown']) ||
+      box.querySelector('.state')!.textContent) +
+    ' · ' +
+    status.title;
 }
 
 async function poll(): Promise<void> {
@@ -137,7 +148,8 @@ async function poll(): Promise<void> {
   clearTimeout(timer);
   const waitMs = failures
     ? 1000 + Math.random() * Math.min(RETRY_MAX_MS, POLL_MS * 2 ** failures)
-    : (document.hidden ? POLL_HIDDEN_MS : POLL_MS) * (0.8 + Math.random() * 0.4);
+    : Math.max(inside?.paceMs() ?? 0, document.hidden ? POLL_HIDDEN_MS : POLL_MS) *
+      (0.8 + Math.random() * 0.4);
   nextMs = Date.now() + waitMs;
   timer = setTimeout(poll, waitMs);
   if (status.state !== 'scheduled' && !failures) void enter().catch(() => {});
@@ -148,8 +160,8 @@ async function poll(): Promise<void> {
 function enter(): Promise<Inside> {
   return (coming ??= import(given.inside).then(
     (module: InsideModule) => {
-      templates = module;
-      inside = module.enter({ path, audio, given, status: () => status, place, show, poll, speak });
+      templates = module.templates;
+      inside = module.enter({ path, audio, given, status: () => status, place, reached, show, poll, speak });
       show();
       return inside;
     },
@@ -160,11 +172,11 @@ function enter(): Promise<Inside> {
   ));
 }
 
-function speak(lang: string, page: string, data: Given, words: Templates): void {
+function speak(lang: string, page: string, data: Given, words: InsideModule): void {
   root.lang = lang;
   main = page;
   given = data;
-  templates = words;
+  templates = words.templates;
   show();
 }
 
@@ -185,6 +197,8 @@ if (status.state) {
   window.ononline = poll;
   show();
   setInterval(show, 1000);
-  timer = setTimeout(poll, Math.random() * POLL_MS);
+  const firstMs = Math.random() * POLL_MS;
+  nextMs = Date.now() + firstMs;
+  timer = setTimeout(poll, firstMs);
   setTimeout(() => enter().catch(() => {}), status.state === 'scheduled' ? Math.random() * INSIDE_MS : 0);
 }

@@ -17,6 +17,8 @@ const SILENT_MS = 6000;
 /** A file that brings no sound within this is left for the next. */
 const FIRST_MS = 8000;
 const TICK_MS = 250;
+/** A player of HLS shows its pass so often: what it fetches does not. */
+const RENEW_MS = 20_000;
 
 export class Element implements Way {
   private readonly choices: string[];
@@ -27,6 +29,7 @@ export class Element implements Way {
   private movedMs = 0;
   private ticker = 0;
   private again = 0;
+  private renewal = 0;
   private readonly failed = () => void this.next();
 
   constructor(
@@ -40,6 +43,7 @@ export class Element implements Way {
     this.door.audio.addEventListener('error', this.failed);
     this.door.audio.addEventListener('ended', this.failed);
     this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.renewal = setInterval(() => void this.show(), RENEW_MS);
     this.open();
   }
 
@@ -48,6 +52,7 @@ export class Element implements Way {
     audio.removeEventListener('error', this.failed);
     audio.removeEventListener('ended', this.failed);
     clearInterval(this.ticker);
+    clearInterval(this.renewal);
     clearTimeout(this.again);
     audio.pause();
     audio.removeAttribute('src');
@@ -67,26 +72,34 @@ export class Element implements Way {
   private open(): void {
     clearTimeout(this.again);
     const { audio, path } = this.door;
-    const { hearing } = this.fate;
+    const { hearing, pass } = this.fate;
     const file = this.choices[this.choice];
     if (!file) return this.fate.broken();
     this.movedMs = Date.now();
     this.lastS = 0;
-    audio.src = `${path}/${file}${file === 'live.opus' ? '?rendition=' + hearing.rendition : ''}`;
+    const rendition = file === 'live.opus' ? '&rendition=' + hearing.rendition : '';
+    audio.src = `${path}/${file}?pass=${pass}${rendition}`;
     audio.play().catch((error: DOMException) => {
       if (error.name === 'NotAllowedError') this.fate.refused();
     });
   }
 
-  /** It failed: a full room is asked again later, what never played makes way for the next file. */
+  /** Shows the pass, which keeps the seat; the answer, if there was one and the seat is still there. */
+  private async show(): Promise<Response | 'turned' | undefined> {
+    const { path } = this.door;
+    const asked = fetch(`${path}/live.m3u8?pass=${this.fate.pass}`, { method: 'HEAD', cache: 'no-store' });
+    const answer = await asked.catch(() => undefined);
+    return answer && this.fate.turned(answer.status) ? 'turned' : answer;
+  }
+
+  /** It failed: without a seat there is none, what never played makes way for the next file. */
   private async next(): Promise<void> {
     clearTimeout(this.again);
     this.door.poll();
     this.movedMs = Date.now();
-    const file = this.choices[this.choice];
-    const answer = await fetch(`${this.door.path}/${file}`, { method: 'HEAD' }).catch(() => undefined);
-    if (answer?.status === 503) return this.fate.full(Number(answer.headers.get('retry-after')) || undefined);
-    if (this.heard || !answer) {
+    const answer = await this.show();
+    if (answer === 'turned') return;
+    if (this.heard || !answer?.ok) {
       this.again = setTimeout(() => this.open(), backoffMs(this.attempt++));
     } else {
       this.choice++;

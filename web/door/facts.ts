@@ -15,6 +15,17 @@ export interface Status {
   zone?: string | null;
   started_at?: string | null;
   ended_at?: string | null;
+  /** Seats in all and taken. */
+  seats?: { cap: number; taken: number };
+  /** Tickets issued. */
+  tickets?: number;
+  /** Ranks below this are called. */
+  now_serving?: number;
+  /** When places are put in order by lot, and how many were. */
+  draw?: { at: string; count?: number | null } | null;
+  claim_ratio?: number | null;
+  rate?: { eta_hit_rate?: number | null };
+  ladder?: { step: number };
   listening?: number;
   peak?: number;
   replays?: number;
@@ -44,6 +55,7 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
   const late = scheduled && leftS <= 0;
   const startedMs = status.started_at ? Date.parse(status.started_at) : NaN;
   const endedMs = status.ended_at ? Date.parse(status.ended_at) : NaN;
+  const drawMs = scheduled && status.draw ? Date.parse(status.draw.at) : NaN;
   const number = (count: number | undefined) => (count ?? 0).toLocaleString(place.locale);
   const begins = state === 'ended' && startedMs ? startedMs : startsMs;
   const notices = (status.notices ?? []).slice(-NOTICES_SHOWN).reverse();
@@ -52,7 +64,7 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     [state]: true,
     open: state === 'boarding' || state === 'live',
     ahead: state !== 'ended',
-    waits: scheduled,
+    refresh: scheduled ? '20' : '',
     late,
     early: scheduled && !late,
     when: begins ? day(begins, place) : '',
@@ -60,6 +72,8 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     opens:
       status.opens_at && Date.parse(status.opens_at) > nowMs ? clock(Date.parse(status.opens_at), place) : '',
     countdown: leftS > 0 ? duration(leftS, place) : '',
+    draw_at: drawMs > nowMs ? clock(drawMs, place) : '',
+    crowded: isCrowded(status),
     since: state === 'live' && startedMs ? clock(startedMs, place) : '',
     lasted: startedMs ? duration((nowMs - startedMs) / 1000, place, true) : '',
     length: startedMs && endedMs ? duration((endedMs - startedMs) / 1000, place) : '',
@@ -72,6 +86,12 @@ export function facts(status: Status, nowMs: number, place: Place): Values {
     replay: !!status.replay,
     cut: !!status.replay?.redactions,
   };
+}
+
+/** Whoever comes now waits: the number that is called has not got to the next ticket. */
+function isCrowded({ seats, tickets = 0, now_serving = 0, draw }: Status): boolean {
+  const isFull = !!seats && seats.taken >= seats.cap;
+  return isFull || (draw?.count != null && tickets > 0 && now_serving <= tickets);
 }
 
 /** `3 d 4 h`, `1 h 12 min`, `4 min 05 s`, `12 s`: the two largest units. */
@@ -88,7 +108,7 @@ function two(count: number): string {
   return String(count).padStart(2, '0');
 }
 
-function clock(ms: number, place: Place): string {
+export function clock(ms: number, place: Place): string {
   return write(ms, place, { hour: 'numeric', minute: '2-digit' });
 }
 

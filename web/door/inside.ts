@@ -3,28 +3,45 @@
 
 import deckTemplate from 'template:deck.html';
 import finaleTemplate from 'template:finale.html';
+import headlineTemplate from 'template:headline.html';
+import looks from 'template:inside.css';
+import lineTemplate from 'template:line.html';
 import standTemplate from 'template:stand.html';
 import type { Door, Given, Inside, InsideModule } from './door';
 import { duration } from './facts';
 import type { Values } from './fill';
 import type { Floor, FloorModule } from './floor';
 import { Player } from './player';
+import { shelter, unshelter } from './shelter';
 import { Speech } from './speech';
+import { standing } from './standing';
 
 /** Behind live by more than this, the page offers to catch up. */
 const FAR_S = 4;
 /** Less than this missing is not worth a sentence. */
 const MISSED_UNSAID_S = 0.5;
 
-export const deck = deckTemplate;
-export const finale = finaleTemplate;
-export const stand = standTemplate;
+/** The replay is fetched within this, one person a millisecond: the end is a crowd too. */
+const REPLAY_MAX_MS = 30_000;
+
+export const templates = {
+  deck: deckTemplate,
+  finale: finaleTemplate,
+  stand: standTemplate,
+  line: lineTemplate,
+  headline: headlineTemplate,
+};
 
 export function enter(door: Door): Inside {
   const player = new Player(door);
+  const { line } = player;
   const speech = new Speech(door, player);
   let floor: Floor | undefined;
   let copied = false;
+  let fair = false;
+  /** The replay may be fetched before anybody presses for it. */
+  let preload = door.status().state === 'ended';
+  let over = preload;
 
   /** The part that speaks is fetched with the first wish to. */
   async function stage(): Promise<Floor> {
@@ -32,16 +49,40 @@ export function enter(door: Door): Inside {
     return (floor ??= module.begin({ path: door.path, player, told: () => door.show() }));
   }
 
+  dress();
   if (asked(door.path)) stage().catch(() => {});
 
+  /** Who waited and who listened is handed the replay at once, and fetches it in a moment of their own. */
+  function end(): void {
+    over = true;
+    line.end();
+    void unshelter(door.path);
+    const { listening = 0, tickets = 0 } = door.status();
+    setTimeout(() => {
+      preload = true;
+      door.show();
+      document.getElementById('replay')?.setAttribute('preload', 'metadata');
+    }, Math.random() * Math.min(REPLAY_MAX_MS, listening + tickets));
+  }
+
   function values(): Values {
-    const { phase, behindS, missedS, stalledMs, againMs, rendition, loud } = player.hearing;
+    const { phase, behindS, missedS, stalledMs, rendition, loud } = player.hearing;
+    if (!over && door.status().state === 'ended') end();
+    if (line.held && !over) shelter(door, line.wants);
+    line.follow();
+    const step = door.status().ladder?.step ?? 0;
     const now = Date.now();
     const seconds = (s: number) =>
       s.toLocaleString(door.place().locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }) + ' s';
     return {
       copied,
       ...speech.values(),
+      ...standing(line),
+      ...told(),
+      preload,
+      w_fair: fair,
+      ['ladder_' + step]: true,
+      pass_query: line.pass && '?pass=' + line.pass,
       loud,
       idle: false,
       [phase]: true,
@@ -52,7 +93,6 @@ export function enter(door: Door): Inside {
       far: behindS > FAR_S,
       behind: seconds(behindS),
       waited: duration((now - stalledMs) / 1000, door.place()),
-      retry: Math.max(0, Math.ceil((againMs - now) / 1000)) + ' s',
       missed: missedS >= MISSED_UNSAID_S ? seconds(missedS) : '',
       volume: String(door.audio.volume),
       ['r' + rendition.slice(4)]: true,
@@ -78,8 +118,10 @@ export function enter(door: Door): Inside {
   }
 
   function act(wish: string, spot: HTMLElement): void {
-    if (wish === 'toggle') player.toggle();
+    if (wish === 'toggle' || wish === 'save' || wish === 'auto') player.toggle();
     else if (wish === 'catch') player.catchUp();
+    else if (wish === 'fair') fair = !fair;
+    else if (wish === 'tell') Notification.requestPermission().then(door.show);
     else if (wish === 'share')
       share().catch(() => {}); // Closing the sheet is an answer too.
     else if (/^(ask|unask|request|release|speak|hush|mic)$/.test(wish))
@@ -88,6 +130,7 @@ export function enter(door: Door): Inside {
       const link = spot as HTMLAnchorElement;
       speak(link).catch(() => (location.href = link.href));
     }
+    door.show();
   }
 
   function input(id: string, value: string): void {
@@ -97,7 +140,24 @@ export function enter(door: Door): Inside {
     if (id === 'speed') (document.getElementById('replay') as HTMLAudioElement).playbackRate = +value;
   }
 
-  return { values, act, input };
+  return { values, paceMs: () => line.paceMs(), act, input };
+}
+
+/** Whether the visitor can be, or will be, told by their device. */
+function told(): Values {
+  const permission = 'Notification' in window ? Notification.permission : 'denied';
+  return { w_tell: permission === 'default', w_told: permission === 'granted' };
+}
+
+/** The looks of what is drawn from here: the first answer has no room for them. */
+function dress(): void {
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(looks);
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  } catch {
+    // An old browser: plain, and all there.
+  }
 }
 
 /** Whether this browser has asked for the floor before: then its answer is looked for. */

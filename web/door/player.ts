@@ -3,21 +3,16 @@
 
 import type { Door } from './door';
 import { Element } from './element';
-import { backoffMs } from '../wire/pace';
+import { Line } from './line';
 import { Stream, typeForMediaSource } from './stream';
-
-/** Wait for a full room when the answer does not say how long. */
-const FULL_RETRY_S = 10;
 
 /** What the page tells about the sound. */
 export interface Hearing {
-  phase: 'idle' | 'starting' | 'playing' | 'paused' | 'stalled' | 'full' | 'broken';
+  phase: 'idle' | 'starting' | 'playing' | 'paused' | 'stalled' | 'waiting' | 'broken';
   /** Seconds between what is heard and what is said; below 0: this browser does not tell. */
   behindS: number;
   /** When the present interruption began, in page time. */
   stalledMs: number;
-  /** When a full room is asked again, in page time. */
-  againMs: number;
   /** Seconds lost to interruptions that could not be made good. */
   missedS: number;
   rendition: string;
@@ -28,12 +23,14 @@ export interface Hearing {
 /** How a way of playing tells the player what became of it. */
 export interface Fate {
   hearing: Hearing;
+  /** The right to a seat, as every request for the program shows it. */
+  readonly pass: string;
   /** Sound comes out. */
   playing(): void;
   /** Sound stopped coming at `sinceMs` in page time, against the listener's wish. */
   stalled(sinceMs: number): void;
-  /** The room is full; `afterS` seconds from now it is worth asking again. */
-  full(afterS: number | undefined): void;
+  /** The program was refused with this HTTP status; whether that ends this way of playing. */
+  turned(status: number): boolean;
   /** The browser wants a click first. */
   refused(): void;
   /** This browser cannot play what there is. */
@@ -53,16 +50,19 @@ export class Player implements Fate {
     phase: 'idle',
     behindS: -1,
     stalledMs: 0,
-    againMs: 0,
     missedS: 0,
     rendition: 'opus64',
     loud: false,
   };
+  readonly line: Line;
   private way: Way | undefined;
-  private fulls = 0;
-  private timer = 0;
 
   constructor(private readonly door: Door) {
+    this.line = new Line(door, {
+      seated: () => this.begin(),
+      coming: () => this.come(),
+      waiting: () => this.wait(),
+    });
     door.audio.volume = 0.5;
     this.hearing.loud = door.audio.volume === 0.5;
     door.audio.volume = 1;
@@ -75,7 +75,11 @@ export class Player implements Fate {
 
   /** The listener wants to hear, whether or not there is sound just now. */
   get isOn(): boolean {
-    return !!this.way || this.hearing.phase === 'full';
+    return !!this.way || this.line.wants;
+  }
+
+  get pass(): string {
+    return this.line.pass;
   }
 
   /** Where in the program the ear is, in seconds of the program's own time; undefined where nobody knows. */
@@ -103,7 +107,6 @@ export class Player implements Fate {
   }
 
   playing(): void {
-    this.fulls = 0;
     this.enter('playing');
   }
 
@@ -112,16 +115,13 @@ export class Player implements Fate {
     this.enter('stalled');
   }
 
-  full(afterS = FULL_RETRY_S): void {
-    this.drop();
-    const waitMs = afterS * 1000 + backoffMs(this.fulls++);
-    this.hearing.againMs = Date.now() + waitMs;
-    this.timer = setTimeout(() => this.play(), waitMs);
-    this.enter('full');
+  turned(status: number): boolean {
+    return this.line.refused(status);
   }
 
   refused(): void {
     this.drop();
+    this.line.stay();
     this.enter('idle');
   }
 
@@ -130,8 +130,25 @@ export class Player implements Fate {
     this.enter('broken');
   }
 
+  /** A seat first, then the sound. */
   private play(): void {
-    clearTimeout(this.timer);
+    this.enter('starting');
+    this.line.come();
+  }
+
+  private come(): void {
+    this.drop();
+    this.enter('starting');
+  }
+
+  /** The line has no seat for it now. */
+  private wait(): void {
+    this.drop();
+    if (this.hearing.phase !== 'idle') this.enter('waiting');
+  }
+
+  private begin(): void {
+    this.drop();
     const { door } = this;
     const type = typeForMediaSource();
     this.way = type ? new Stream(door, this, type) : new Element(door, this);
@@ -142,11 +159,11 @@ export class Player implements Fate {
 
   private pause(): void {
     this.drop();
+    this.line.stay();
     this.enter(this.door.status().state === 'ended' ? 'idle' : 'paused');
   }
 
   private drop(): void {
-    clearTimeout(this.timer);
     const { way } = this;
     this.way = undefined;
     way?.stop();

@@ -137,15 +137,14 @@ export class Stream implements Way {
 
   private async read(signal: AbortSignal): Promise<void> {
     const { path } = this.door;
-    const { hearing } = this.fate;
+    const { hearing, pass } = this.fate;
     const from = this.endS ? '&from_s=' + this.endS.toFixed(3) : '';
     try {
-      const answer = await fetch(`${path}/live.mp4?rendition=${hearing.rendition}${from}`, {
+      const answer = await fetch(`${path}/live.mp4?rendition=${hearing.rendition}&pass=${pass}${from}`, {
         signal,
         cache: 'no-store',
       });
-      if (answer.status === 503)
-        return this.fate.full(Number(answer.headers.get('retry-after')) || undefined);
+      if (this.fate.turned(answer.status)) return;
       if (!answer.ok || !answer.body) throw answer.status;
       this.restart();
       const reader = answer.body.getReader();

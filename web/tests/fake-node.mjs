@@ -131,7 +131,8 @@ function m4a() {
 class Room {
   constructor(name, given) {
     this.name = name;
-    this.full = false;
+    /** Where the one visitor's ticket stands, as `place` says it; without one a claim is a seat. */
+    this.place = undefined;
     this.bornMs = Date.now() - PROGRAM_AGE_PARTS * PART_MS;
     this.streams = new Set();
     /** Who speaks, as `/{room}/speaking` says it. */
@@ -187,8 +188,9 @@ class Room {
     for (const tell of this.told) tell();
   }
 
-  cap(seats) {
-    this.full = seats === 0;
+  /** The visitor's ticket is not called; with nothing, it is. */
+  line(place) {
+    this.place = place && { drawn: true, called: false, retry_after_s: 5, ...place };
   }
 }
 
@@ -233,12 +235,27 @@ export class FakeNode {
       const said = { ...room.speaking, live_part: room.newest() };
       return send(answer, 200, 'application/json', JSON.stringify(said));
     }
+    if (file === 'worker.js') {
+      answer.setHeader('service-worker-allowed', `/${name}`);
+      return send(answer, 200, 'text/javascript', text('door/worker.js'));
+    }
+    if (['ticket', 'place', 'claim'].includes(file)) return this.door(answer, room, file);
     if (file === 'floor') return this.floor(request, answer, room);
     if (file.startsWith('live.')) return this.stream(request, answer, room, file, url);
     if (file.startsWith('replay.') && room.status.replay && program()[file]) {
       return range(request, answer, file.endsWith('opus') ? 'audio/ogg' : 'audio/mp4', program()[file]);
     }
     return send(answer, 404, 'application/json', '{"code":"no_such_page"}');
+  }
+
+  door(answer, room, file) {
+    const say = (code, said) => send(answer, code, 'application/json', JSON.stringify(said));
+    if (room.status.state === 'ended') return say(410, { code: 'room_ended' });
+    if (file === 'ticket') return say(201, { ticket: 'ticket', secret: 'secret' });
+    const called = { drawn: true, rank: 0, ahead: 0, eta_s: [0, 0], called: true, retry_after_s: 5 };
+    if (file === 'place') return say(200, room.place ?? called);
+    if (room.place) return say(202, room.place);
+    return say(200, { pass: 'pass' });
   }
 
   async floor(request, answer, room) {
@@ -289,12 +306,12 @@ export class FakeNode {
     answer.writeHead(room ? 200 : 404, {
       'content-type': 'text/html; charset=utf-8',
       'content-encoding': encoding,
-      vary: 'accept-encoding, accept-language',
+      vary: 'accept-encoding, accept-language, cookie',
       'content-length': body.length,
       'cache-control': 'no-cache',
       'content-security-policy':
         `default-src 'none'; script-src 'self' 'sha256-${script_sha256}'; style-src 'sha256-${style_sha256}'; ` +
-        `connect-src 'self' ${this.stage ?? ''}; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'`,
+        `connect-src 'self' ${this.stage ?? ''}; media-src 'self' blob:; img-src 'self' data:; worker-src 'self'; base-uri 'none'; form-action 'self'`,
     });
     answer.end(body);
   }
@@ -333,10 +350,6 @@ export class FakeNode {
 
   /** The program from `from_s` if the window has it, else from the live edge, then each part as it is cut. */
   stream(request, answer, room, file, url) {
-    if (room.full) {
-      answer.setHeader('retry-after', '3');
-      return send(answer, 503, 'application/json', '{"code":"full_for_now"}');
-    }
     const form = program()[file];
     if (!form || room.status.state === 'scheduled') return send(answer, 404, 'application/json', '{}');
     if (room.status.state === 'ended') return send(answer, 410, 'application/json', '{"code":"room_ended"}');

@@ -24,6 +24,16 @@ const audience = {
   starts_at: ago(1.2 * HOUR_MS),
 };
 
+const crowd = {
+  seats: { cap: 120_000, taken: 120_000 },
+  tickets: 1_204_411,
+  now_serving: 33_015,
+  rate: { eta_hit_rate: 0.84 },
+};
+const lots = (hours) => ({ draw: { at: ago(hours * HOUR_MS), count: 800_000 } });
+const inLine = { rank: 38_120, ahead: 4_212, tickets_ahead: 5_105, eta_s: [380, 640] };
+const farBack = { rank: 838_120, ahead: 104_212, tickets_ahead: 125_105, eta_s: [5_400, 12_600] };
+
 /** Each state: how the room stands, and what the visitor does. */
 const STATES = {
   scheduled: { given: { starts_at: ago(-1.2 * HOUR_MS), opens_at: ago(-HOUR_MS), zone: 'America/New_York' } },
@@ -34,8 +44,15 @@ const STATES = {
   playing: { given: { ...audience, notices }, steps: ['live'], visit: play },
   stalled: { given: audience, steps: ['live'], visit: stall },
   paused: { given: audience, steps: ['live'], visit: pause },
-  full: { given: audience, steps: ['live', 'fill'], visit: full },
+  
   unreachable: { given: { starts_at: ago(-26 * HOUR_MS) }, visit: unreachable },
+  crowded: { given: { ...audience, ...crowd }, steps: ['live'] },
+  draw: { given: { starts_at: ago(-1.2 * HOUR_MS), ...crowd, ...lots(-1.18) }, place: { drawn: false }, visit: save },
+  line: { given: { ...audience, ...crowd, ...lots(1.2), notices }, steps: ['live'], place: inLine, visit: wait },
+  far: { given: { ...audience, ...crowd }, steps: ['live'], place: farBack, visit: wait },
+  turn: { given: { ...audience, ...crowd }, steps: ['live'], place: inLine, visit: turn },
+  elsewhere: { given: { ...audience, ...crowd }, steps: ['live'], visit: elsewhere },
+  reconnecting: { given: { ...audience, ...crowd, tickets: 0 }, steps: ['live'], place: inLine, visit: reconnect },
   ended: {
     given: { ...audience, replays: 2_204, program: { head: 'ab', parts: 13_501 } },
     steps: ['live', 'end'],
@@ -61,9 +78,37 @@ async function pause(visitor) {
   await visitor.page.click('#play');
 }
 
-async function full({ page }) {
+async function save({ page }) {
+  await page.click('#save');
+  await page.waitForSelector('#auto');
+}
+
+async function wait({ page }) {
   await page.click('#play');
-  await page.waitForSelector('.panel .note');
+  await page.waitForSelector('progress');
+  await page.click('#fair');
+}
+
+async function turn(visitor, wire, room) {
+  await wait(visitor);
+  await visitor.page.click('#auto');
+  room.line(undefined);
+  await visitor.page.evaluate(() => setTimeout(() => window.dispatchEvent(new Event('online')), 2100));
+  await visitor.page.waitForSelector('text=/Listen now|Écouter maintenant/');
+}
+
+async function elsewhere({ page }) {
+  await page.route('**/live.mp4*', (route) => route.fulfill({ status: 409, body: '{}' }));
+  await page.click('#play');
+  await page.waitForSelector('text=/Listen here instead|Écouter ici/');
+}
+
+async function reconnect(visitor, wire, room) {
+  await wait(visitor);
+  await visitor.page.waitForFunction((at) => caches.match(at).then(Boolean), `/${room.name}`);
+  wire.cut();
+  await visitor.page.reload();
+  await visitor.page.waitForSelector('progress');
 }
 
 async function unreachable({ page }, wire) {
@@ -80,16 +125,16 @@ async function replay({ page }) {
   await page.waitForFunction(() => document.getElementById('replay').duration > 0);
 }
 
-async function made(node, { given, path, steps = [] }) {
-  if (path) return path;
+async function made(node, { given, path, place, steps = [] }) {
+  if (path) return { name: path };
   const room = await node.room(given);
+  room.line(place);
   for (const step of steps) {
-    if (step === 'fill') room.cap(0);
-    else if (step === 'forget') room.status.replay = null;
+    if (step === 'forget') room.status.replay = null;
     else room[step]();
     Object.assign(room.status, { started_at: given.started_at ?? room.status.started_at });
   }
-  return room.name;
+  return room;
 }
 
 await mkdir(folder, { recursive: true });
@@ -106,9 +151,10 @@ for (const [width, colorScheme, locale] of [
   for (const name of wanted) {
     const state = STATES[name];
     const context = { viewport: { width, height: 760 }, colorScheme, locale, reducedMotion: 'reduce' };
-    const visitor = await Visit.to(browser, `${wire.origin}/${await made(node, state)}`, { context });
+    const room = await made(node, state);
+    const visitor = await Visit.to(browser, `${wire.origin}/${room.name}`, { context });
     await visitor.page.waitForFunction(() => document.title);
-    await state.visit?.(visitor, wire);
+    await state.visit?.(visitor, wire, room);
     await visitor.page.screenshot({
       path: join(folder, `${name}-${width}-${colorScheme}.png`),
       fullPage: true,

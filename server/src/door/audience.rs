@@ -125,6 +125,14 @@ impl Audience {
         Ok(())
     }
 
+    /// A pass is shown so that its seat is kept: what a player of HLS fetches does not show it.
+    ///
+    /// # Errors
+    /// What is wrong with the pass.
+    pub fn renew(&self, pass: &str) -> Result<(), Refusal> {
+        self.desk.renew(pass)
+    }
+
     /// A player of HLS was handed a part or a segment.
     pub fn hand_out(&self, handed: HandedOut, output: &OutputMetrics) {
         output.sent_bytes.inc_by(handed.bytes);

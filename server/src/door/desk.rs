@@ -37,6 +37,9 @@ const TICK: Duration = Duration::from_secs(1);
 const CLAIMS_PER_S_MAX: u32 = 5_000;
 /// Bytes handed out this lately make a seat heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
+const SECOND_MS: i64 = 1_000;
+/// Those who came in one second ask for their ranks within this after it, in milliseconds.
+const SETTLED_WITHIN_MS: f64 = 200.0;
 
 static NOT_KEPT: Repeats = Repeats::new();
 
@@ -210,7 +213,8 @@ impl Desk {
     /// What is wrong with it.
     pub fn place(&self, ticket: &str) -> Result<Stands, TicketWrong> {
         let ticket = Ticket::open(ticket, self.tag, &self.keys)?;
-        let state = self.lock();
+        let mut state = self.lock();
+        state.keeper.pass_to(second(self.world.wall(), self.opened_at));
         let place = state.keeper.place(self.world.now(), issued(&ticket))?;
         Ok(self.stands(&state, place, &ticket))
     }
@@ -228,6 +232,7 @@ impl Desk {
 
     fn seat(&self, ticket: &Ticket) -> Result<(Claimed, Option<Spent>), TicketWrong> {
         let mut state = self.lock();
+        state.keeper.pass_to(second(self.world.wall(), self.opened_at));
         let claim = state.keeper.claim(self.world.now(), issued(ticket))?;
         self.carry_out(&mut state);
         let mut spent = None;
@@ -288,6 +293,12 @@ impl Desk {
         heard.map_err(PassWrong::refusal)
     }
 
+    /// Whether this pass has a seat now; it keeps it no longer for that.
+    pub fn is_seated(&self, pass: &str) -> bool {
+        let pass = Pass::open(pass, self.tag, &self.keys);
+        pass.is_ok_and(|pass| self.lock().keeper.seats().check(pass.serial, pass.generation).is_ok())
+    }
+
     /// A player of HLS without a pass may begin: it takes no seat that could be told from others', but comes
     /// in only where a connection would. Who may not is booked as having come.
     ///
@@ -335,6 +346,11 @@ impl Desk {
     }
 
     fn stands(&self, state: &Desked, place: Place, ticket: &Ticket) -> Stands {
+        if place == Place::Settling {
+            let left_ms = SECOND_MS - self.world.wall().0.rem_euclid(SECOND_MS);
+            let spread_ms = SETTLED_WITHIN_MS * (ticket.jitter() - 0.8) / 0.4;
+            return Stands { place, again: Duration::from_millis(left_ms as u64 + spread_ms as u64) };
+        }
         let draw_in_s = (state.plan.draw_at_ms - self.world.wall().0) as f64 / 1_000.0;
         let again = ask_again(state.keeper.standing(place, draw_in_s), ticket.jitter());
         Stands { place, again }

@@ -27,6 +27,7 @@ use crate::answer::{Failure, Path, json_of};
 use crate::door::{Claimed, Drawn, Held, Stands};
 use crate::net::Reached;
 use crate::node::Node;
+use crate::page::Lang;
 use crate::rooms::Handle;
 
 /// Largest body of a claim, in bytes.
@@ -66,7 +67,7 @@ async fn ticket(State(node): State<Arc<Node>>, Path(name): Path<String>, parts: 
     let shown = shown_ticket(&parts.headers, &room);
     let (held, drawn) = room.desk().ticket(shown.as_ref()).await?;
     let mut answer = if is_form(&parts.headers) {
-        see_page(&room)?
+        see_page(&room, &parts)?
     } else {
         let status = match drawn {
             Drawn::Fresh => StatusCode::CREATED,
@@ -96,7 +97,9 @@ async fn claim(State(node): State<Arc<Node>>, Path(name): Path<String>, request:
     let held = held.ok_or(Refusal::TicketMalformed)?;
     let pass = match room.desk().claim(&held).await.map_err(TicketWrong::refusal)? {
         Claimed::Pass(pass) => pass,
-        Claimed::NotYet(_) | Claimed::Full(_) if by_form => return see_page(&room).map_err(Failure::from),
+        Claimed::NotYet(_) | Claimed::Full(_) if by_form => {
+            return see_page(&room, &parts).map_err(Failure::from);
+        }
         Claimed::NotYet(stands) => {
             return Ok(with_pace(json_of(StatusCode::ACCEPTED, &place_of(&stands)), &stands));
         }
@@ -104,7 +107,7 @@ async fn claim(State(node): State<Arc<Node>>, Path(name): Path<String>, request:
         Claimed::Ended => return Err(ended(&room)),
     };
     let mut answer = if by_form {
-        see_page(&room)?
+        see_page(&room, &parts)?
     } else {
         json_of(StatusCode::OK, &json!({"pass": pass, "listen": listen(&node, &room, &pass)}))
     };
@@ -137,7 +140,7 @@ pub(super) fn shown_pass<'a>(asked: &'a Asked, room: &Handle) -> Option<&'a str>
 /// Where a ticket stands, as JSON and for the page.
 pub(super) fn place_of(stands: &Stands) -> Value {
     let again = retry_after_s(stands);
-    match stands.place {
+    let mut said = match stands.place {
         Place::NotDrawn => json!({"drawn": false, "retry_after_s": again}),
         Place::Settling => json!({"drawn": true, "settling": true, "retry_after_s": again}),
         Place::Called { rank } => {
@@ -149,10 +152,12 @@ pub(super) fn place_of(stands: &Stands) -> Value {
             "drawn": true, "rank": rank.0, "ahead": people, "tickets_ahead": ahead, "called": false,
             "eta_s": eta.map(|range| [range.low_s, range.high_s]), "retry_after_s": again,
         }),
-    }
+    };
+    said["retry_after_ms"] = (stands.again.as_millis() as u64).into();
+    said
 }
 
-fn retry_after_s(stands: &Stands) -> u64 {
+pub(super) fn retry_after_s(stands: &Stands) -> u64 {
     (stands.again.as_millis() as u64).div_ceil(1_000).max(1)
 }
 
@@ -179,9 +184,12 @@ fn is_form(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()))
 }
 
-fn see_page(room: &Handle) -> Result<Response, Refusal> {
+/// The page, in the language the form was in.
+fn see_page(room: &Handle, parts: &Parts) -> Result<Response, Refusal> {
     let mut answer = StatusCode::SEE_OTHER.into_response();
-    let page = HeaderValue::try_from(format!("/{}", room.name())).map_err(|_| Refusal::OurFault)?;
+    let lang = super::parameter(parts.uri.query().unwrap_or_default(), "lang").and_then(Lang::of_tag);
+    let query = lang.map_or_else(String::new, |lang| format!("?lang={}", lang.tag()));
+    let page = HeaderValue::try_from(format!("/{}{query}", room.name())).map_err(|_| Refusal::OurFault)?;
     answer.headers_mut().insert(LOCATION, page);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)

@@ -44,6 +44,7 @@ pub fn router(node: Arc<Node>) -> Router {
     Router::new()
         .route("/{room}", get(page::page))
         .route("/{room}/event.ics", get(page::calendar))
+        .route("/{room}/worker.js", get(page::worker))
         .route("/{room}/status", get(status))
         .route("/{room}/status/{seq}", get(status_at))
         .route("/{room}/live.opus", progressive(Form::Opus))
@@ -238,7 +239,9 @@ async fn multivariant(State(node): At, Path(name): Path<String>, asked: Asked) -
     let program = program(&node, &room, &asked.method).await?;
     let audience = program.audience();
     let admitted = match asked.method {
-        Method::HEAD => audience.is_free(),
+        Method::HEAD => {
+            asked.parameter("pass").map_or_else(|| audience.is_free(), |pass| audience.renew(pass))
+        }
         _ => by_pass(&asked, &room, |pass| audience.begin_hls(pass)),
     };
     admitted.map_err(|reason| refused(&node, &room, (reason, &asked.method)))?;

@@ -31,6 +31,18 @@ pub(super) fn desk<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{name}", get(async |name, headers| serve(name, headers, of_the_desk)))
 }
 
+/// The worker that keeps a room's page while the node is gone. A browser looks for a newer one at each visit.
+pub fn worker(scope: &str) -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/javascript; charset=utf-8")
+        .header(header::CACHE_CONTROL, "no-cache")
+        .header("service-worker-allowed", scope)
+        .header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; connect-src 'self'")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .body(Body::from(&include_bytes!("../../../web/dist/door/worker.js")[..]))
+        .expect("a room's name is plain ASCII")
+}
+
 fn serve(Path(name): Path<String>, headers: HeaderMap, find: fn(&str) -> Option<Asset>) -> Response {
     let Some(asset) = find(&name) else {
         return Failure::of(Refusal::NoSuchPage).into_response();

@@ -12,6 +12,8 @@ use super::Words;
 
 /// How many of the latest notices are shown.
 pub(super) const NOTICES_SHOWN: usize = 3;
+/// A scheduled page without scripts is asked for again after so many seconds.
+const REFRESH_S: u64 = 20;
 const DAY_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
 const MINUTE_S: i64 = 60;
@@ -24,6 +26,7 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     let (started, ended) = (moment("started_at"), moment("ended_at"));
     let left_s = seconds_between(now, starts);
     let scheduled = state == "scheduled";
+    let draw_at = draw_at(status).filter(|at| scheduled && now.is_some_and(|now| now < *at));
     let late = left_s.is_some_and(|left_s| left_s <= 0);
     let begins = if state == "ended" { started.or(starts) } else { starts };
     let clock = |at: OffsetDateTime| clock(at, zone);
@@ -33,9 +36,11 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     };
     put(state, true.into());
     put("title", status["title"].clone());
+    put("refresh", scheduled.then_some(REFRESH_S).into());
+    put("draw_at", draw_at.map(clock).into());
+    put("crowded", is_crowded(status).into());
     put("open", matches!(state, "boarding" | "live").into());
     put("ahead", (state != "ended").into());
-    put("waits", scheduled.into());
     put("early", (scheduled && !late).into());
     put("late", (scheduled && late).into());
     put("when", begins.map(|at| day(at, zone, words)).into());
@@ -57,6 +62,20 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     values
 }
 
+/// When places are put in order by lot.
+pub(super) fn draw_at(status: &Value) -> Option<OffsetDateTime> {
+    moment(&status["draw"]["at"])
+}
+
+/// Whoever comes now waits: the number that is called has not got to the next ticket.
+pub(super) fn is_crowded(status: &Value) -> bool {
+    let count = |path: &str| status.pointer(path).and_then(Value::as_u64);
+    let is_full = count("/seats/cap").is_some_and(|cap| count("/seats/taken").unwrap_or(0) >= cap);
+    let (tickets, called) = (count("/tickets").unwrap_or(0), count("/now_serving").unwrap_or(0));
+    let is_drawn = count("/draw/count").is_some();
+    is_full || is_drawn && tickets > 0 && called <= tickets
+}
+
 /// The latest notices, newest first.
 fn notices(list: &Value, zone: UtcOffset) -> Vec<Value> {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -66,12 +85,12 @@ fn notices(list: &Value, zone: UtcOffset) -> Vec<Value> {
         .collect()
 }
 
-fn moment(value: &Value) -> Option<OffsetDateTime> {
+pub(super) fn moment(value: &Value) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()
 }
 
 /// `+01:00` as an offset; a named zone is left to the browser, which has the tables.
-fn offset(zone: Option<&str>) -> UtcOffset {
+pub(super) fn offset(zone: Option<&str>) -> UtcOffset {
     let parse = |zone: &str| {
         let (hours, minutes) = zone.split_at_checked(3)?;
         let sign = if hours.starts_with('-') { -1 } else { 1 };
@@ -85,7 +104,7 @@ fn seconds_between(from: Option<OffsetDateTime>, to: Option<OffsetDateTime>) -> 
     Some((to? - from?).whole_seconds())
 }
 
-fn clock(at: OffsetDateTime, zone: UtcOffset) -> String {
+pub(super) fn clock(at: OffsetDateTime, zone: UtcOffset) -> String {
     let at = at.to_offset(zone);
     format!("{:02}:{:02} {}", at.hour(), at.minute(), zone_name(zone))
 }
@@ -116,7 +135,7 @@ fn duration(seconds: i64, words: &Words) -> String {
 }
 
 /// The same without seconds, where they would only flicker.
-fn coarse(seconds: i64, words: &Words) -> String {
+pub(super) fn coarse(seconds: i64, words: &Words) -> String {
     let s = seconds.max(0);
     match (s / DAY_S, s % DAY_S / HOUR_S, s % HOUR_S / MINUTE_S) {
         (0, 0, m) => format!("{m} min"),
@@ -126,7 +145,7 @@ fn coarse(seconds: i64, words: &Words) -> String {
 }
 
 /// Digits in groups of three, as the language writes them.
-fn number(count: u64, words: &Words) -> String {
+pub(super) fn number(count: u64, words: &Words) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -10,6 +10,7 @@ mod calendar;
 mod facts;
 mod kept;
 mod negotiate;
+mod place;
 mod stage;
 mod template;
 
@@ -24,10 +25,11 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-pub use assets::assets;
+pub use assets::{assets, worker};
 pub use calendar::calendar;
 pub use kept::{Key, Pages};
 pub use negotiate::Encoding;
+pub use place::Ticketed;
 pub use stage::desk;
 
 /// Under a millisecond a page (measured on the development machine); 9 takes twenty times as long and saves
@@ -105,11 +107,17 @@ impl Lang {
         }
     }
 
+    /// The language of this tag.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lang| lang.tag() == tag)
+    }
+
     /// `?lang=` if it names one, else the first of `Accept-Language` (RFC 9110, 12.5.4) that is one, else
     /// English.
     pub fn choose(query: Option<&str>, accept_language: Option<&str>) -> Self {
-        let named = |tag: &str| Self::ALL.into_iter().find(|lang| lang.tag() == tag);
-        query.and_then(named).unwrap_or_else(|| negotiate::language(accept_language.unwrap_or_default()))
+        query
+            .and_then(Self::of_tag)
+            .unwrap_or_else(|| negotiate::language(accept_language.unwrap_or_default()))
     }
 
     fn words(self) -> &'static Words {
@@ -120,6 +128,13 @@ impl Lang {
         match self {
             Self::En => include_str!("../../../web/dist/door/page.en.html"),
             Self::Fr => include_str!("../../../web/dist/door/page.fr.html"),
+        }
+    }
+
+    const fn line(self) -> &'static str {
+        match self {
+            Self::En => include_str!("../../../web/dist/door/line.en.html"),
+            Self::Fr => include_str!("../../../web/dist/door/line.fr.html"),
         }
     }
 
@@ -154,6 +169,16 @@ pub struct Page {
     pub csp: String,
     /// The value of `Content-Language`.
     pub lang: Lang,
+    whose: Whose,
+}
+
+/// Whose the page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Everybody's.
+    Everybodys,
+    /// One visitor's: no cache in between may keep it.
+    Visitors,
 }
 
 /// Where the node is found: the bases of its links, without a slash at the end (`https://listen.example`).
@@ -169,6 +194,15 @@ pub struct Site {
 ///
 /// `status` is the public `status` document, of which `room`, `title`, `state` and `now` must be there.
 pub fn render(status: &Value, lang: Lang, site: &Site) -> Page {
+    render_for(None, status, lang, site)
+}
+
+/// The page of a room for one visitor who holds a ticket: it shows their place also without a script.
+pub fn render_personal(ticketed: &Ticketed, status: &Value, lang: Lang, site: &Site) -> Page {
+    render_for(Some(ticketed), status, lang, site)
+}
+
+fn render_for(ticketed: Option<&Ticketed>, status: &Value, lang: Lang, site: &Site) -> Page {
     let base_url = &site.public;
     let path = format!("/{}", status["room"].as_str().unwrap_or_default());
     let url = format!("{base_url}{path}");
@@ -177,6 +211,7 @@ pub fn render(status: &Value, lang: Lang, site: &Site) -> Page {
         .filter(|name| !status[**name].is_null())
         .map(|name| ((*name).to_owned(), status[*name].clone()))
         .collect();
+    data.extend(crowd(status).unwrap_or_default());
     if let Some(Value::Array(notices)) = data.get_mut("notices") {
         notices.drain(..notices.len().saturating_sub(facts::NOTICES_SHOWN));
     }
@@ -185,7 +220,26 @@ pub fn render(status: &Value, lang: Lang, site: &Site) -> Page {
     data.insert("day".into(), lang.words().day_unit.as_str().into());
     let mut values = facts::facts(status, lang.words());
     values.extend([("path".into(), path.into()), ("url".into(), url.into())]);
-    page(StatusCode::OK, values, (lang, site, data))
+    if let Some(ticketed) = ticketed {
+        data.insert("place".into(), ticketed.place.clone());
+        values.extend(ticketed.values(status, lang.words()));
+        values.insert("line".into(), template::fill(lang.line(), &values).into());
+    }
+    let whose = if ticketed.is_some() { Whose::Visitors } else { Whose::Everybodys };
+    Page { whose, ..page(StatusCode::OK, values, (lang, site, data)) }
+}
+
+/// What the script needs of the door before it has a status of its own.
+fn crowd(status: &Value) -> Option<Map<String, Value>> {
+    let draw = &status["draw"];
+    let draw = draw["at"].is_string().then(|| json!({"at": draw["at"], "count": draw["count"]}));
+    let door = json!({
+        "seats": {"cap": status["seats"]["cap"], "taken": status["seats"]["taken"]},
+        "tickets": status["tickets"], "now_serving": status["now_serving"],
+        "draw": draw,
+    });
+    let over = status["state"] == "ended" || !status["seats"].is_object();
+    door.as_object().filter(|_| !over).cloned()
 }
 
 /// The page for a name under which there is no room: an answer that says so, with status 404.
@@ -216,12 +270,13 @@ fn page(
     values.extend(more.map(|(name, text)| (name.to_owned(), text.into())));
     let csp = format!(
         "default-src 'none'; script-src 'self' 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self' {}; \
-         media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; form-action 'self'",
+         media-src 'self' blob:; img-src 'self' data:; worker-src 'self'; base-uri 'none'; \
+         form-action 'self'",
         BUILT.script_sha256,
         BUILT.style_sha256,
         stage::origin(&site.stage)
     );
-    Page { status, html: template::fill(lang.page(), &values), csp, lang }
+    Page { status, html: template::fill(lang.page(), &values), csp, lang, whose: Whose::Everybodys }
 }
 
 impl Page {
@@ -233,13 +288,17 @@ impl Page {
     /// The whole answer, headers included. `body` is what `encode` gave for the same encoding, kept by a
     /// caller that answers many.
     pub fn respond(&self, encoding: Encoding, body: Bytes) -> Response {
+        let cache = match self.whose {
+            Whose::Everybodys => CACHE_CONTROL,
+            Whose::Visitors => "private, no-store",
+        };
         let answer = Response::builder()
             .status(self.status)
             .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
             .header(header::CONTENT_LANGUAGE, self.lang.tag())
             .header(header::CONTENT_SECURITY_POLICY, self.csp.as_str())
-            .header(header::VARY, "accept-encoding, accept-language")
-            .header(header::CACHE_CONTROL, CACHE_CONTROL)
+            .header(header::VARY, "accept-encoding, accept-language, cookie")
+            .header(header::CACHE_CONTROL, cache)
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
             .header(header::REFERRER_POLICY, "no-referrer")
             .header("permissions-policy", "microphone=(self)");

@@ -1,0 +1,296 @@
+// The line as visitors meet it, in real browsers on a real node: a full house, a seat that comes free, two
+// devices, no scripts, a node that is gone, the end.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, afterEach, before, test } from 'node:test';
+import { RealNode } from './real-node.mjs';
+import { Visit, launch } from './visit.mjs';
+import { Wire } from './wire.mjs';
+
+/** A seat whose listener has gone is kept for a minute; then the line moves, and the next asks within 6 s. */
+const SEAT_FREED_MS = 90_000;
+const PATIENCE_MS = 20_000;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let node, wire, browser;
+
+before(async () => {
+  node = await new RealNode().start();
+  wire = await new Wire(node.origin).start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await wire?.stop();
+  await node?.stop();
+});
+
+afterEach(async () => {
+  wire.mend();
+  for (const context of browser.contexts()) await context.close();
+});
+
+/** Counts the notes that the page plays by itself. */
+function countNotes() {
+  window.notes = 0;
+  const { start } = AudioScheduledSourceNode.prototype;
+  AudioScheduledSourceNode.prototype.start = function (...at) {
+    window.notes++;
+    return start.apply(this, at);
+  };
+}
+
+const visit = (room, options) => Visit.to(browser, `${wire.origin}/${room.name}`, { script: countNotes, ...options });
+
+/** A live room with so many seats. */
+async function house(seats) {
+  const room = await node.room();
+  await room.live();
+  await room.cap(seats);
+  return room;
+}
+
+/** Somebody who pressed and hears. */
+async function listener(room, options) {
+  const visitor = await visit(room, options);
+  await visitor.page.click('#play');
+  await visitor.reads(/behind live/, PATIENCE_MS);
+  return visitor;
+}
+
+/** Somebody who pressed and waits. */
+async function waiter(room, options) {
+  const visitor = await visit(room, options);
+  await visitor.page.click('#play');
+  await visitor.reads(/You have a place in line/, PATIENCE_MS);
+  return visitor;
+}
+
+/** Comes back when it is so. */
+async function until(isSo) {
+  const patience = Date.now() + PATIENCE_MS;
+  while (!(await isSo())) assert.ok(Date.now() < patience, String(isSo));
+}
+
+/** The ticket that a page keeps. */
+const kept = ({ page }, room) =>
+  page.evaluate((key) => JSON.parse(localStorage.getItem(key))?.ticket, `tribune.ticket.${room.name}`);
+
+test('one seat, two people: the second waits, keeps the place over a reload, and hears by itself', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  await second.reads(/people ahead of you\s+[01]\s/);
+  assert.match(await second.page.title(), /^[01] ahead · /);
+  const ticket = await kept(second, room);
+  await second.page.reload();
+  await second.reads(/this page asks you to press a button/, PATIENCE_MS);
+  assert.equal(await kept(second, room), ticket);
+  await second.page.click('#auto');
+  await second.reads(/the sound starts here by itself/);
+  await first.leave();
+  await second.reads(/behind live/, SEAT_FREED_MS);
+  await second.hears(0.5);
+  assert.ok((await second.level()) > 0.02);
+  assert.equal(await second.page.evaluate(() => window.notes), 2, 'a soft sound says whose turn it is');
+  await second.leave();
+});
+
+test('more seats let in who waits, and the page says so where nobody had pressed', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  const third = await waiter(room);
+  await third.page.reload();
+  await third.reads(/this page asks you to press a button/, PATIENCE_MS);
+  await room.cap(3);
+  await second.reads(/behind live/, PATIENCE_MS);
+  await third.reads(/It is your turn/, PATIENCE_MS);
+  assert.match(await third.page.title(), /^It is your turn · /);
+  assert.equal((await third.audio()).currentTime, 0, 'nothing plays that was not asked for');
+  await third.page.click('#play');
+  await third.reads(/behind live/, PATIENCE_MS);
+  for (const visitor of [first, second, third]) await visitor.leave();
+});
+
+test('whoever comes to a full house is told before they press', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await visit(room);
+  await second.reads(/Every seat is taken/, PATIENCE_MS);
+  assert.equal(await second.page.innerText('#play'), 'Save my place');
+  await first.leave();
+  await second.leave();
+});
+
+test('one ticket, one seat: it goes where it was used last, and comes back', async () => {
+  const room = await house(1);
+  const phone = await listener(room);
+  const storageState = await phone.context.storageState();
+  const desk = await visit(room, { context: { storageState } });
+  await desk.reads(/It is your turn/);
+  await desk.page.click('#play');
+  await desk.reads(/behind live/, PATIENCE_MS);
+  await phone.reads(/You are listening in another window or on another device/, PATIENCE_MS);
+  await phone.page.click('#play');
+  await phone.reads(/behind live/, PATIENCE_MS);
+  await desk.reads(/Listen here instead/, PATIENCE_MS);
+  await phone.leave();
+  await desk.leave();
+});
+
+test('of two windows of one browser the one that was pressed last is let in', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  const window = await second.window(`${wire.origin}/${room.name}`);
+  await window.reads(/You have a place in line/);
+  await window.page.click('#auto');
+  await window.reads(/the sound starts here by itself/);
+  await room.cap(2);
+  await window.reads(/behind live/, PATIENCE_MS);
+  await second.reads(/You are listening in another window/, PATIENCE_MS);
+  await first.leave();
+  await second.leave();
+});
+
+test('a seat that lapsed while the phone slept is claimed again by itself', async () => {
+  const room = await house(2);
+  const visitor = await listener(room);
+  const lapsed = (route) => route.fulfill({ status: 410, contentType: 'application/json', body: '{"code":"seat_lapsed"}' });
+  await visitor.page.route('**/live.mp4*', lapsed, { times: 1 });
+  const claimed = visitor.page.waitForResponse((answer) => answer.url().endsWith('/claim') && answer.ok());
+  await visitor.page.selectOption('#rate', 'opus32');
+  await claimed;
+  await visitor.reads(/behind live/, PATIENCE_MS);
+  await visitor.hears(0.5);
+  await visitor.leave();
+});
+
+test('a place before the draw: it makes no difference who came first, and an early start calls everybody', async () => {
+  const room = await node.room({ starts_at: new Date(Date.now() + 4_350_000).toISOString() });
+  const [one, two] = [await visit(room), await visit(room)];
+  for (const visitor of [one, two]) {
+    await visitor.reads(/Places saved before .* are put in order by lot/);
+    await visitor.page.click('#save');
+    await visitor.reads(/You are in the draw/, PATIENCE_MS);
+    await visitor.reads(/Until then it makes no difference who came earlier/);
+  }
+  await two.reads(/people in the draw\s+2/, PATIENCE_MS);
+  await two.reads(/There is a seat for everybody so far/);
+  await room.live();
+  await until(async () => (await room.status()).draw.count === 2);
+  for (const visitor of [one, two]) {
+    await visitor.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await visitor.reads(/behind live/, PATIENCE_MS);
+    await visitor.leave();
+  }
+});
+
+test('without JavaScript a form takes a ticket, shows the place, and claims the seat', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const { page, context } = await visit(room, { context: { javaScriptEnabled: false }, script: undefined });
+  await page.click('form button:text("Save my place")');
+  await page.waitForSelector('text=/You have a place in line|Finding your place/');
+  await page.waitForSelector('text=You have a place in line');
+  assert.match(await page.innerText('body'), /people ahead of you/);
+  await room.cap(2);
+  await page.waitForSelector('text=It is your turn');
+  await page.click('form button:text("Take my seat")');
+  await page.waitForSelector('text=You have a seat');
+  const source = await page.getAttribute('audio source', 'src');
+  const cookie = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+  const answer = await fetch(wire.origin + source, { headers: { cookie } });
+  assert.equal(answer.status, 200);
+  await answer.body.cancel();
+  await until(async () => (await room.status()).seats.taken === 2);
+  await first.leave();
+});
+
+test('without JavaScript, in French, the form answers in French', async () => {
+  const room = await node.room({ starts_at: new Date(Date.now() + 4_350_000).toISOString() });
+  const options = { context: { javaScriptEnabled: false }, script: undefined };
+  const { page } = await Visit.to(browser, `${wire.origin}/${room.name}?lang=fr`, options);
+  await page.click('form button:text("Garder ma place")');
+  await page.waitForSelector('text=Vous participez au tirage');
+  assert.match(await page.innerText('body'), /personnes au tirage\s+1/);
+});
+
+test('the node is killed and comes back: page and ticket are kept, and heal by themselves', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  const ticket = await kept(second, room);
+  const path = `/${room.name}`;
+  await second.page.waitForFunction(async (at) => !!(await caches.match(at)), path, { timeout: PATIENCE_MS });
+  wire.cut();
+  await second.page.reload();
+  await second.reads(/We cannot be reached; trying again in \d+ s\. .*Your place is kept/);
+  await second.reads(/You have a place in line/);
+  const shown = await second.page.evaluate(() => performance.getEntriesByType('navigation')[0].responseStatus);
+  assert.equal(shown, 503, 'no cache takes it for the page');
+  await node.restart();
+  wire.mend();
+  await second.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText), null, {
+    timeout: 90_000,
+  });
+  await second.reads(/You have a place in line|It is your turn/, PATIENCE_MS);
+  assert.equal(await kept(second, room), ticket);
+  await first.context.close();
+  await second.context.close();
+});
+
+test('the end hands the replay to who waits and to who listens, and leaves nothing behind', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  await second.page.waitForFunction((at) => caches.match(at).then(Boolean), `/${room.name}`, { timeout: PATIENCE_MS });
+  await room.end();
+  for (const visitor of [first, second]) {
+    await visitor.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await visitor.reads(/Hear it in full/, PATIENCE_MS);
+    await visitor.page.waitForFunction(() => document.getElementById('replay').duration > 0);
+  }
+  assert.equal(await kept(second, room), undefined);
+  await second.page.waitForFunction(async () => (await navigator.serviceWorker.getRegistrations()).length === 0);
+  await second.page.waitForFunction(async () => (await caches.keys()).length === 0);
+  await first.leave();
+  await second.leave();
+});
+
+test('a page with a ticket is its visitor’s own, and everybody else’s is nobody’s', async () => {
+  const room = await house(1);
+  const at = `${node.origin}/${room.name}`;
+  const drawn = await fetch(`${at}/ticket`, { method: 'POST' });
+  const cookie = drawn.headers.get('set-cookie').split(';')[0];
+  const ask = async (headers) => {
+    const answer = await fetch(at, { headers });
+    return [answer.headers.get('cache-control'), answer.headers.get('vary'), await answer.text()];
+  };
+  const [cache, vary, own] = await ask({ cookie });
+  assert.equal(cache, 'private, no-store');
+  assert.match(vary, /cookie/);
+  assert.match(own, /"place":/);
+  for (const headers of [{}, { cookie: cookie.replace('=', '=A') }, { cookie: 'other=1' }]) {
+    const [cache, vary, html] = await ask(headers);
+    assert.equal(cache, 'public, max-age=1');
+    assert.match(vary, /cookie/);
+    assert.doesNotMatch(html, /"place":/);
+  }
+});
+
+test('axe finds nothing in the line, light or dark', async () => {
+  const room = await house(0);
+  for (const colorScheme of ['light', 'dark']) {
+    const visitor = await waiter(room, { context: { colorScheme } });
+    await visitor.page.click('#fair');
+    await visitor.page.evaluate(axe);
+    const { violations } = await visitor.page.evaluate(() => window.axe.run());
+    assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], colorScheme);
+    await visitor.leave();
+  }
+});
