@@ -26,25 +26,24 @@ impl Node {
     /// # Errors
     /// The binary does not start, or does not say where it listens.
     pub fn start(binary: &Path) -> anyhow::Result<Self> {
-        Self::start_with(binary, &[])
+        Self::start_by(Command::new(binary))
     }
 
-    /// The same, with settings such as `TRIBUNE_SEATS_MAX`.
+    /// The same by a command that runs the binary with the arguments it is given.
     ///
     /// # Errors
-    /// The binary does not start, or does not say where it listens.
-    pub fn start_with(binary: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    /// As above.
+    pub fn start_by(mut command: Command) -> anyhow::Result<Self> {
         let data = std::env::temp_dir().join(format!("tribune-bench-{}", std::process::id()));
-        let mut child = Command::new(binary)
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
             .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
             .arg(&data)
-            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("{} does not start: build it with `make release`", binary.display()))?;
+            .context("the binary does not start: build it with `make build`")?;
         let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
         let mut address = |name: &str| -> anyhow::Result<String> {
             let line = lines.next().context("the node ended before it listened")??;
@@ -89,6 +88,25 @@ impl Node {
             bail!("{path}: {} {text}", answer.status());
         }
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// A room's status.
+    ///
+    /// # Errors
+    /// The public listener does not answer.
+    pub fn status(&self, room: &str) -> anyhow::Result<Value> {
+        let text = ureq::get(format!("{}/{room}/status", self.public)).call()?.body_mut().read_to_string()?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// The sum of one metric over those of its lines that have this label; 0 without any.
+    ///
+    /// # Errors
+    /// The ops listener does not answer.
+    pub fn metric_of(&self, name: &str, label: &str) -> anyhow::Result<f64> {
+        let scrape = ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?;
+        let lines = scrape.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
     /// The sum of one metric over its labels, as a scrape shows it; 0 when it is not there.

@@ -34,6 +34,9 @@ pub mod net;
 /// 1. Who may come in.
 pub mod door;
 
+/// 1b. How many may come in: what the node was measured to carry, and how its rooms share it.
+pub mod capacity;
+
 /// 2. Who is who: all rooms of this node.
 pub mod rooms;
 

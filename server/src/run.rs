@@ -22,6 +22,7 @@ use tribune_core::room::Moment;
 use tribune_core::time::WallTime;
 
 use crate::api::{self, Api, StageDoor};
+use crate::capacity::{self, Capacity, Descriptors};
 use crate::config::{Config, LogFormat};
 use crate::door::Scribe;
 use crate::net::acme::{self, AcmeSpec};
@@ -39,7 +40,7 @@ use crate::stage::{self, Answering, Sockets as MediaSockets, Stage};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
-use crate::{answer, descriptors, egress, ingest, keys, page};
+use crate::{answer, egress, ingest, keys, page};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -109,7 +110,7 @@ pub fn flush_logs() {
 /// Something a node needs cannot be had; the sentence says what, and what to do.
 pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()> {
     let world = World::begin();
-    let descriptors = descriptors::raise().context("cannot read the limit of open files")?;
+    let has = Descriptors::raise().context("cannot read the limit of open files")?;
     recording::outlive_size_limits();
     let _lock = claim(&config.data)?;
     let runtimes = Runtimes::start()?;
@@ -119,7 +120,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     tell_guessed_links(&config);
     let metrics = Metrics::new(&config.data);
     let (to_stage, heard) = program::to_stage();
-    let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage };
+    let capacity = Capacity::new(world.now(), config.capacity(), has);
+    let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage, capacity };
     let node = runtimes.stage.block_on(build(world, &config, sides, shutdown.clone()))?;
     let door = runtimes.stage.block_on(stage_door(&node))?;
     let (stage, speakers_left) = Stage::start(stage::Begin {
@@ -130,7 +132,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
         world,
         shutdown: shutdown.clone(),
     })?;
-    let listeners = Listeners { config: &config, metrics: &metrics, descriptors, world };
+    let listeners = Listeners { config: &config, metrics: &metrics, descriptors: has.most, world };
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
         {
@@ -152,6 +154,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     ];
     runtimes.stage.spawn(sweep(node.clone()));
     runtimes.stage.spawn(watch_recorders(node.clone()));
+    runtimes.ops.spawn(capacity::keep(node.clone()));
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
@@ -241,6 +244,7 @@ struct Sides<'a> {
     metrics: &'a Arc<Metrics>,
     runtimes: &'a Runtimes,
     to_stage: ToStage,
+    capacity: Arc<Capacity>,
 }
 
 fn tell_guessed_links(config: &Config) {
@@ -264,7 +268,7 @@ async fn build(
     sides: Sides<'_>,
     shutdown: Shutdown,
 ) -> anyhow::Result<Arc<Node>> {
-    let Sides { metrics, runtimes, to_stage } = sides;
+    let Sides { metrics, runtimes, to_stage, capacity } = sides;
     let key = Arc::new(keys::node_key(&config.data, world)?);
     let shelf = Shelf::new(config.data.join("rooms"));
     for failure in shelf.finish_interrupted(&key)? {
@@ -285,6 +289,7 @@ async fn build(
         webhooks: Webhooks::start(config),
         scribe: Scribe::start(world).context("cannot start the thread that keeps the entry lists")?,
         programs,
+        capacity,
         world,
     };
     let rooms = Rooms::open(setup).await?;

@@ -1,5 +1,6 @@
 //! One binary: `tribune`.
 
+mod capacity;
 mod check_config;
 mod demo;
 mod room;
@@ -30,6 +31,7 @@ enum Command {
     Room(room::Args),
     Verify(verify::VerifyArgs),
     CheckConfig(check_config::Args),
+    Capacity(capacity::Args),
 }
 
 fn main() -> ExitCode {
@@ -39,5 +41,6 @@ fn main() -> ExitCode {
         Command::Room(args) => room::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Capacity(args) => capacity::run(&args),
     }
 }

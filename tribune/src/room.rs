@@ -48,13 +48,22 @@ enum Command {
         /// Most seats
         #[arg(long, value_name = "N")]
         cap: Option<u32>,
+        /// Its share of the node's seats, relative to other rooms': 1 to 1000 [default: 1]
+        #[arg(long, value_name = "N")]
+        share: Option<u32>,
     },
     /// Makes the program the conversation
     Live { room: String },
     /// Ends the room for good; answers when the replay can be fetched
     End { room: String },
     /// Limits the seats
-    Cap { room: String, seats: u32 },
+    Cap {
+        room: String,
+        seats: u32,
+        /// Also above what the node was measured to carry: it is logged, and everybody is told
+        #[arg(long = "override")]
+        overrides: bool,
+    },
     /// Tells everybody something
     Notice { room: String, text: String },
     /// Gives the room a hold sound of its own, heard before the start and in gaps, from now on
@@ -175,7 +184,7 @@ fn request_of(command: Command) -> Result<Request, Failed> {
     let of = |name: &str, rest: &str| path_of(name).map(|path| format!("{path}{rest}"));
     let request = |method, path, body| Request { method, path, body };
     Ok(match command {
-        Command::New { title, room, starts, cap } => {
+        Command::New { title, room, starts, cap, share } => {
             let room = room.as_deref().map(name_of).transpose()?;
             check_new(&title, starts.as_deref())?;
             let mut body = json!({"title": title});
@@ -183,6 +192,7 @@ fn request_of(command: Command) -> Result<Request, Failed> {
                 ("room", room.map(|room| Value::from(room.as_str()))),
                 ("starts_at", starts.map(Value::from)),
                 ("cap", cap.map(Value::from)),
+                ("share", share.map(Value::from)),
             ] {
                 if let Some(value) = value {
                     body[field] = value;
@@ -192,8 +202,12 @@ fn request_of(command: Command) -> Result<Request, Failed> {
         }
         Command::Live { room } => request("POST", of(&room, "/live")?, Body::Nothing),
         Command::End { room } => request("POST", of(&room, "/end")?, Body::Nothing),
-        Command::Cap { room, seats } => {
-            request("POST", of(&room, "/cap")?, Body::Json(json!({"cap": seats})))
+        Command::Cap { room, seats, overrides } => {
+            let mut body = json!({"cap": seats});
+            if overrides {
+                body["override"] = true.into();
+            }
+            request("POST", of(&room, "/cap")?, Body::Json(body))
         }
         Command::Notice { room, text } => {
             request("POST", of(&room, "/notice")?, Body::Json(json!({"text": text})))
@@ -320,6 +334,7 @@ mod tests {
             room: room.map(str::to_owned),
             starts: starts.map(str::to_owned),
             cap: None,
+            share: None,
         };
         for (command, word) in [
             (new("", None, None), "--title \"\" is no title"),

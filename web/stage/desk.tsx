@@ -152,9 +152,10 @@ function Cap({ app }: { app: App }) {
   useEffect(() => reach((before) => Math.max(before, now)), [now]);
   if (!status) return null;
   const cap = wanted ?? now;
-  const { taken } = status.seats;
+  const { taken, measured } = status.seats;
+  const isAbove = typeof measured === 'number' && cap > measured;
   const set = async (to: number | null) => {
-    if (await app.wish(app.calls.cap(to), say.say('did_cap'))) want(undefined);
+    if (await app.wish(app.calls.cap(to, to !== null && isAbove), say.say('did_cap'))) want(undefined);
   };
   return (
     <details class="panel">
@@ -182,10 +183,11 @@ function Cap({ app }: { app: App }) {
       />
       <p class="soft" role="status">
         {consequence(app, cap, taken)}
+        {isAbove && ` ${say.say('cap_above', { count: measured })}`}
       </p>
       <div class="row">
         <button disabled={wanted === undefined || wanted === now} onClick={() => void set(cap)}>
-          {say.say('cap_set')}
+          {say.say(isAbove ? 'cap_override' : 'cap_set')}
         </button>
         <button class="quiet" onClick={() => void set(null)}>
           {say.say('cap_none')}

@@ -55,7 +55,14 @@ export interface Status {
   started_at: string | null;
   ended_at: string | null;
   seq: number;
-  seats: { cap: number; cap_why: string; taken: number; hls_estimate: number };
+  seats: {
+    cap: number;
+    cap_why: string;
+    /** What the node was measured to carry; absent on older nodes. */
+    measured?: number | null;
+    taken: number;
+    hls_estimate: number;
+  };
   listening: number;
   peak: number;
   replays: number;
@@ -164,7 +171,8 @@ export function roomCalls(room: string) {
     rename: (name: string) => call<void>(at('name'), { body: { name } }),
     live: () => call<Status>(at('live'), { body: {} }),
     end: () => call<Status>(at('end'), { body: {}, patienceMs: END_PATIENCE_MS }),
-    cap: (cap: number | null) => call<Status>(at('cap'), { body: { cap } }),
+    cap: (cap: number | null, override = false) =>
+      call<Status>(at('cap'), { body: override ? { cap, override } : { cap } }),
     notice: (text: string) => call<Status>(at('notice'), { body: { text } }),
     starts: (starts_at: string | null) =>
       call<Status>(`/api/v1/rooms/${room}`, { method: 'PATCH', body: { starts_at } }),

@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,9 @@ fn main() -> anyhow::Result<()> {
     let kind = args.get(4).map_or("both", String::as_str);
     let binary = std::env::var("TRIBUNE").unwrap_or_else(|_| "target/release/tribune".to_owned());
     let idle = Idle::watch();
-    let node = Node::start_with(&PathBuf::from(binary), &[("TRIBUNE_SEATS_MAX", &listeners.to_string())])?;
+    let mut command = Command::new(PathBuf::from(binary));
+    command.env("TRIBUNE_SEATS_MAX", listeners.to_string());
+    let node = Node::start_by(command)?;
     let key = node.live_room(ROOM)?;
     let mut measured = evening(&node, &key, Plan { per_s, seconds, listeners, kind })?;
     let stalls = idle.stalls();

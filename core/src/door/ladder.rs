@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::capacity::Resource;
+use super::capacity::{Resource, Tier};
 use super::snapshot::LadderSaid;
 use crate::time::Time;
 
@@ -44,6 +44,16 @@ impl Step {
         self as u8
     }
 
+    /// How a seat is served that is taken at this step; none where that is as at the step before.
+    const fn tier(self) -> Option<Tier> {
+        match self {
+            Self::Full => Some(Tier::Full),
+            Self::LowerBitRate => Some(Tier::LowBitRate),
+            Self::LongerParts => Some(Tier::Segments),
+            Self::Delayed | Self::ReplayOnly => None,
+        }
+    }
+
     const fn says(self) -> &'static str {
         match self {
             Self::Full => "Everybody is served the full bit rate.",
@@ -72,6 +82,7 @@ pub struct Demand {
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
     step: Step,
+    tier: Tier,
     binds: Option<Resource>,
     pressed_since: Option<Time>,
     eased_since: Option<Time>,
@@ -97,13 +108,18 @@ impl Ladder {
             (_, Some(down)) if lasts(self.eased_since, DOWN_AFTER_S) => down,
             (Some(_) | None, _) => return,
         };
-        self.binds = demand.binds;
-        *self = Self { step: next, binds: self.binds, pressed_since: None, eased_since: None };
+        let tier = next.tier().unwrap_or(self.tier);
+        *self = Self { step: next, tier, binds: demand.binds, pressed_since: None, eased_since: None };
     }
 
     /// The step that is taken.
     pub fn step(&self) -> Step {
         self.step
+    }
+
+    /// How who takes a seat now is served.
+    pub fn tier(&self) -> Tier {
+        self.tier
     }
 
     /// What everybody is told of it.
@@ -115,11 +131,14 @@ impl Ladder {
         LadderSaid { step: self.step.number(), why: format!("{}{because}", self.step.says()) }
     }
 
-    /// The step below that carried fewer: one that made no room was never taken.
+    /// The step below: one that makes no room is not among them.
     fn below(&self, seats: &[u64; STEPS]) -> Option<Step> {
-        let here = seats[usize::from(self.step.number())];
-        let fewer = |step: &Step| *step < self.step && seats[usize::from(step.number())] < here;
-        Step::ALL.into_iter().rev().find(fewer).or((self.step > Step::Full).then_some(Step::Full))
+        let seats = |step: Step| seats[usize::from(step.number())];
+        let makes_room = |step: &Step| {
+            let before = Step::ALL.into_iter().filter(|lower| lower < step).map(seats).max();
+            before.is_none_or(|before| seats(*step) as f64 >= before.max(1) as f64 * RELIEF_MIN)
+        };
+        Step::ALL.into_iter().rev().find(|step| *step < self.step && makes_room(step))
     }
 }
 
@@ -159,6 +178,17 @@ mod tests {
             assert_eq!(look(&mut ladder, 12..18, 1_000, seats), steps[2]);
             assert_eq!(look(&mut ladder, 18..99, 1_000, seats), Step::ReplayOnly);
         }
+    }
+
+    #[test]
+    fn a_step_that_is_not_there_is_not_gone_back_to() {
+        const NO_DELAYED_TIER: [u64; STEPS] = [100, 102, 300, 300, u64::MAX];
+        let mut ladder = Ladder::default();
+        assert_eq!(look(&mut ladder, 0..99, 1_000, NO_DELAYED_TIER), Step::ReplayOnly);
+        assert_eq!(ladder.tier(), Tier::Segments, "who takes a seat that gets free");
+        assert_eq!(look(&mut ladder, 99..161, 200, NO_DELAYED_TIER), Step::LongerParts);
+        assert_eq!(look(&mut ladder, 161..223, 50, NO_DELAYED_TIER), Step::Full);
+        assert_eq!(ladder.tier(), Tier::Full);
     }
 
     #[test]

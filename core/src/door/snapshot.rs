@@ -61,6 +61,8 @@ pub struct CapSaid {
     pub seats: u64,
     /// The reason, as a sentence.
     pub why: String,
+    /// What the node was measured to carry in all its rooms; none before it was measured.
+    pub measured: Option<u64>,
 }
 
 /// A step of the ladder, and why.

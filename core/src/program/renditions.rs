@@ -95,6 +95,12 @@ impl Renditions {
         of_codec.max_by_key(|(_, rendition)| rendition.bit_rate).map(|(index, _)| index)
     }
 
+    /// The place in the list of the one of a codec with the lowest bit rate.
+    pub fn lowest(&self, codec: Codec) -> Option<usize> {
+        let of_codec = self.iter().enumerate().filter(|(_, rendition)| rendition.codec == codec);
+        of_codec.min_by_key(|(_, rendition)| rendition.bit_rate).map(|(index, _)| index)
+    }
+
     /// What an MP4 file says about one of them.
     pub fn track(&self, index: usize) -> Option<&Track> {
         self.tracks.get(index)

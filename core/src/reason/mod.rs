@@ -53,6 +53,8 @@ pub enum Refusal {
     NameTaken,
     /// The act does not fit the room's state.
     WrongState,
+    /// More seats than the node was measured to carry, without the word that this is meant.
+    CapOverMeasured,
     /// All inputs of the mix are open.
     InputsFull,
     /// A source's container or codec is none that can be decoded.
@@ -151,7 +153,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -162,6 +164,7 @@ impl Refusal {
         Self::Malformed,
         Self::NameTaken,
         Self::WrongState,
+        Self::CapOverMeasured,
         Self::InputsFull,
         Self::CodecUnknown,
         Self::SourceReplaced,

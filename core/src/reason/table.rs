@@ -56,6 +56,14 @@ impl Refusal {
             Self::WrongState => {
                 row("wrong_state", 409, Theirs, 0, "The room is not in a state in which this can be done.")
             }
+            Self::CapOverMeasured => row(
+                "cap_over_measured",
+                409,
+                Theirs,
+                0,
+                "This node was measured to carry fewer listeners than that. Lower the cap, or say that you \
+                 mean it (override): then it is logged, and everybody is told.",
+            ),
             Self::InputsFull => row("inputs_full", 503, Nobody, 10, "All inputs of this room are in use."),
             Self::CodecUnknown => row(
                 "codec_unknown",

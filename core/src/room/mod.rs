@@ -18,7 +18,9 @@ pub use life::{
     Answer, Change, Command, Demand, Event, Facts, Hearing, Input, Moment, Notice, Output, Refused, Replay,
     Room, State, Why, is_title,
 };
-pub use life::{BOARDING_BEFORE_S, CAP_MAX, IDLE_S_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, TITLE_CHARS_MAX};
+pub use life::{
+    BOARDING_BEFORE_S, CAP_MAX, IDLE_S_MAX, NOTICE_CHARS_MAX, NOTICES_MAX, SHARE_MAX, TITLE_CHARS_MAX,
+};
 pub use name::{NAME_CHARS_MAX, Name, NameError, RESERVED};
 pub use origin::{Asks, Told, asks};
 pub use person::{PERSON_NAME_CHARS_MAX, PersonId, PersonName};

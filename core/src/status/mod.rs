@@ -23,11 +23,12 @@ use crate::time::WallTime;
 #[cfg(test)]
 mod tests;
 
+/// What is said of the cap of a room that is given no seats.
+const NO_CAP: &str = "No seats are given out.";
+
 /// What is not the room's own: the program and the audience, as they were counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Most seats this node gives to one room.
-    pub node_cap: u32,
     /// When the hold sound can be heard first, while that is still to come.
     pub opens_at: Option<WallTime>,
     /// Seats taken now by connections.
@@ -200,7 +201,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "ended_at": at(facts.ended_at),
         "tickets": door.tickets,
         "now_serving": door.now_serving,
-        "seats": seats(facts, figures),
+        "seats": seats(figures),
         "waiting": door.waiting,
         "turned_away": figures.turned_away,
         "listening": figures.listening,
@@ -221,14 +222,17 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
     }
 }
 
-fn seats(facts: &Facts, figures: &Figures) -> Value {
-    let node_cap = u64::from(figures.node_cap);
-    let (cap, why) = match (&figures.door.cap, facts.cap.map(u64::from)) {
-        (Some(said), _) => (said.seats, said.why.as_str()),
-        (None, Some(cap)) if cap <= node_cap => (cap, "Set by the host."),
-        (None, Some(_) | None) => (node_cap, "The limit configured for this node."),
-    };
-    json!({"cap": cap, "cap_why": why, "taken": figures.seats_taken, "hls_estimate": figures.seats_hls})
+fn seats(figures: &Figures) -> Value {
+    let said = figures.door.cap.as_ref();
+    let (cap, why) = said.map_or((0, NO_CAP), |said| (said.seats, said.why.as_str()));
+    let measured = said.and_then(|said| said.measured);
+    json!({
+        "cap": cap,
+        "cap_why": why,
+        "measured": measured,
+        "taken": figures.seats_taken,
+        "hls_estimate": figures.seats_hls,
+    })
 }
 
 /// People a second. The share of past ranges that held is beside it once there are any.

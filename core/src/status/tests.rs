@@ -17,7 +17,7 @@ fn facts() -> Facts {
 }
 
 fn figures() -> Figures {
-    Figures { node_cap: 1_000, ..Figures::default() }
+    Figures::default()
 }
 
 /// The next status, which the disk takes.
@@ -78,6 +78,7 @@ fn it_has_every_field_of_the_wire() {
     for path in [
         "/seats/cap",
         "/seats/cap_why",
+        "/seats/measured",
         "/seats/taken",
         "/seats/hls_estimate",
         "/rate/p20",
@@ -200,21 +201,6 @@ fn numbers_are_set_aside_long_before_they_run_out_and_then_nothing_is_shown() {
 }
 
 #[test]
-fn the_lower_cap_holds_and_says_whose_it_is() {
-    for (host, cap, why) in [
-        (None, 1_000, "The limit configured for this node."),
-        (Some(40), 40, "Set by the host."),
-        (Some(0), 0, "Set by the host."),
-        (Some(2_000), 1_000, "The limit configured for this node."),
-    ] {
-        let facts = Facts { cap: host, ..facts() };
-        let figures = Figures { seats_taken: 5, seats_hls: 3, ..figures() };
-        let expected = json!({"cap": cap, "cap_why": why, "taken": 5, "hls_estimate": 3});
-        assert_eq!(seats(&facts, &figures), expected);
-    }
-}
-
-#[test]
 fn a_room_without_tickets_says_so() {
     let document = Value::Object(say(&facts(), &figures()));
     for (path, value) in [
@@ -224,6 +210,9 @@ fn a_room_without_tickets_says_so() {
         ("/claim_ratio", Value::Null),
         ("/rate", json!({"p20": null, "p50": null, "p80": null})),
         ("/draw", Value::Null),
+        ("/seats/cap", json!(0)),
+        ("/seats/cap_why", json!("No seats are given out.")),
+        ("/seats/measured", Value::Null),
         ("/ladder", json!({"step": 0, "why": "Everybody is served the full bit rate."})),
     ] {
         assert_eq!(document.pointer(path), Some(&value), "{path}");
@@ -247,7 +236,7 @@ fn the_door_says_what_it_measured() {
         rate: Some(Rate { p20: 0.001_234_5, p50: 12_345.6, p80: 2.0 }),
         eta_hit_rate: Some(0.8123),
         draw: Some(draw.clone()),
-        cap: Some(CapSaid { seats: 9, why: "Processor.".into() }),
+        cap: Some(CapSaid { seats: 9, why: "Processor.".into(), measured: Some(12) }),
         ladder: Some(LadderSaid { step: 1, why: "Lower.".into() }),
     };
     let said = |door: &Snapshot| Value::Object(say(&facts(), &Figures { door: door.clone(), ..figures() }));
@@ -268,6 +257,7 @@ fn the_door_says_what_it_measured() {
         ("/draw/source", json!("operator")),
         ("/seats/cap", json!(9)),
         ("/seats/cap_why", json!("Processor.")),
+        ("/seats/measured", json!(12)),
         ("/ladder", json!({"step": 1, "why": "Lower."})),
     ] {
         assert_eq!(document.pointer(path), Some(&value), "{path}");

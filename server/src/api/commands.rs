@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use tribune_core::room::{Change, Command};
+use tribune_core::door::capacity::Wish;
+use tribune_core::room::{Act, Change, Command};
 
 use super::audit::{self, Asked};
 use super::auth::Shown;
@@ -14,6 +15,8 @@ use super::manage::status_of;
 use super::{Api, Failure};
 use crate::answer::Path;
 
+/// The word in the audit for a cap above what was measured.
+const CAP_OVERRIDE: &str = "cap_override";
 /// How long ending a room waits for its replay.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 
@@ -26,12 +29,14 @@ pub struct Changes {
     starts_at: Option<Option<String>>,
 }
 
-/// Most seats; `null` takes the limit away.
+/// Most seats; `null` takes the limit away. Above what the node was measured to carry only with `override`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cap {
     #[serde(deserialize_with = "body::present")]
     cap: Option<Option<u32>>,
+    #[serde(default, rename = "override")]
+    overrides: bool,
 }
 
 /// Something everybody is told.
@@ -69,7 +74,8 @@ pub async fn cap(
     shown: Shown,
     Json(body): Json<Cap>,
 ) -> Result<Response, Failure> {
-    ask(&api, &room, &shown, body.command()).await
+    let measured = api.rooms.setup().capacity.measured_seats();
+    ask(&api, &room, &shown, body.command(measured)?).await
 }
 
 pub async fn notice(
@@ -106,9 +112,15 @@ impl Changes {
 }
 
 impl Cap {
-    /// What the room is asked.
-    pub fn command(self) -> Command {
-        Command::SetCap(self.cap.flatten())
+    /// What the room is asked, on a node that was measured to carry so many.
+    pub fn command(self, measured: Option<u64>) -> Result<Command, Failure> {
+        let wish = match (self.cap.flatten().map(u64::from), self.overrides) {
+            (Some(seats), true) => Wish::Override(seats),
+            (Some(seats), false) => Wish::AtMost(seats),
+            (None, false) => Wish::None,
+            (None, true) => return Err(Failure::malformed("override needs a cap beside it")),
+        };
+        Ok(Command::SetCap { wish, measured })
     }
 }
 
@@ -119,15 +131,25 @@ impl Text {
     }
 }
 
+/// What the audit calls it.
+fn words(command: &Command) -> Vec<&'static str> {
+    match command {
+        Command::SetCap { wish: Wish::Override(_), .. } => vec![CAP_OVERRIDE],
+        Command::SetCap { .. } | Command::GoLive | Command::End | Command::Notice(_) | Command::Change(_) => {
+            command.acts().map(Act::word).collect()
+        }
+    }
+}
+
 /// Asks the room, writes down who asked and what came of it, and answers with the status.
 async fn ask(api: &Api, name: &str, shown: &Shown, command: Command) -> Result<Response, Failure> {
     let room = api.room(name)?;
     let who = api.door.who(shown, Some(&room))?;
     api.door.pace(&who)?;
-    let acts: Vec<_> = command.acts().collect();
+    let acts = words(&command);
     let result = room.command(who.caller, command).await.map_err(Failure::from);
     for act in acts {
-        audit::note(api, &room, Asked::of(&who, act.word()), &result).await;
+        audit::note(api, &room, Asked::of(&who, act), &result).await;
     }
     result?;
     Ok(status_of(&room))

@@ -27,6 +27,7 @@ pub struct NewRoom {
     room: Option<String>,
     starts_at: Option<String>,
     cap: Option<u32>,
+    share: Option<u32>,
 }
 
 pub async fn create(
@@ -54,7 +55,7 @@ impl NewRoom {
         let name = self.room.as_deref().map(Name::parse).transpose();
         let name = name.map_err(|error| Failure::malformed(format!("room: {error}")))?;
         let starts_at = self.starts_at.as_deref().map(|text| body::time("starts_at", text)).transpose()?;
-        Ok(New { name, title: self.title, starts_at, cap: self.cap })
+        Ok(New { name, title: self.title, starts_at, cap: self.cap, share: self.share })
     }
 }
 

@@ -36,7 +36,7 @@ pub fn bodies(bytes: &[u8]) -> Vec<Result<Asked, Failure>> {
     vec![
         body::read::<manage::NewRoom>(bytes).and_then(manage::NewRoom::asked).map(Asked::New),
         body::read::<commands::Changes>(bytes).and_then(commands::Changes::command).map(Asked::Command),
-        body::read::<commands::Cap>(bytes).map(|cap| Asked::Command(cap.command())),
+        body::read::<commands::Cap>(bytes).and_then(|cap| cap.command(None)).map(Asked::Command),
         body::read::<commands::Text>(bytes).map(|text| Asked::Command(text.command())),
         body::read::<keys::Roles>(bytes).and_then(|body| body.roles()).map(Asked::Keys),
         body::read::<invitations::Guest>(bytes)

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use tribune_core::room::Key;
 
+use crate::capacity::{self, Climbs};
 use crate::net::redirect::Places;
 
 pub use options::{LATER, OPTIONS, Opt};
@@ -65,8 +66,14 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The address the stage listener has in links.
     pub stage_url: Option<String>,
-    /// Seats of one room.
+    /// Seats of the node at most; 0: as many as it was measured to carry.
     pub seats_max: u32,
+    /// Whether it is measured what a listener costs.
+    pub self_test: bool,
+    /// What the network carries, in Mbit/s; 0: as fast as the interface says it is.
+    pub egress_mbit: u32,
+    /// Whether newcomers are served otherwise before anybody waits.
+    pub ladder: bool,
     /// Rooms kept.
     pub rooms_max: u32,
     /// Rooms whose program runs at once.
@@ -121,7 +128,10 @@ impl Default for Config {
             trusted_proxy: Vec::new(),
             public_url: None,
             stage_url: None,
-            seats_max: 1_000,
+            seats_max: 0,
+            self_test: true,
+            egress_mbit: 0,
+            ladder: true,
             rooms_max: 1_000,
             rooms_open_max: 8,
             open_before_s: 600,
@@ -233,6 +243,17 @@ impl Config {
             }
         }
         text
+    }
+
+    /// What the operator says of the seats.
+    pub fn capacity(&self) -> capacity::Limits {
+        let seats_max = (self.seats_max > 0).then_some(u64::from(self.seats_max));
+        capacity::Limits { seats_max, ladder: if self.ladder { Climbs::Yes } else { Climbs::No } }
+    }
+
+    /// What the network carries, in Mbit/s, when the operator says so.
+    pub fn egress(&self) -> Option<u64> {
+        (self.egress_mbit > 0).then_some(u64::from(self.egress_mbit))
     }
 
     /// The base of public links, without a slash at its end.

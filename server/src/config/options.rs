@@ -107,7 +107,7 @@ macro_rules! maybe {
 }
 
 /// Every option once, in the order of the example file.
-pub const OPTIONS: [Opt; 29] = [
+pub const OPTIONS: [Opt; 32] = [
     address!(listen, "Where listeners come in: pages, the live program, replays."),
     address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
     address!(ops, "Where health and metrics are read; keep it private."),
@@ -211,7 +211,36 @@ pub const OPTIONS: [Opt; 29] = [
         url,
         "The stage listener as hosts and speakers see it, for links; made from stage without it."
     ),
-    number!(seats_max, "seats", (0, CAP_MAX), "Most listeners one room may have at once on this node."),
+    number!(
+        seats_max,
+        "seats",
+        (0, CAP_MAX),
+        "Most listeners the node takes at once; 0: as many as it was measured to carry, and never more."
+    ),
+    Opt {
+        name: "self_test",
+        kind: Kind::Flag,
+        unit: "true or false",
+        says: "Whether the node measures at its first start here what a listener costs; it takes a second.",
+        sample: "",
+        show: |config| Some(config.self_test.to_string()),
+        set: |config, values| put(&mut config.self_test, flag(one(values)?)),
+    },
+    number!(
+        egress_mbit,
+        "Mbit/s",
+        (0, 10_000_000),
+        "What the network carries from here; 0: what its interface says of itself, if it says anything."
+    ),
+    Opt {
+        name: "ladder",
+        kind: Kind::Flag,
+        unit: "true or false",
+        says: "Whether newcomers get a lower bit rate or longer parts before anybody has to wait.",
+        sample: "",
+        show: |config| Some(config.ladder.to_string()),
+        set: |config, values| put(&mut config.ladder, flag(one(values)?)),
+    },
     number!(rooms_max, "rooms", (1, 100_000), "Most rooms kept, ended ones included."),
     number!(
         rooms_open_max,

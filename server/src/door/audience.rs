@@ -14,8 +14,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tribune_core::door::Players;
 use tribune_core::reason::{Departure, Refusal};
+use tribune_core::time::Time;
 
 use super::desk::{Desk, Sitting};
+use crate::capacity::Quota;
 use crate::ops::OutputMetrics;
 use crate::world::World;
 
@@ -28,7 +30,7 @@ pub struct Audience {
     world: World,
     desk: Arc<Desk>,
     players: Mutex<Players>,
-    seats_max: AtomicU64,
+    quota: Arc<Quota>,
     taken: AtomicU64,
     listening: AtomicU64,
     peak: AtomicU64,
@@ -58,20 +60,19 @@ pub struct HandedOut {
 }
 
 impl Audience {
-    /// Nobody yet, at this desk.
-    pub fn new(world: World, desk: Arc<Desk>, seats_max: u64) -> Arc<Self> {
-        let audience = Arc::new(Self {
+    /// Nobody yet, at the desk of this quota of seats.
+    pub fn new(world: World, quota: Arc<Quota>) -> Arc<Self> {
+        quota.set_hls(0);
+        Arc::new(Self {
             world,
-            desk,
+            desk: quota.desk().clone(),
             players: Mutex::default(),
-            seats_max: AtomicU64::new(seats_max),
+            quota,
             taken: AtomicU64::new(0),
             listening: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             hls: AtomicU64::new(0),
-        });
-        audience.set_seats_max(seats_max);
-        audience
+        })
     }
 
     /// Looks once a second, on the audience's runtime, for as long as anybody holds it.
@@ -87,12 +88,6 @@ impl Audience {
                 }
             }
         });
-    }
-
-    /// The most who may sit; nobody inside is sent out when it falls.
-    pub fn set_seats_max(&self, seats_max: u64) {
-        self.seats_max.store(seats_max, Ordering::Relaxed);
-        self.share_out();
     }
 
     /// The seat of a pass, or without one a free seat, for a connection that hears this output.
@@ -167,8 +162,7 @@ impl Audience {
 
     /// What players of HLS take is not there for others.
     fn share_out(&self) {
-        let (seats, hls) = (self.seats_max.load(Ordering::Relaxed), self.hls.load(Ordering::Relaxed));
-        self.desk.set_cap(seats.saturating_sub(hls));
+        self.quota.set_hls(self.hls.load(Ordering::Relaxed));
     }
 
     fn write(&self) {
@@ -194,6 +188,11 @@ impl Seat {
     pub fn sent(&self, bytes: usize) {
         self.sitting.as_ref().map(Sitting::sent);
         self.output.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// A part for which its connection waited was handed over; it was cut at this moment.
+    pub fn waited_for_part(&self, cut_at: Time) {
+        self.output.late.observe(self.audience.world.now().since(cut_at));
     }
 
     /// Whether the seat is another device's now.
@@ -256,7 +255,9 @@ mod tests {
             now_serving: 0,
             cap: 0,
         });
-        (Audience::new(world, desk.clone(), seats_max), desk, Metrics::new(Path::new(".")), folder)
+        let quota = Quota::new(desk.clone());
+        quota.give(seats_max);
+        (Audience::new(world, quota), desk, Metrics::new(Path::new(".")), folder)
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(audience.is_free(), Ok(()));
         let third = sit();
         assert!(third.is_some());
-        audience.set_seats_max(0);
+        audience.quota.give(0);
         assert!(sit().is_none(), "nobody is sent out, and nobody comes in");
         let counts = audience.counts();
         assert_eq!((counts.taken, counts.peak), (2, 2));

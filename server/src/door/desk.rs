@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tribune_core::books::Books;
+use tribune_core::books::{Books, Column};
 use tribune_core::door::arrivals::{Issued, Minute};
 use tribune_core::door::doorkeeper::{Announced, Claim, First, Kept, Opening, Place};
 use tribune_core::door::draw::{Source, commitment};
@@ -316,6 +316,12 @@ impl Desk {
     /// Seats taken, by whomever.
     pub fn taken(&self) -> u64 {
         self.lock().keeper.seats().taken()
+    }
+
+    /// People who are inside and people who wait.
+    pub fn people(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.keeper.seats().taken(), state.keeper.books().count(Column::Waiting))
     }
 
     /// Connections that were handed bytes of the program within the last 5 s.

@@ -10,14 +10,18 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::watch;
+use tribune_core::door::capacity::Tier;
 use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
-use tribune_core::program::{Codec, Part, Renditions, ogg};
+use tribune_core::program::{Codec, Part, Renditions, SEGMENT_PARTS, ogg};
 use tribune_core::reason::Refusal;
 use tribune_core::time::{MediaTime, RATE_HZ};
 
+use crate::capacity::{Served, Serving};
+use crate::door::Audience;
 use crate::door::audience::Seat;
 use crate::ops::OutputMetrics;
-use crate::program::{Program, Titles};
+use crate::program::Titles;
+use crate::window::{CutTimes, Live};
 
 /// The longest `from_s` that is read, in characters; thirty years in microseconds have 16.
 const FROM_CHARS_MAX: usize = 20;
@@ -84,8 +88,14 @@ pub struct Ask<'a> {
 
 /// Who asks.
 pub struct Listener<'a> {
-    /// The open room's program.
-    pub program: &'a Program,
+    /// The open room's program, as the audience reads it.
+    pub live: &'a Live,
+    /// What it is called.
+    pub titles: &'a Titles,
+    /// Its seats.
+    pub audience: &'a Arc<Audience>,
+    /// How who comes now is served.
+    pub serving: &'a Arc<Serving>,
     /// The right to a seat, when it was shown.
     pub pass: Option<&'a str>,
     /// `HEAD` is answered without taking a seat.
@@ -109,8 +119,9 @@ struct BrokenOff;
 /// `Malformed` for a rendition that this program or this form does not have, or a `from_s` that is no number
 /// of seconds; `FullForNow` when every seat is taken, also for `HEAD`.
 pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, Refusal> {
-    let live = listener.program.live();
-    let rendition = find(&live.renditions, ask)?;
+    let live = listener.live;
+    let tier = listener.serving.next();
+    let rendition = find(&live.renditions, ask, tier)?;
     let from = ask.from_s.filter(|_| ask.form == Form::Mp4).map(moment).transpose()?;
     let icy = wants_icy(ask.form, listener.headers);
     let mut answer = Response::new(Body::empty());
@@ -118,27 +129,36 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(ask.form.content_type()));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // As Icecast sends it: UTF-8 as it is.
-    if let Ok(name) = HeaderValue::from_bytes(listener.program.titles().room().as_bytes()) {
+    if let Ok(name) = HeaderValue::from_bytes(listener.titles.room().as_bytes()) {
         head.insert("icy-name", name);
     }
     if icy {
         head.insert("icy-metaint", HeaderValue::from(METAINT_BYTES));
     }
     if listener.method == Method::HEAD {
-        return listener.program.audience().is_free().map(|()| answer);
+        return listener.audience.is_free().map(|()| answer);
     }
-    let seat = listener.program.audience().take_seat(listener.pass, listener.output.clone())?;
-    let window = live.window.borrow().clone();
+    let seat = listener.audience.take_seat(listener.pass, listener.output.clone())?;
+    let served = listener.serving.serve(paid(&live.renditions, (ask.form, rendition), tier));
+    let (watched, join_parts) = match tier {
+        Tier::Full | Tier::LowBitRate => (&live.window, ask.form.join_parts()),
+        // Fewer would be heard to their end before the next segment is whole.
+        Tier::Segments => (&live.segments, SEGMENT_PARTS),
+    };
+    let window = watched.borrow().clone();
     let listening = Listening {
         cursor: from
             .and_then(|at| Cursor::resume(&window, at))
-            .unwrap_or_else(|| Cursor::join_with(&window, ask.form.join_parts())),
-        window: live.window.clone(),
+            .unwrap_or_else(|| Cursor::join_with(&window, join_parts)),
+        window: watched.clone(),
+        cut: live.cut.clone(),
+        waited: Waited::No,
+        served,
         rendition,
         form: ask.form,
         ready: VecDeque::new(),
         stage: Stage::Before { title: ask.title.to_owned() },
-        icy: icy.then(|| Titled::new(listener.program.titles().clone())),
+        icy: icy.then(|| Titled::new(listener.titles.clone())),
         seat,
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
@@ -161,15 +181,27 @@ fn wants_icy(form: Form, headers: &HeaderMap) -> bool {
     form == Form::Aac && headers.get("icy-metadata").is_some_and(|value| value.as_bytes() == b"1")
 }
 
-fn find(renditions: &Renditions, ask: &Ask<'_>) -> Result<usize, Refusal> {
+/// Who asks for a rendition by its name gets it, whatever the ladder says.
+fn find(renditions: &Renditions, ask: &Ask<'_>, tier: Tier) -> Result<usize, Refusal> {
     let codec = ask.form.codec();
     let found = match ask.rendition {
         Some(name) => {
             renditions.position(name).filter(|&at| renditions.get(at).is_some_and(|one| one.codec == codec))
         }
-        None => renditions.best(codec),
+        None => match tier {
+            Tier::Full | Tier::Segments => renditions.best(codec),
+            Tier::LowBitRate => renditions.lowest(codec),
+        },
     };
     found.ok_or(Refusal::Malformed)
+}
+
+/// What a listener costs who is served as `tier` wants, as far as this form can be.
+fn paid(renditions: &Renditions, (form, rendition): (Form, usize), tier: Tier) -> Tier {
+    match tier {
+        Tier::LowBitRate if renditions.best(form.codec()) == Some(rendition) => Tier::Full,
+        Tier::Full | Tier::LowBitRate | Tier::Segments => tier,
+    }
 }
 
 /// How far one answer has come.
@@ -208,10 +240,21 @@ impl Titled {
     }
 }
 
+/// Whether a listener was there for a part before it was cut: only then it is the node that is late, and not
+/// the listener.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    No,
+    Yes,
+}
+
 /// One listener.
 struct Listening {
     window: watch::Receiver<Arc<Window>>,
     cursor: Cursor,
+    cut: Arc<CutTimes>,
+    waited: Waited,
+    served: Served,
     rendition: usize,
     form: Form,
     ready: VecDeque<Bytes>,
@@ -233,7 +276,10 @@ impl Listening {
             match self.cursor.step(&window) {
                 Step::Part(part) => self.take(&window, part),
                 Step::Skipped { parts } => self.seat.skipped(parts),
-                Step::Wait => self.window.changed().await.ok()?,
+                Step::Wait => {
+                    self.window.changed().await.ok()?;
+                    self.waited = Waited::Yes;
+                }
                 Step::Paused => return Some(Err(self.break_off().await)),
                 Step::Ended => self.finish(&window),
             }
@@ -250,6 +296,7 @@ impl Listening {
             };
             self.ready.extend(head);
         }
+        self.count_lateness(part);
         let track = &part.tracks[self.rendition];
         let bytes = match self.form {
             Form::Opus | Form::Aac => track.stream.clone(),
@@ -259,6 +306,17 @@ impl Listening {
         match &mut self.icy {
             Some(titled) => self.ready.extend(titled.interleave(bytes)),
             None => self.ready.push_back(bytes),
+        }
+    }
+
+    /// Of parts that come together, the newest is the one that could not come before.
+    fn count_lateness(&mut self, part: &Part) {
+        let is_due = match self.served.tier() {
+            Tier::Full | Tier::LowBitRate => true,
+            Tier::Segments => part.no.in_segment() == SEGMENT_PARTS - 1,
+        };
+        if is_due && std::mem::replace(&mut self.waited, Waited::No) == Waited::Yes {
+            self.seat.waited_for_part(self.cut.of(part.no));
         }
     }
 

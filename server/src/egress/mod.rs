@@ -207,7 +207,17 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
         let (method, headers) = (&asked.method, &asked.headers);
         let answer = by_pass(&asked, &room, |pass| {
             let output = output.clone();
-            live::answer(live::Listener { program: &program, pass, method, headers, output }, &ask)
+            let listener = live::Listener {
+                live: program.live(),
+                titles: program.titles(),
+                audience: program.audience(),
+                serving: node.rooms.setup().capacity.serving(),
+                pass,
+                method,
+                headers,
+                output,
+            };
+            live::answer(listener, &ask)
         });
         answer.map_err(|reason| refused(&node, &room, (reason, method)))
     })

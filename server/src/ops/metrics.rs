@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Ledger;
+use super::capacity::CapacityMetrics;
 use super::lateness::Lateness;
 use super::observed::{BooksCollector, HostCollector};
 use super::stage::{StageFamilies, StageMetrics};
@@ -29,6 +30,8 @@ pub struct Metrics {
     registry: Registry,
     /// The books of the node.
     pub ledger: Ledger,
+    /// What the node carries.
+    pub capacity: CapacityMetrics,
     families: Families,
 }
 
@@ -140,6 +143,8 @@ pub struct OutputMetrics {
     pub sent_bytes: Count,
     /// Parts skipped because a listener fell behind.
     pub skipped: Count,
+    /// How late parts were handed to the sockets; the node's.
+    pub late: Lateness,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -229,10 +234,12 @@ impl Metrics {
         families.register_program(tribune);
         families.register_stage(tribune);
         families.register_outputs(tribune);
+        let capacity = CapacityMetrics::default();
+        capacity.register(tribune);
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         tribune.register("build_info", "Always 1; the label says which version runs", build);
-        Arc::new(Self { registry, ledger, families })
+        Arc::new(Self { registry, ledger, capacity, families })
     }
 
     /// A scrape in OpenMetrics text, as of one moment where it matters.
@@ -310,6 +317,7 @@ impl Metrics {
             listeners: families.listeners.get_or_create_owned(&key),
             sent_bytes: families.program_bytes.get_or_create_owned(&key),
             skipped: families.skipped.get_or_create_owned(&key),
+            late: self.capacity.send_late.clone(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How the node is seen by those who run it: health, metrics, logs. Nothing here decides anything.
 
+/// The metrics of what the node carries.
+pub mod capacity;
 /// Named conditions for `/readyz`.
 pub mod health;
 mod lateness;
@@ -22,9 +24,12 @@ use axum::routing::get;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
+pub use capacity::CapacityMetrics;
 pub use health::Checks;
+pub use lateness::{Counted, Lateness};
 pub use ledger::{Keeps, Ledger};
 pub use metrics::{Metrics, OutputMetrics, RoomMetrics};
+pub(crate) use observed::{cpu_seconds, open_descriptors};
 
 /// Prometheus asks for it by this type; the text ends with `# EOF`.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

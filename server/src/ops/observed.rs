@@ -151,7 +151,7 @@ fn resident_bytes() -> Option<u64> {
 
 /// Fields 14 and 15 of proc_pid_stat(5), counted after the closing parenthesis of the name, which may hold
 /// anything.
-fn cpu_seconds() -> Option<f64> {
+pub(crate) fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u64 = fields
@@ -163,7 +163,7 @@ fn cpu_seconds() -> Option<f64> {
     Some(ticks as f64 / sysconf(libc::_SC_CLK_TCK)? as f64)
 }
 
-fn open_descriptors() -> Option<u64> {
+pub(crate) fn open_descriptors() -> Option<u64> {
     u64::try_from(std::fs::read_dir("/proc/self/fd").ok()?.count()).ok()
 }
 

@@ -27,6 +27,10 @@ fn busy_metrics() -> Arc<Metrics> {
     metrics.room("evening").lateness.observe(std::time::Duration::from_millis(1));
     metrics.output("evening", "opus").listeners.inc();
     metrics.stage("evening").people.inc();
+    let (resource, tier) = ("processor", "full");
+    drop(metrics.capacity.cost.get_or_create(&capacity::Cost { resource, tier }));
+    drop(metrics.capacity.there_is.get_or_create(&capacity::Of { resource }));
+    drop(metrics.capacity.inside.get_or_create(&capacity::By { tier }));
     metrics
 }
 

@@ -337,7 +337,7 @@ impl Clock {
     fn hand_on(&mut self, part: Arc<Part>) {
         self.next = part.no.next();
         self.recorder.part(part.clone());
-        if self.crossing.try_send(Crossing::Part(part)).is_err() {
+        if self.crossing.try_send(Crossing::Part(part, self.world.now())).is_err() {
             tracing::error!(part = self.next.0, "part_not_crossed");
         }
         self.metrics.parts.inc();

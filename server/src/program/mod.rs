@@ -45,7 +45,8 @@ pub use speaker::{Given, Knob, Speaker};
 pub use titles::Titles;
 pub use tribune_core::mix::OnAir;
 
-use crate::door::{Audience, Desk};
+use crate::capacity::Quota;
+use crate::door::Audience;
 use crate::ops::{Metrics, RoomMetrics};
 use crate::recording::{Disk, EndError, Health, Opening, Recorded, Recorder};
 use crate::urgent;
@@ -89,10 +90,8 @@ pub struct Spec {
     pub dir: PathBuf,
     /// Whether the room is live already (the node came back in the middle).
     pub on_air: OnAir,
-    /// Seats.
-    pub seats_max: u64,
-    /// The room's door, at which listeners sit.
-    pub desk: Arc<Desk>,
+    /// The room's seats, and the door at which listeners take them.
+    pub quota: Arc<Quota>,
     /// Where it puts what it hears of those on stage.
     pub ears: Ears,
 }
@@ -189,7 +188,7 @@ impl Program {
             urgent::go_first();
             clock.run();
         })?;
-        let audience = Audience::new(env.world, spec.desk, spec.seats_max);
+        let audience = Audience::new(env.world, spec.quota);
         audience.look_after(&env.audience);
         Ok(Self {
             world: env.world,

@@ -4,7 +4,7 @@ use tribune_core::mix::{Hears, Levelling, OPEN_INLETS_MAX};
 use tribune_core::room::Facts;
 
 use super::*;
-use crate::door;
+use crate::door::{self, Desk};
 
 fn program(dir: &Path) -> Program {
     let world = World::begin();
@@ -25,10 +25,12 @@ fn program(dir: &Path) -> Program {
         scribe: door::Scribe::start(world).unwrap(),
         secret: [0; 32],
         now_serving: 0,
-        cap: 1,
+        cap: 0,
     });
     let ears = Ears::default();
-    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, seats_max: 1, desk, ears }).unwrap()
+    let quota = Quota::new(desk);
+    quota.give(1);
+    Program::open(&env, Spec { room, title, dir, on_air: OnAir::Hold, quota, ears }).unwrap()
 }
 
 fn named(name: &str) -> mix::Spec {

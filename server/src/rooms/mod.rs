@@ -14,9 +14,10 @@ use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use tokio::sync::Semaphore;
 use tribune_core::reason::Refusal;
-use tribune_core::room::{CAP_MAX, Facts, Key, Moment, Name, Refused, Role, State, is_title};
+use tribune_core::room::{CAP_MAX, Facts, Key, Moment, Name, Refused, Role, SHARE_MAX, State, is_title};
 use tribune_core::time::WallTime;
 
+use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::door::Scribe;
 use crate::program::Env;
@@ -51,6 +52,8 @@ pub struct Setup {
     pub webhooks: Webhooks,
     /// Who writes the rooms' entry lists.
     pub scribe: Scribe,
+    /// What the node carries, and which room gets how much of it.
+    pub capacity: Arc<Capacity>,
     /// What programs are opened with.
     pub programs: Env,
     /// The clock and the entropy.
@@ -84,6 +87,8 @@ pub struct New {
     pub starts_at: Option<WallTime>,
     /// Most seats.
     pub cap: Option<u32>,
+    /// Its share of the node's seats, relative to the other rooms'; 1 when none is said.
+    pub share: Option<u32>,
 }
 
 /// A room just made, with the keys that are shown this once.
@@ -131,6 +136,9 @@ impl Rooms {
         }
         if new.cap.is_some_and(|cap| cap > CAP_MAX) {
             return Err(Refused { reason: Refusal::Malformed, detail: "cap is at most 10,000,000 seats" });
+        }
+        if new.share.is_some_and(|share| !(1..=SHARE_MAX).contains(&share)) {
+            return Err(Refused { reason: Refusal::Malformed, detail: "share is 1 to 1,000" });
         }
         let world = self.0.node.setup.world;
         let keys: Vec<_> = Role::KEYED.map(|role| (role, Key::generate(world.entropy()))).to_vec();
@@ -253,6 +261,7 @@ fn facts_of(name: Name, new: &New) -> Facts {
     let mut facts = Facts::new(name, new.title.clone());
     facts.starts_at = new.starts_at;
     facts.cap = new.cap;
+    facts.share = new.share.unwrap_or(facts.share);
     facts
 }
 

@@ -25,6 +25,7 @@ async fn rooms(data: &std::path::Path) -> Rooms {
         key,
         webhooks,
         scribe,
+        capacity: crate::capacity::Capacity::plenty(),
         world,
     })
     .await

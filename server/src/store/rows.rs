@@ -305,6 +305,8 @@ fn read_facts(row: &Row<'_>) -> Result<Facts, StoreError> {
         started_at: wall("started_at")?,
         ended_at: wall("ended_at")?,
         cap: row.get("cap")?,
+        cap_overrides: row.get("cap_overrides")?,
+        share: row.get("share")?,
         notices: VecDeque::new(),
         replay: word(row, "replay")?,
     })
@@ -352,8 +354,9 @@ fn write_facts(work: &Transaction<'_>, facts: &Facts) -> Result<(), StoreError> 
     let name = facts.name.as_str();
     let wall = |at: Option<WallTime>| at.map(|at| at.0);
     work.execute(
-        "INSERT INTO room VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET \
-         title = ?2, state = ?3, starts_at = ?4, started_at = ?5, ended_at = ?6, cap = ?7, replay = ?8",
+        "INSERT INTO room VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (name) DO UPDATE SET \
+         title = ?2, state = ?3, starts_at = ?4, started_at = ?5, ended_at = ?6, cap = ?7, replay = ?8, \
+         cap_overrides = ?9, share = ?10",
         params![
             name,
             facts.title,
@@ -363,6 +366,8 @@ fn write_facts(work: &Transaction<'_>, facts: &Facts) -> Result<(), StoreError> 
             wall(facts.ended_at),
             facts.cap,
             replay_word(facts.replay),
+            facts.cap_overrides,
+            facts.share,
         ],
     )?;
     work.execute("DELETE FROM notice WHERE room = ?1", [name])?;

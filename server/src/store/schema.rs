@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One script for each version; a script is never changed once released.
-pub(super) const VERSIONS: [&str; 5] = [
+pub(super) const VERSIONS: [&str; 6] = [
     "
     CREATE TABLE room (
         name TEXT PRIMARY KEY,
@@ -124,6 +124,10 @@ pub(super) const VERSIONS: [&str; 5] = [
     "
     ALTER TABLE audit ADD COLUMN whom TEXT;
     ALTER TABLE audit ADD COLUMN whom_name TEXT;
+",
+    "
+    ALTER TABLE room ADD COLUMN cap_overrides INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE room ADD COLUMN share INTEGER NOT NULL DEFAULT 1;
 ",
 ];
 

@@ -109,6 +109,7 @@ async fn everything_is_there_after_a_restart() {
         kept.started_at = Some(WallTime(1));
         kept.ended_at = Some(WallTime(2));
         kept.cap = Some(7);
+        (kept.cap_overrides, kept.share) = (true, 3);
         kept.replay = Replay::Ready;
         kept.notices.extend((0..3).map(|n| Notice { at: WallTime(n), text: format!("notice {n}") }));
         store.put_facts(kept.clone()).await.unwrap();

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod cache;
+mod capacity;
 mod disk;
 mod door;
 mod edge;

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn cost(resource: Resource, capacity: f64, idle: f64, each: f64) -> Cost {
@@ -31,13 +33,13 @@ fn the_scarcest_resource_binds_and_says_so() {
         (
             &[descriptors, processor],
             19_448,
-            "File descriptors: 1 for each listener; 20000 less 512 kept for the rest.",
+            "File descriptors: 1 for each listener; 20000 less 552 kept for the rest.",
         ),
         (&[], 0, "Nothing was measured."),
         (
             &[cost(Resource::Processor, 10.0, 50.0, 1.0)],
             0,
-            "Processor: 1.000 ms a second for each listener; 75 % of 0 cores.",
+            "Processor: 1.000 ms a second for each listener; 75 % of 0.01 cores.",
         ),
     ] {
         let auto = from_costs(costs);
@@ -54,36 +56,142 @@ fn only_an_override_goes_above_what_was_measured() {
         (Wish::Override(40), 40, "Set by the host."),
         (Wish::Override(400), 400, "Set by the host, above the 100 that were measured. Processor."),
     ] {
-        assert_eq!(with_wish(&auto(100), wish), CapSaid { seats, why: why.into() });
+        let said = CapSaid { seats, why: why.into(), measured: Some(90) };
+        assert_eq!(with_wish(&auto(100), wish, Some(90)), said);
+    }
+}
+
+const WELL: Service = Service { send_late_p99_ms: 10.0, late_parts_share: 0.0, taken: 1_000, waiting: 5 };
+const LATE: Service = Service { send_late_p99_ms: 350.0, ..WELL };
+
+#[test]
+fn the_cap_follows_quality() {
+    let lost = Service { late_parts_share: 0.01, ..WELL };
+    for (service, seats) in [
+        (WELL, 1_020),
+        (Service { waiting: 0, ..WELL }, 1_000),
+        (Service { taken: 400, ..WELL }, 1_000),
+        (LATE, 900),
+        (lost, 900),
+        (Service { taken: 800, ..LATE }, 720),
+        (Service { taken: 3, ..LATE }, 100),
+    ] {
+        let mut live = Live::new(at(0));
+        live.look(at(4), 1_000, service);
+        assert_eq!(live.auto(&auto(1_000)), auto(1_000), "it is not time to look");
+        live.look(at(5), 1_000, service);
+        assert_eq!(live.auto(&auto(1_000)).seats, seats, "{service:?}");
     }
 }
 
 #[test]
-fn the_cap_follows_quality() {
-    let well = Service { send_late_p99_ms: 10.0, late_parts_share: 0.0, taken: 1_000, waiting: 5 };
-    let late = Service { send_late_p99_ms: 150.0, ..well };
-    let lost = Service { late_parts_share: 0.01, ..well };
-    for (service, seats) in [
-        (well, 1_020),
-        (Service { waiting: 0, ..well }, 1_000),
-        (Service { taken: 400, ..well }, 1_000),
-        (late, 900),
-        (lost, 900),
-        (Service { taken: 800, ..late }, 720),
-        (Service { taken: 0, ..late }, 0),
+fn the_operator_may_say_less() {
+    let unmeasured = Auto::unmeasured();
+    for (most, seats, why) in [
+        (None, SEATS_UNMEASURED, unmeasured.why.as_str()),
+        (Some(5_000), SEATS_UNMEASURED, unmeasured.why.as_str()),
+        (Some(5), 5, "Said."),
     ] {
-        let mut live = Live::new(at(0), auto(1_000));
-        live.look(at(4), service);
-        assert_eq!(live.auto(), auto(1_000), "it is not time to look");
-        live.look(at(5), service);
-        assert_eq!(live.auto().seats, seats, "{service:?}");
+        let auto = unmeasured.clone().at_most(most, "Said.");
+        assert_eq!((auto.seats, auto.why.as_str()), (seats, why));
     }
-    let mut live = Live::new(at(0), auto(1_000));
-    (1..200).for_each(|n| live.look(at(5 * n), Service { taken: 2_000, ..well }));
-    assert_eq!(live.auto().seats, 1_500, "beyond that a new measurement is needed");
-    assert!(live.auto().why.starts_with("Raised from 1000"));
-    (200..240).for_each(|n| live.look(at(5 * n), Service { taken: live.auto().seats, ..late }));
-    assert!(live.auto().why.starts_with("Lowered from 1000"));
-    (240..400).for_each(|n| live.look(at(5 * n), Service { taken: live.auto().seats, ..well }));
-    assert!(live.auto().seats > 400, "it comes back by itself: {:?}", live.auto());
+}
+
+#[test]
+fn the_cap_comes_back_by_itself() {
+    let (mut live, measured) = (Live::new(at(0)), auto(1_000));
+    let seats = |live: &Live| live.auto(&measured).seats;
+    (1..200).for_each(|n| live.look(at(5 * n), 1_000, Service { taken: 2_000, ..WELL }));
+    assert_eq!(seats(&live), 1_500, "beyond that a new measurement is needed");
+    assert!(live.auto(&measured).why.starts_with("Raised from 1000"));
+    let processor = self::measured(Resource::Processor, 2_000.0, [1.0; TIERS]);
+    let memory = self::measured(Resource::Memory, 2_400.0, [1.0; TIERS]);
+    for (costs, seats, word) in [
+        (&[processor][..], 2_250, "Raised from 1500"),
+        (&[processor, memory], 1_800, "Memory: "),
+        (&[memory], 1_500, "Raised from 1000"),
+        (&[], 1_500, "Raised from 1000"),
+    ] {
+        let cap = live.cap(costs, [0; TIERS], Tier::Full);
+        assert_eq!(cap.seats, seats, "memory that is not there is not there");
+        assert!(cap.why.starts_with(word), "{cap:?}");
+    }
+    (200..240).for_each(|n| live.look(at(5 * n), 1_000, Service { taken: seats(&live), ..LATE }));
+    assert!(live.auto(&measured).why.starts_with("Lowered from 1000"));
+    assert_eq!(seats(&live), 100, "however long it lasts");
+    (240..300).for_each(|n| live.look(at(5 * n), 1_000, Service { taken: seats(&live), ..WELL }));
+    assert!(seats(&live) >= 1_000, "it comes back by itself: {}", seats(&live));
+    live.look(at(1_500), 1_000, LATE);
+    live.look(at(1_505), 1_000, Service { taken: 0, ..WELL });
+    assert!(seats(&live) >= 1_000, "an empty house begins anew");
+}
+
+fn measured(resource: Resource, capacity: f64, each: [f64; TIERS]) -> Measured {
+    Measured { resource, capacity, idle: 0.0, each }
+}
+
+#[test]
+fn those_inside_are_served_as_they_were() {
+    let egress = measured(Resource::Egress, 1_000.0, [1.0, 0.5, 1.0]);
+    let processor = measured(Resource::Processor, 2_000.0, [1.0, 1.0, 0.25]);
+    for (inside, tier, seats) in [
+        ([0, 0, 0], Tier::Full, 750),
+        ([750, 0, 0], Tier::Full, 750),
+        ([750, 0, 0], Tier::LowBitRate, 750),
+        ([500, 0, 0], Tier::LowBitRate, 1_000),
+        ([0, 0, 0], Tier::LowBitRate, 1_500),
+        ([500, 500, 0], Tier::Full, 1_000),
+        ([0, 0, 0], Tier::Segments, 750),
+        ([900, 0, 0], Tier::Full, 750),
+        ([4_000, 0, 0], Tier::Full, 750),
+        ([900, 0, 0], Tier::LowBitRate, 600),
+    ] {
+        let auto = cap_at(&[egress, processor], inside, tier);
+        assert_eq!((auto.seats, auto.binds), (seats, Some(Resource::Egress)), "{inside:?} {tier:?}");
+    }
+    assert_eq!(cap_at(&[processor], [0; TIERS], Tier::Segments).seats, 6_000);
+    assert_eq!(cap_at(&[], [0; TIERS], Tier::Full), from_costs(&[]));
+}
+
+#[test]
+fn what_runs_without_listeners_is_told_from_what_they_cost() {
+    let processor = measured(Resource::Processor, 1_000.0, [1.0, 1.0, 0.5]);
+    let mut idle = Idle::default();
+    assert_eq!(idle.of(&processor), 0.0);
+    (0..60).for_each(|_| idle.look(&processor, 152.0, [80, 0, 40]));
+    assert_eq!(idle.of(&processor), 50.0, "152 less 100, in steps of 10");
+    (0..60).for_each(|_| idle.look(&processor, 900.0, [101, 0, 0]));
+    assert_eq!(idle.of(&processor), 50.0, "too many are inside to tell");
+    (0..60).for_each(|_| idle.look(&processor, 3.0, [80, 0, 0]));
+    assert_eq!(idle.of(&processor), 0.0);
+}
+
+fn any_cost() -> impl Strategy<Value = Measured> {
+    const RESOURCES: [Resource; 5] =
+        [Resource::Processor, Resource::Memory, Resource::Egress, Resource::Packets, Resource::Descriptors];
+    (0..RESOURCES.len(), 0.0..1e9_f64, 0.0..1e6_f64, 0.001..1e5_f64).prop_map(
+        |(place, capacity, idle, each)| Measured {
+            resource: RESOURCES[place],
+            capacity,
+            idle,
+            each: [each, each / 2.0, each / 3.0],
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_sentence_names_what_binds(measured in prop::collection::vec(any_cost(), 1..8)) {
+        for tier in Tier::ALL {
+            let auto = cap_at(&measured, [0; TIERS], tier);
+            let resource = auto.binds.expect("something was measured");
+            prop_assert!(auto.why.starts_with(&format!("{}: ", resource.word())), "{}", auto.why);
+            prop_assert!(auto.why.ends_with('.'));
+            let binding: Vec<_> = measured.iter().filter(|one| one.resource == resource).copied().collect();
+            prop_assert_eq!(&auto, &cap_at(&binding, [0; TIERS], tier), "without the others it is the same");
+            for one in &measured {
+                prop_assert!(auto.seats <= cap_at(&[*one], [0; TIERS], tier).seats);
+            }
+        }
+    }
 }

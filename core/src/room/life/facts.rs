@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::door::capacity::Wish;
 use crate::room::Name;
 use crate::time::WallTime;
 
@@ -71,6 +72,10 @@ pub struct Facts {
     pub ended_at: Option<WallTime>,
     /// Most seats its host wants taken; without one the node's own limit holds.
     pub cap: Option<u32>,
+    /// Whether that cap holds though it is above what the node was measured to carry.
+    pub cap_overrides: bool,
+    /// Its share of the node's seats, relative to the other rooms'.
+    pub share: u32,
     /// The last `NOTICES_MAX`, oldest first.
     pub notices: VecDeque<Notice>,
     /// Whether it can be heard again.
@@ -78,6 +83,15 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// What its host wants of the seats.
+    pub fn wish(&self) -> Wish {
+        match self.cap.map(u64::from) {
+            Some(seats) if self.cap_overrides => Wish::Override(seats),
+            Some(seats) => Wish::AtMost(seats),
+            None => Wish::None,
+        }
+    }
+
     /// A room that nobody has been in yet.
     pub fn new(name: Name, title: String) -> Self {
         Self {
@@ -88,6 +102,8 @@ impl Facts {
             started_at: None,
             ended_at: None,
             cap: None,
+            cap_overrides: false,
+            share: 1,
             notices: VecDeque::new(),
             replay: Replay::NotYet,
         }

@@ -18,6 +18,7 @@ pub use said::{Answer, Change, Command, Demand, Event, Hearing, Input, Output, R
 use said::refused;
 
 use super::role::{Caller, may};
+use crate::door::capacity::Wish;
 use crate::reason::Refusal;
 use crate::time::{Time, WallTime};
 
@@ -31,6 +32,8 @@ pub const NOTICE_CHARS_MAX: usize = 500;
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Largest cap that makes sense to ask for, in seats.
 pub const CAP_MAX: u32 = 10_000_000;
+/// Largest share of the node's seats, relative to the other rooms'.
+pub const SHARE_MAX: u32 = 1_000;
 /// A program that is not live and that nobody sends to or hears is closed after this, in seconds.
 pub const IDLE_S_MAX: u64 = 120;
 /// How often a scheduled room looks at the wall clock again, in seconds.
@@ -244,7 +247,7 @@ impl Room {
         let answer = match command {
             Command::GoLive => self.go_live(now),
             Command::End => self.end(now),
-            Command::SetCap(cap) => self.set_cap(cap),
+            Command::SetCap { wish, measured } => self.set_cap(wish, measured),
             Command::Notice(text) => self.notice(now, text),
             Command::Change(change) => self.change(now, change),
         }?;
@@ -292,15 +295,27 @@ impl Room {
         Ok(Answer::Done)
     }
 
-    fn set_cap(&mut self, cap: Option<u32>) -> Result<Answer, Refused> {
-        if cap.is_some_and(|cap| cap > CAP_MAX) {
-            return Err(refused(Refusal::Malformed, "a cap is at most 10,000,000 seats"));
-        }
+    fn set_cap(&mut self, wish: Wish, measured: Option<u64>) -> Result<Answer, Refused> {
+        let cap = match wish {
+            Wish::None => None,
+            Wish::AtMost(seats) | Wish::Override(seats) => {
+                let seats = u32::try_from(seats).ok().filter(|seats| *seats <= CAP_MAX);
+                Some(seats.ok_or(refused(Refusal::Malformed, "a cap is at most 10,000,000 seats"))?)
+            }
+        };
         self.refuse_when_ended()?;
-        if self.facts.cap == cap {
+        if let (Wish::AtMost(seats), Some(measured)) = (wish, measured)
+            && seats > measured
+        {
+            let detail =
+                "the node was measured to carry fewer; `\"override\": true` sets this cap all the same";
+            return Err(refused(Refusal::CapOverMeasured, detail));
+        }
+        if self.facts.wish() == wish {
             return Ok(Answer::AlreadySo);
         }
         self.facts.cap = cap;
+        self.facts.cap_overrides = matches!(wish, Wish::Override(_));
         Ok(Answer::Done)
     }
 

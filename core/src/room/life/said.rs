@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::Replay;
+use crate::door::capacity::Wish;
 use crate::reason::Refusal;
 use crate::room::{Act, Caller};
 use crate::time::WallTime;
@@ -24,7 +25,12 @@ pub enum Command {
     /// End, for good.
     End,
     /// Limit the seats, or take the limit away.
-    SetCap(Option<u32>),
+    SetCap {
+        /// To how many.
+        wish: Wish,
+        /// What the node was measured to carry, once it was: above that only an override goes.
+        measured: Option<u64>,
+    },
     /// Tell everybody.
     Notice(String),
     /// Change title, start, or both.
@@ -37,7 +43,7 @@ impl Command {
         let (first, second) = match self {
             Self::GoLive => (Some(Act::GoLive), None),
             Self::End => (Some(Act::End), None),
-            Self::SetCap(_) => (Some(Act::SetCap), None),
+            Self::SetCap { .. } => (Some(Act::SetCap), None),
             Self::Notice(_) => (Some(Act::Notice), None),
             Self::Change(change) => {
                 (change.title.as_ref().map(|_| Act::SetTitle), change.starts_at.map(|_| Act::Reschedule))

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::door::capacity::Wish;
 use crate::room::{Name, Role};
 
 const HOST: Caller = Caller::Of(Role::Host);
@@ -261,6 +262,28 @@ fn a_change_is_whole_or_nothing() {
     assert_eq!(room.facts().title, "New");
 }
 
+fn cap(seats: u64) -> Command {
+    Command::SetCap { wish: Wish::AtMost(seats), measured: None }
+}
+
+#[test]
+fn more_than_was_measured_takes_an_override() {
+    let mut room = room(None);
+    let mut set = |wish, measured| ask(&mut room, before(9), Command::SetCap { wish, measured });
+    assert_eq!(why_refused(&set(Wish::AtMost(101), Some(100))), Refusal::CapOverMeasured);
+    for (wish, measured) in [
+        (Wish::AtMost(100), Some(100)),
+        (Wish::AtMost(101), None),
+        (Wish::Override(101), Some(100)),
+        (Wish::AtMost(0), Some(100)),
+        (Wish::None, Some(100)),
+    ] {
+        assert!(set(wish, measured).contains(&done()), "{wish:?}");
+    }
+    assert!(set(Wish::Override(7), Some(100)).contains(&done()));
+    assert_eq!((room.facts().cap, room.facts().wish()), (Some(7), Wish::Override(7)));
+}
+
 #[test]
 fn every_command_asks_the_table() {
     let both = Change { title: Some("New".into()), starts_at: Some(None) };
@@ -269,7 +292,7 @@ fn every_command_asks_the_table() {
         (Command::Notice("Soon".into()), Role::CoHost),
         (Command::Change(Change { title: Some("New".into()), starts_at: None }), Role::CoHost),
         (Command::Change(both), Role::Host),
-        (Command::SetCap(Some(5)), Role::Host),
+        (cap(5), Role::Host),
         (Command::End, Role::Host),
     ] {
         for role in [Role::Listener, Role::Speaker, Role::CoHost, Role::Host] {
@@ -302,7 +325,7 @@ fn words_have_bounds() {
         let title = Change { title: Some(bad), starts_at: None };
         assert_eq!(why_refused(&ask(&mut room, before(8), Command::Change(title))), Refusal::Malformed);
     }
-    let over = Command::SetCap(Some(CAP_MAX + 1));
+    let over = cap(u64::from(CAP_MAX) + 1);
     assert_eq!(why_refused(&ask(&mut room, before(7), over)), Refusal::Malformed);
 }
 

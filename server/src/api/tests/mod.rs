@@ -66,6 +66,7 @@ impl Node {
             key,
             webhooks,
             scribe: crate::door::Scribe::start(world).unwrap(),
+            capacity: crate::capacity::Capacity::plenty(),
             world,
         })
         .await

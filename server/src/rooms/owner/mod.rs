@@ -24,6 +24,7 @@ use tribune_core::time::Time;
 use super::Node;
 use super::floor;
 use super::handle::{Handle, MESSAGES_MAX, Message, StatusBytes, Stop, Tally, View};
+use crate::capacity::Quota;
 use crate::door::{self, Counts, Desk};
 use crate::ops::Keeps;
 use crate::program::{Ears, Ended, OnAir, Program, Spec, hold};
@@ -68,7 +69,7 @@ pub(super) struct Owner {
     unsaved: Saved,
     /// Where its programs put what they hear of the stage.
     ears: Ears,
-    desk: Arc<Desk>,
+    quota: Arc<Quota>,
 }
 
 /// The program, and the permit it holds while the room is not live.
@@ -113,6 +114,7 @@ pub(super) async fn start(node: &Arc<Node>, kept: Kept) -> Arc<Handle> {
 pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::Task) {
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let desk = desk_of(node, &kept);
+    let quota = Quota::new(Arc::clone(&desk));
     let first = View {
         facts: kept.facts.clone(),
         status: last_shown(kept.chain.last.as_ref()),
@@ -157,7 +159,7 @@ pub(super) fn make(node: &Arc<Node>, kept: Kept) -> (Arc<Handle>, Owner, floor::
         lingering: None,
         unsaved: Saved::Yes,
         ears,
-        desk,
+        quota,
     };
     owner.remember(kept.chain.last.as_ref());
     (handle, owner, stage)
@@ -300,7 +302,8 @@ impl Owner {
             program.halt(halt).await;
         }
         if why == Stop::Removed {
-            let desk: Arc<dyn Keeps> = self.desk.clone();
+            self.node.setup.capacity.close(&self.quota);
+            let desk: Arc<dyn Keeps> = self.quota.desk().clone();
             self.node.setup.programs.metrics.ledger.close(&desk);
         }
         self.program = Running::default();
@@ -397,7 +400,7 @@ impl Owner {
         let facts = self.room.facts();
         let (room, title) = (facts.name.clone(), facts.title.clone());
         let (dir, ears) = (self.node.folder(&room), self.ears.clone());
-        Spec { dir, room, title, on_air, seats_max: self.seats_max(), desk: self.desk.clone(), ears }
+        Spec { dir, room, title, on_air, quota: self.quota.clone(), ears }
     }
 
     async fn on_air(&mut self) {

@@ -7,10 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::Value;
-use tribune_core::room::{Facts, Replay};
+use tribune_core::door::Snapshot;
+use tribune_core::room::{Facts, Hearing, Replay, State};
 use tribune_core::status::{Draft, Figures, ReplayLinks, Sealed, Status, Taken};
 
 use super::{HLS, Owner, in_time};
+use crate::capacity::{Asked, Open};
 use crate::door::Counts;
 use crate::program::Program;
 use crate::recording::read_marks;
@@ -24,16 +26,15 @@ impl Owner {
     /// Makes the next status when there is anything new, keeps it, then shows it.
     pub(super) async fn tell(&mut self) {
         match self.program.program.clone() {
-            Some(program) => {
-                program.audience().set_seats_max(self.seats_max());
-                self.count(&program);
-            }
+            Some(program) => self.count(&program),
             None => {
                 self.counts = Counts::default();
-                self.desk.set_cap(self.seats_max());
+                self.quota.set_hls(0);
             }
         }
-        self.desk.follow(self.room.facts());
+        let facts = self.room.facts();
+        self.node.setup.capacity.ask(&self.quota, asked(facts, self.room.hearing()));
+        self.quota.desk().follow(facts);
         let figures = self.figures();
         let facts = self.room.facts();
         let wall = self.node.setup.world.wall();
@@ -120,15 +121,8 @@ impl Owner {
         }
     }
 
-    /// What the host wants, and never more than the node's own limit.
-    pub(super) fn seats_max(&self) -> u64 {
-        let node = self.node.setup.config.seats_max;
-        u64::from(self.room.facts().cap.map_or(node, |cap| cap.min(node)))
-    }
-
     fn figures(&self) -> Figures {
         Figures {
-            node_cap: self.node.setup.config.seats_max,
             opens_at: self.room.opens_at(),
             seats_taken: self.counts.taken,
             seats_hls: self.counts.hls,
@@ -138,7 +132,11 @@ impl Owner {
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
-            door: self.desk.snapshot(),
+            door: Snapshot {
+                cap: Some(self.quota.said()),
+                ladder: Some(self.node.setup.capacity.ladder()),
+                ..self.quota.desk().snapshot()
+            },
         }
     }
 
@@ -164,6 +162,16 @@ impl Owner {
         let head = said.pointer("/program/head").and_then(Value::as_str).map(str::to_owned);
         self.sealed = Sealed { head, parts: number("/program/parts") };
     }
+}
+
+/// What a room wants of the node's seats.
+fn asked(facts: &Facts, hearing: Hearing) -> Asked {
+    let open = match (facts.state, hearing) {
+        (State::Scheduled, Hearing::Closed) => Open::NotYet,
+        (State::Scheduled, Hearing::Open) | (State::Boarding | State::Live, _) => Open::Yes,
+        (State::Ended, _) => Open::Over,
+    };
+    Asked { wish: facts.wish(), share: facts.share, open }
 }
 
 fn with(earlier: &Arc<[StatusBytes]>, last: &StatusBytes) -> Arc<[StatusBytes]> {

@@ -1,0 +1,257 @@
+//! Is the self-test right? A node with little of one resource says how many listeners it carries; then really
+//! so many come, and more, until it breaks.
+//!
+//! `capacity BINARY [descriptors|processor|memory|egress]…` prints a line of JSON for each. It breaks when a
+//! listener is refused, when more than 1 % of the parts are missing or later than a second, or when 99 of 100
+//! are not within that. The node's share of the machine is bounded by control groups and, for the network, by
+//! a namespace of its own with a slow loopback: both need root. Nothing but loopback is ever loaded.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tribune_bench::crowd::{Crowd, Noticed};
+use tribune_bench::node::Node;
+
+/// Descriptors of the node where they are what there is least of.
+const DESCRIPTORS: u32 = 4_000;
+/// Of one processor, in percent.
+const PROCESSOR_PERCENT: u32 = 25;
+/// Memory, in bytes.
+const MEMORY_BYTES: u64 = 256 << 20;
+/// The network, in Mbit/s.
+const EGRESS_MBIT: u32 = 100;
+/// Set in the namespace with the slow loopback.
+const INSIDE: &str = "TRIBUNE_BENCH_INSIDE";
+/// Each step has so much of the cap more, and lasts so long.
+const STEP_SHARE: f64 = 0.05;
+const STEP: Duration = Duration::from_secs(4);
+/// The first step, as a share of the cap.
+const FIRST_SHARE: f64 = 0.6;
+/// Beyond so many caps nobody believes the self-test any more.
+const CAPS_MAX: f64 = 2.5;
+/// A ladder that serves newcomers otherwise would move the breaking point.
+const WITHOUT_LADDER: &str = "export TRIBUNE_LADDER=false; ";
+/// All steps together.
+const SPAN_MAX: Duration = Duration::from_secs(170);
+/// More missing or late than this is broken.
+const BAD_SHARE_MAX: f64 = 0.01;
+const LATE_P99_MS_MAX: f64 = 1_000.0;
+/// How long the self-test may take.
+const TEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long is waited after it.
+const SETTLE: Duration = Duration::from_secs(12);
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (binary, resources) = arguments.split_first().context("capacity BINARY [RESOURCE]…")?;
+    let all = ["descriptors", "processor", "memory", "egress"].map(str::to_owned);
+    for resource in if resources.is_empty() { &all[..] } else { resources } {
+        if resource == "egress" && std::env::var_os(INSIDE).is_none() {
+            slow_network(&arguments[0])?;
+            continue;
+        }
+        let line = match measure(Path::new(binary), resource) {
+            Ok(line) => line,
+            Err(error) => json!({"resource": resource, "not_measured": format!("{error:#}")}),
+        };
+        #[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+        {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+/// The same program again, in a namespace whose loopback is slow.
+fn slow_network(binary: &str) -> anyhow::Result<()> {
+    let name = format!("tribune-bench-{}", std::process::id());
+    let rate = format!("{EGRESS_MBIT}mbit");
+    let steps: [&[&str]; 3] = [
+        &["ip", "netns", "add", &name],
+        &["ip", "-n", &name, "link", "set", "lo", "mtu", "1500", "up"],
+        &[
+            "tc", "-n", &name, "qdisc", "add", "dev", "lo", "root", "tbf", "rate", &rate, "burst", "64kb",
+            "latency", "200ms",
+        ],
+    ];
+    let made = steps.iter().all(|step| ran(step));
+    let own = std::env::current_exe()?;
+    if made {
+        let own = own.display().to_string();
+        let inside = format!("{INSIDE}=yes");
+        ran(&["ip", "netns", "exec", &name, "env", &inside, &own, binary, "egress"]);
+    } else {
+        let line =
+            json!({"resource": "egress", "not_measured": "no namespace with a slow loopback can be made"});
+        #[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+        {
+            println!("{line}");
+        }
+    }
+    ran(&["ip", "netns", "del", &name]);
+    Ok(())
+}
+
+fn ran(words: &[&str]) -> bool {
+    Command::new(words[0]).args(&words[1..]).status().is_ok_and(|status| status.success())
+}
+
+fn measure(binary: &Path, resource: &str) -> anyhow::Result<Value> {
+    let bounds = Bounds::of(resource)?;
+    let node = Node::start_by(bounds.command(binary))?;
+    node.live_room("capacity")?;
+    let began = Instant::now();
+    let seats = loop {
+        let seats = node.status("capacity")?["seats"].clone();
+        if seats["measured"].is_u64() {
+            // It is seen by and by what the node uses without listeners.
+            std::thread::sleep(SETTLE);
+            break node.status("capacity")?["seats"].clone();
+        }
+        ensure!(began.elapsed() < TEST_WAIT, "the self-test is not over after {TEST_WAIT:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let cap = seats["cap"].as_u64().context("a cap is a number")?;
+    node.api("/api/v1/rooms/capacity/cap", &json!({"cap": 1_000_000, "override": true}))?;
+    let at: SocketAddr = node.public.trim_start_matches("http://").parse()?;
+    let (broke_at, broke_by, last) = ramp(&node, at, cap)?;
+    let ratio = cap as f64 / broke_at as f64;
+    Ok(json!({
+        "resource": resource,
+        "cap": cap,
+        "why": seats["cap_why"],
+        "held_at": last,
+        "broke_at": broke_at,
+        "broke_by": broke_by,
+        "cap_to_breaking_point": (ratio * 1e3).round() / 1e3,
+    }))
+}
+
+/// More and more come; says at how many it broke and by what, and how many it carried before.
+fn ramp(node: &Node, at: SocketAddr, cap: u64) -> anyhow::Result<(usize, String, usize)> {
+    let mut crowd = Crowd::new(at, "/capacity/live.opus?rendition=opus64")?;
+    let (began, mut due_per_s, mut last) = (Instant::now(), 0.0, 0);
+    let mut next = cap as f64 * FIRST_SHARE;
+    while next < cap as f64 * CAPS_MAX && began.elapsed() < SPAN_MAX {
+        if let Err(error) = crowd.grow(next as usize) {
+            return Ok((crowd.len(), format!("refused: {error}"), last));
+        }
+        crowd.listen(Duration::from_secs(1), 0.0)?;
+        let before = Sent::of(node);
+        let noticed = crowd.listen(STEP, due_per_s)?;
+        let late = Sent::of(node).ok().zip(before.ok()).map(|(after, before)| after.since(&before));
+        if let Some(why) = broken(&noticed, late) {
+            return Ok((noticed.listeners - noticed.gone.min(noticed.listeners), why, last));
+        }
+        if due_per_s == 0.0 {
+            due_per_s = noticed.bytes_per_s;
+        }
+        last = noticed.listeners;
+        next += cap as f64 * STEP_SHARE;
+    }
+    bail!("it did not break with {last} listeners, and the cap was {cap}")
+}
+
+fn broken(noticed: &Noticed, late: Option<f64>) -> Option<String> {
+    let Noticed { gone, missing_share, gap_p99_ms, .. } = *noticed;
+    if gone > 0 {
+        return Some(format!("{gone} were refused or sent away"));
+    }
+    if missing_share > BAD_SHARE_MAX {
+        return Some(format!("{:.1} % of the sound did not come", missing_share * 100.0));
+    }
+    if gap_p99_ms > LATE_P99_MS_MAX + 320.0 {
+        return Some(format!("one of 100 waited {gap_p99_ms:.0} ms for a part"));
+    }
+    match late {
+        Some(over_share) if over_share > BAD_SHARE_MAX => {
+            Some(format!("{:.1} % of the parts were sent over a second late", over_share * 100.0))
+        }
+        Some(_) => None,
+        None => Some("the node does not answer its operator".to_owned()),
+    }
+}
+
+/// What the node says of how late it sends.
+struct Sent {
+    all: f64,
+    in_time: f64,
+}
+
+impl Sent {
+    fn of(node: &Node) -> anyhow::Result<Self> {
+        let count = |name: &str| node.metric(name);
+        Ok(Self {
+            all: count("tribune_send_lateness_seconds_count")?,
+            in_time: node.metric_of("tribune_send_lateness_seconds_bucket", "le=\"1.0\"")?,
+        })
+    }
+
+    /// The share that was sent over a second late since.
+    fn since(&self, before: &Self) -> f64 {
+        let all = self.all - before.all;
+        if all > 0.0 { 1.0 - (self.in_time - before.in_time) / all } else { 1.0 }
+    }
+}
+
+/// What is taken from the node, so that it breaks where this machine can break it.
+struct Bounds {
+    before: String,
+    group: Option<Group>,
+}
+
+impl Bounds {
+    fn of(resource: &str) -> anyhow::Result<Self> {
+        let mut bounds = Self { before: String::new(), group: None };
+        match resource {
+            "descriptors" => bounds.before = format!("ulimit -n {DESCRIPTORS}; "),
+            "processor" => {
+                let quota = (PROCESSOR_PERCENT * 1_000).to_string();
+                let rows = [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", quota.as_str())];
+                bounds.group = Some(Group::make("cpu", &rows)?);
+            }
+            "memory" => {
+                let bytes = MEMORY_BYTES.to_string();
+                bounds.group = Some(Group::make("memory", &[("memory.limit_in_bytes", bytes.as_str())])?);
+            }
+            "egress" => bounds.before = format!("export TRIBUNE_EGRESS_MBIT={EGRESS_MBIT}; "),
+            other => bail!("{other:?} is none of descriptors, processor, memory, egress"),
+        }
+        Ok(bounds)
+    }
+
+    fn command(&self, binary: &Path) -> Command {
+        let mut shell = Command::new("bash");
+        let join = self.group.as_ref().map(|group| format!("echo $$ > {}/cgroup.procs; ", group.0.display()));
+        let before = format!("{}{}{WITHOUT_LADDER}exec \"$@\"", self.before, join.unwrap_or_default());
+        shell.args(["-c", &before, "bounded"]).arg(binary);
+        shell
+    }
+}
+
+/// A control group of version 1 of our own, gone when this is.
+struct Group(PathBuf);
+
+impl Group {
+    fn make(controller: &str, rows: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let at = PathBuf::from(format!("/sys/fs/cgroup/{controller}/tribune-bench-{}", std::process::id()));
+        std::fs::create_dir(&at).with_context(|| format!("no control group {} can be made", at.display()))?;
+        let group = Self(at);
+        for (name, value) in rows {
+            std::fs::write(group.0.join(name), value).with_context(|| format!("{name} cannot be set"))?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Whoever was in it has ended; if not, it stays until the machine restarts.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
