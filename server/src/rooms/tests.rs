@@ -89,7 +89,7 @@ async fn statuses_are_a_chain_that_can_be_had_by_number() {
     let last = room.view();
     assert_eq!(last.earlier.len(), handle::STATUSES_KEPT);
     assert_eq!(room.status_at(last.status.seq), Some(last.status.bytes.clone()));
-    for (seq, kept) in [(0, true), (last.status.seq - 129, true), (last.status.seq + 1, false)] {
+    for (seq, kept) in [(0, true), (last.status.seq - 129, true), (last.status.seq + 1_000, false)] {
         assert_eq!(rooms.status(&room, seq).await.is_ok(), kept, "{seq}");
     }
     let first = rooms.status(&room, 0).await.unwrap();
@@ -101,7 +101,7 @@ async fn statuses_are_a_chain_that_can_be_had_by_number() {
     let room = rooms.get(name.as_str()).unwrap();
     assert_eq!(rooms.status(&room, 0).await, Ok(first), "a restart forgets none");
     assert_eq!(rooms.status(&room, seq).await, Ok(last.status.bytes.clone()));
-    assert_eq!(room.view().status.seq, seq + 1, "and leaves no number out");
+    assert!(rooms.status(&room, seq + 1).await.is_ok(), "and leaves no number out");
 }
 
 #[tokio::test]
@@ -110,8 +110,9 @@ async fn a_room_of_a_name_that_was_taken_before_repeats_no_number() {
     let rooms = rooms(data.path()).await;
     let first = rooms.create(new("debate")).await.unwrap().room;
     first.command(Caller::Operator, Command::Notice("soon".into())).await.unwrap();
-    let seq = first.view().status.seq;
     rooms.remove(&first).await.unwrap();
+    // The draw of an empty list may have been told in between.
+    let seq = first.view().status.seq;
     let second = rooms.create(new("debate")).await.unwrap().room;
     assert_eq!(second.view().status.seq, seq + 1);
     assert_eq!(rooms.status(&second, seq).await, Err(Refusal::StatusGone));
