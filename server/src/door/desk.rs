@@ -33,8 +33,8 @@ use crate::world::World;
 
 /// How often time passes at the door.
 const TICK: Duration = Duration::from_secs(1);
-/// New connections a second that a node can take, with two processors, and 10,000 listeners beside them: 7,000
-/// were measured (docs/rehearsals/2026-11-22-door.md).
+/// New connections a second that a node can take: 7,000 were measured, with two processors and 10,000
+/// listeners beside them (docs/rehearsals/2026-11-22-door.md).
 const CLAIMS_PER_S_MAX: u32 = 5_000;
 /// Bytes handed out this lately make a seat heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);

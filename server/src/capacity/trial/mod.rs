@@ -3,8 +3,8 @@
 //! A program of made-up sound is served over real sockets on loopback, by the code that serves every
 //! listener, on threads of its own whose processor time is read from the kernel. The crowd that listens is on
 //! another thread, so that its own work is not counted. A part is sent when everybody has had the one before,
-//! so that the machine's other work makes the test longer; what it takes of caches and of halves of cores makes
-//! the result larger all the same, so the cheapest segment counts.
+//! so that the machine's other work makes the test longer; what it takes of caches and of halves of cores
+//! makes the result larger all the same, so the cheapest segment counts.
 
 mod crowd;
 
@@ -313,7 +313,7 @@ impl Hall {
                 self.feed(step)?;
                 crowd.take(step * self.page_bytes(tier))?;
             }
-            // Other work takes caches and halves of cores away, which makes a segment dearer and never cheaper.
+            // Other work takes caches and halves of cores away: a segment is dearer by it, never cheaper.
             least_ms = least_ms.min(self.threads.processor_ms()? - before_ms);
             parts += SEGMENT_PARTS;
         }
