@@ -170,6 +170,7 @@ export class Line {
     this.held = this.place = undefined;
     this.kind = 'none';
     this.wants = false;
+    this.calledMs = 0;
     write(this.key, undefined);
   }
 
