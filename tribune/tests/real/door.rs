@@ -108,8 +108,10 @@ fn of_two_for_one_seat_one_is_in_and_the_other_keeps_the_place() {
     listening.read_exact(&mut [0; 4]).expect("the program comes");
     assert_eq!(claim(&node, &room, &second).status, 202, "one seat, one person");
     assert_eq!(status_of(&node, "/debate/live.opus"), 503, "nobody passes those who wait");
-    let said = node.status(&room);
-    assert_eq!((&said["tickets"], &said["seats"]["cap"]), (&json!(2), &json!(1)));
+    until("the status says it", || {
+        let said = node.status(&room);
+        (&said["tickets"], &said["seats"]["cap"]) == (&json!(2), &json!(1))
+    });
     node.api("POST", "/api/v1/rooms/debate/cap", &json!({"cap": 2}));
     self::pass(&node, &room, &second);
     until("the status says it", || node.status(&room)["waiting"] == 0);
