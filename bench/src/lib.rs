@@ -5,7 +5,6 @@
 
 pub mod beeps;
 pub mod chirps;
-pub mod crowd;
 pub mod icecast;
 pub mod idle;
 pub mod janus;

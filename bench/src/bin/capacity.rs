@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
-use tribune_bench::crowd::{Crowd, Noticed};
 use tribune_bench::node::Node;
+use tribune_core::program::PART_MS;
+use tribune_rehearsal::crowd::{Heard, Listeners};
 
 /// Descriptors of the node where they are what there is least of.
 const DESCRIPTORS: u32 = 4_000;
@@ -29,6 +30,8 @@ const INSIDE: &str = "TRIBUNE_BENCH_INSIDE";
 /// Each step has so much of the cap more, and lasts so long.
 const STEP_SHARE: f64 = 0.05;
 const STEP: Duration = Duration::from_secs(4);
+/// Those who came new have what one is given on joining after this.
+const SETTLE_STEP: Duration = Duration::from_secs(1);
 /// The first step, as a share of the cap.
 const FIRST_SHARE: f64 = 0.6;
 /// Beyond so many caps nobody believes the self-test any more.
@@ -39,7 +42,7 @@ const WITHOUT_LADDER: &str = "export TRIBUNE_LADDER=false; ";
 const SPAN_MAX: Duration = Duration::from_secs(170);
 /// More missing or late than this is broken.
 const BAD_SHARE_MAX: f64 = 0.01;
-const LATE_P99_MS_MAX: f64 = 1_000.0;
+const LATE_P99_MS_MAX: u64 = 1_000;
 /// How long the self-test may take.
 const TEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -134,39 +137,41 @@ fn measure(binary: &Path, resource: &str) -> anyhow::Result<Value> {
 
 /// More and more come; says at how many it broke and by what, and how many it carried before.
 fn ramp(node: &Node, at: SocketAddr, cap: u64) -> anyhow::Result<(usize, String, usize)> {
-    let mut crowd = Crowd::new(at, "/capacity/live.opus?rendition=opus64")?;
-    let (began, mut due_per_s, mut last) = (Instant::now(), 0.0, 0);
+    let mut crowd = Listeners::at(at, "/capacity/live.opus?rendition=opus64")?;
+    let (began, mut last) = (Instant::now(), 0);
     let mut next = cap as f64 * FIRST_SHARE;
     while next < cap as f64 * CAPS_MAX && began.elapsed() < SPAN_MAX {
         if let Err(error) = crowd.grow(next as usize) {
-            return Ok((crowd.len(), format!("refused: {error}"), last));
+            return Ok((crowd.count(), format!("refused: {error}"), last));
         }
-        crowd.listen(Duration::from_secs(1), 0.0)?;
+        listen(&mut crowd, SETTLE_STEP)?;
         let before = Sent::of(node);
-        let noticed = crowd.listen(STEP, due_per_s)?;
+        let heard = listen(&mut crowd, STEP)?;
         let late = Sent::of(node).ok().zip(before.ok()).map(|(after, before)| after.since(&before));
-        if let Some(why) = broken(&noticed, late) {
-            return Ok((noticed.listeners - noticed.gone.min(noticed.listeners), why, last));
+        if let Some(why) = broken(&heard, late) {
+            return Ok((heard.to_the_end as usize, why, last));
         }
-        if due_per_s == 0.0 {
-            due_per_s = noticed.bytes_per_s;
-        }
-        last = noticed.listeners;
+        last = crowd.count();
         next += cap as f64 * STEP_SHARE;
     }
     bail!("it did not break with {last} listeners, and the cap was {cap}")
 }
 
-fn broken(noticed: &Noticed, late: Option<f64>) -> Option<String> {
-    let Noticed { gone, missing_share, gap_p99_ms, .. } = *noticed;
-    if gone > 0 {
-        return Some(format!("{gone} were refused or sent away"));
+fn listen(crowd: &mut Listeners, span: Duration) -> anyhow::Result<Heard> {
+    let began = Instant::now();
+    crowd.hear(|| began.elapsed() >= span)
+}
+
+fn broken(heard: &Heard, late: Option<f64>) -> Option<String> {
+    if heard.cut_off > 0 {
+        return Some(format!("{} were sent away", heard.cut_off));
     }
+    let missing_share = heard.missing as f64 / (heard.pages + heard.missing).max(1) as f64;
     if missing_share > BAD_SHARE_MAX {
-        return Some(format!("{:.1} % of the sound did not come", missing_share * 100.0));
+        return Some(format!("{:.1} % of the parts did not come", missing_share * 100.0));
     }
-    if gap_p99_ms > LATE_P99_MS_MAX + 320.0 {
-        return Some(format!("one of 100 waited {gap_p99_ms:.0} ms for a part"));
+    if heard.silence_p99_ms > LATE_P99_MS_MAX + PART_MS {
+        return Some(format!("one of 100 waited {} ms for a part", heard.silence_p99_ms));
     }
     match late {
         Some(over_share) if over_share > BAD_SHARE_MAX => {

@@ -70,9 +70,9 @@ fn evening(node: &Node, key: &str, plan: Plan<'_>) -> anyhow::Result<Value> {
         let bobby = scope.spawn(move || hum_until(&mut bob, 9, until, over));
         let path = format!("/{ROOM}/live.opus");
         let done = || is_over.store(true, Ordering::Relaxed);
-        let listeners = Listeners::come(address, &path, plan.listeners as usize).inspect_err(|_| done())?;
+        let mut hearing = Listeners::at(address, &path)?;
+        hearing.grow(plan.listeners as usize).inspect_err(|_| done())?;
         let before = Seen::of(node)?;
-        let mut hearing = listeners;
         let heard = scope.spawn(move || hearing.hear(over));
         let muting = scope.spawn(move || mutes(node, over));
         let crowd = Crowd { node: address, asks, per_s: plan.per_s, lasting };

@@ -23,6 +23,8 @@ const HEAD_BYTES_MAX: usize = 4_096;
 
 /// Many listeners of one stream of Ogg pages.
 pub struct Listeners {
+    node: SocketAddr,
+    path: String,
     poll: Poll,
     all: Vec<Listener>,
     buffer: Vec<u8>,
@@ -43,6 +45,8 @@ pub struct Heard {
     pub missing: u64,
     /// The longest time without a page for anybody, in milliseconds.
     pub silence_ms: u64,
+    /// 99 of 100 waited no longer than this for a page, in milliseconds.
+    pub silence_p99_ms: u64,
 }
 
 struct Listener {
@@ -58,30 +62,42 @@ struct Listener {
 }
 
 impl Listeners {
-    /// Has `count` people listen to `path` (such as `/room/live.opus`) and waits until each hears it.
+    /// Nobody yet, at `path` (such as `/room/live.opus`).
     ///
     /// # Errors
-    /// The node is not on this machine, or does not let all of them in.
-    pub fn come(node: SocketAddr, path: &str, count: usize) -> anyhow::Result<Self> {
-        let node = own(node)?;
-        let mut listeners = Self { poll: Poll::new()?, all: Vec::new(), buffer: vec![0; 65_536] };
+    /// The node is not on this machine, or nothing can be waited for.
+    pub fn at(node: SocketAddr, path: &str) -> anyhow::Result<Self> {
+        let (node, poll) = (own(node)?, Poll::new()?);
+        Ok(Self { node, path: path.to_owned(), poll, all: Vec::new(), buffer: vec![0; 65_536] })
+    }
+
+    /// More come until there are so many, while the others listen on; waits until each of them hears it.
+    ///
+    /// # Errors
+    /// The node does not let all of them in.
+    pub fn grow(&mut self, to: usize) -> anyhow::Result<()> {
         let until = Instant::now() + COMING_MAX;
-        while listeners.all.len() < count {
-            for _ in 0..AT_ONCE.min(count - listeners.all.len()) {
-                listeners.one_more(node, path)?;
+        while self.all.len() < to {
+            for _ in 0..AT_ONCE.min(to - self.all.len()) {
+                self.one_more()?;
             }
-            while listeners.all.iter().any(|listener| !listener.is_in) {
-                listeners.listen(Duration::from_millis(10))?;
-                if let Some(refused) = listeners.all.iter().find(|listener| listener.is_over) {
-                    bail!("A listener was not let in: {}", refused.says());
+            while self.all.iter().any(|listener| !listener.is_in) {
+                self.listen(Duration::from_millis(10))?;
+                if let Some(refused) = self.all.iter().find(|listener| listener.is_over) {
+                    bail!("A listener was not let in, or sent away: {}", refused.says());
                 }
-                let inside = listeners.all.iter().filter(|listener| listener.is_in).count();
+                let inside = self.all.iter().filter(|listener| listener.is_in).count();
                 if Instant::now() > until {
-                    bail!("{inside} of {count} listeners are in after {} s.", COMING_MAX.as_secs());
+                    bail!("{inside} of {to} listeners are in after {} s.", COMING_MAX.as_secs());
                 }
             }
         }
-        Ok(listeners)
+        Ok(())
+    }
+
+    /// How many came, those who were sent away among them.
+    pub fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// Listens until `is_enough`, which is asked many times a second, then says what was heard meanwhile.
@@ -91,31 +107,33 @@ impl Listeners {
     pub fn hear(&mut self, mut is_enough: impl FnMut() -> bool) -> anyhow::Result<Heard> {
         let began = Instant::now();
         for listener in &mut self.all {
-            let number = listener.pages.heard;
-            (listener.pages.missing, listener.silence) = (0, Duration::ZERO);
-            listener.pages.heard = 0;
-            listener.last = listener.last.map(|_| began).or((number > 0).then_some(began));
+            (listener.pages.heard, listener.pages.missing) = (0, 0);
+            (listener.silence, listener.last) = (Duration::ZERO, Some(began));
         }
         while !is_enough() {
             self.listen(Duration::from_millis(20))?;
         }
         let now = Instant::now();
-        let mut heard = Heard { pages_least: u64::MAX, ..Heard::default() };
+        let (mut heard, mut silences_ms) = (Heard::default(), Vec::new());
+        heard.pages_least = self.all.iter().map(|listener| listener.pages.heard).min().unwrap_or(0);
         for listener in &self.all {
             let is_over = listener.is_over || listener.pages.is_broken;
             (heard.cut_off, heard.to_the_end) =
                 (heard.cut_off + u64::from(is_over), heard.to_the_end + u64::from(!is_over));
             heard.pages += listener.pages.heard;
-            heard.pages_least = heard.pages_least.min(listener.pages.heard);
             heard.missing += listener.pages.missing;
             let silence = listener.silence.max(listener.last.map_or(Duration::ZERO, |last| now - last));
-            heard.silence_ms = heard.silence_ms.max(silence.as_millis() as u64);
+            silences_ms.push(silence.as_millis() as u64);
         }
+        silences_ms.sort_unstable();
+        let at = |share: f64| silences_ms.get((silences_ms.len() as f64 * share) as usize);
+        heard.silence_p99_ms = at(0.99).copied().unwrap_or(0);
+        heard.silence_ms = silences_ms.last().copied().unwrap_or(0);
         Ok(heard)
     }
 
-    fn one_more(&mut self, node: SocketAddr, path: &str) -> anyhow::Result<()> {
-        let number = self.all.len();
+    fn one_more(&mut self) -> anyhow::Result<()> {
+        let (number, node, path) = (self.all.len(), self.node, &self.path);
         let mut stream = connect(source(WING, number as u32), node).context("a listener finds no port")?;
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(number), both)?;
