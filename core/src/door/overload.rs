@@ -12,10 +12,12 @@ use crate::time::Time;
 
 /// Waits are judged together for so long, in milliseconds.
 const WINDOW_MS: u64 = 100;
+/// And so many of them at least: of a few, one that met a stall of the machine would speak for all.
+const CROWD_MIN: u64 = 16;
 /// A mean wait above this is too long, in microseconds. The paper takes 20 ms, for services that ask each
 /// other many times for one answer. Here a person waits for one answer, and being put off costs them
 /// seconds and us nearly half an answer: with 20 ms a crowd a fifth too large was put off as a whole.
-pub const WAIT_US_MAX: u64 = 300_000;
+const WAIT_US_MAX: u64 = 300_000;
 /// Below this mean wait more are answered again, in microseconds.
 const CALM_US_MAX: u64 = WAIT_US_MAX / 2;
 /// What is answered less after each window with too long waits, of one class.
@@ -24,7 +26,7 @@ const LESS: f64 = 0.1;
 const LESS_TIMES_MAX: f64 = 4.0;
 /// What is answered more after each calm window, of one class: all of them again within 10 s.
 const MORE: f64 = 0.05;
-/// No windows for so long, in milliseconds: nobody came, so nobody waits.
+/// No crowd for so long, in milliseconds: whoever comes is answered.
 const FORGET_MS: u64 = 2_000;
 
 /// How urgent a request is, the most urgent first.
@@ -75,18 +77,6 @@ impl Class {
         }
     }
 
-    /// Its word in metrics.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Seated => "seated",
-            Self::Claim => "claim",
-            Self::Told => "told",
-            Self::Page => "page",
-            Self::Ticket => "ticket",
-            Self::Rest => "rest",
-        }
-    }
-
     const fn number(self) -> f64 {
         self as u8 as f64
     }
@@ -126,7 +116,7 @@ impl Overload {
         let lasted = now.since(self.began);
         if lasted >= Duration::from_millis(FORGET_MS) {
             *self = Self { began: now, ..Self::default() };
-        } else if lasted >= Duration::from_millis(WINDOW_MS) {
+        } else if lasted >= Duration::from_millis(WINDOW_MS) && self.waits >= CROWD_MIN {
             self.judge();
             (self.began, self.waits, self.wait_us) = (now, 0, 0);
         }
@@ -215,9 +205,13 @@ mod tests {
                 let wait_ms = u64::from(self.queue) * WINDOW_MS / u64::from(2 * carries);
                 self.waits_ms.push(wait_ms);
                 let now = Time::from_millis(self.windows * WINDOW_MS);
-                self.overload.waited(now, Duration::from_millis(wait_ms));
+                crowd_waits(&mut self.overload, now, Duration::from_millis(wait_ms));
             }
         }
+    }
+
+    fn crowd_waits(overload: &mut Overload, now: Time, wait: Duration) {
+        (0..CROWD_MIN).for_each(|_| overload.waited(now, wait));
     }
 
     #[test]
@@ -244,12 +238,21 @@ mod tests {
     fn who_is_seated_is_always_answered_and_a_quiet_while_forgets_all() {
         let mut overload = Overload::default();
         for window in 0..200 {
-            overload.waited(Time::from_millis(window * WINDOW_MS), Duration::from_secs(2));
+            crowd_waits(&mut overload, Time::from_millis(window * WINDOW_MS), Duration::from_secs(2));
         }
         assert!((overload.depth() - DEPTH_MIN).abs() < 1e-9);
         assert!(overload.answers(Class::Seated, 255) && !overload.answers(Class::Claim, 0));
         overload.waited(Time::from_millis(200 * WINDOW_MS + FORGET_MS), Duration::from_secs(2));
         assert!(overload.answers(Class::Rest, 255));
+    }
+
+    #[test]
+    fn a_few_are_no_crowd_however_long_one_of_them_waits() {
+        let mut overload = Overload::default();
+        for number in 0..200 {
+            overload.waited(Time::from_millis(number * FORGET_MS / CROWD_MIN), Duration::from_secs(5));
+            assert!((overload.depth() - DEPTH_MAX).abs() < 1e-9, "after {number}");
+        }
     }
 
     #[test]

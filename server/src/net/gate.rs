@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, REFRESH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use tribune_core::door::overload::{Class, HasPass, Overload};
+use tribune_core::door::overload::{Class, DEPTH_MAX, HasPass, Overload};
 use tribune_core::reason::Refusal;
 use tribune_core::time::Time;
 
@@ -29,9 +29,6 @@ const HEAD_LINES_MAX: usize = 64;
 const LOOKED_AT: [&str; 3] = ["accept", "accept-language", "cookie"];
 /// About as long as an answer is, head and all.
 const ANSWER_BYTES: usize = 1_024;
-/// Everybody is answered.
-const DEPTH_MAX: f64 = tribune_core::door::overload::DEPTH_MAX;
-
 const HTML_EN: Bytes = Bytes::from_static(include_bytes!("busy.en.html"));
 const HTML_FR: Bytes = Bytes::from_static(include_bytes!("busy.fr.html"));
 
@@ -41,17 +38,11 @@ pub(super) struct Gate {
     world: World,
     lots: RandomState,
     overload: Mutex<Overload>,
-    json: Bytes,
 }
 
 impl Gate {
     pub(super) fn new(world: World) -> Self {
-        let row = Refusal::DoorBusy.row();
-        let json = format!(
-            "{{\"code\":\"{}\",\"message\":\"{}\",\"retry_after_s\":{AGAIN_S},\"request_id\":\"\"}}",
-            row.code, row.says
-        );
-        Self { world, lots: RandomState::new(), overload: Mutex::default(), json: json.into() }
+        Self { world, lots: RandomState::new(), overload: Mutex::default() }
     }
 
     /// A connection that was accepted at `accepted` has its first turn.
@@ -65,13 +56,13 @@ impl Gate {
         self.lock().depth()
     }
 
-    /// The class of a request, when who asks is to come again.
-    pub(super) fn puts_off<B>(&self, request: &Request<B>, from: IpAddr) -> Option<Class> {
+    /// Whether who asks is to come again.
+    pub(super) fn puts_off<B>(&self, request: &Request<B>, from: IpAddr) -> bool {
         let path = request.uri().path();
         let class = Class::of(request.method().as_str(), path, has_pass(request));
         let period = self.world.now().nanos() / (LOT_S * 1_000_000_000);
         let lot = self.lots.hash_one((from, period)) as u8;
-        (!self.lock().answers(class, lot)).then_some(class)
+        !self.lock().answers(class, lot)
     }
 
     /// The whole answer to a connection's first request, when who asks is to come again: as bytes, since
@@ -94,8 +85,7 @@ impl Gate {
             request = request.header(line.name, line.value);
         }
         let request = request.body(()).ok()?;
-        self.puts_off(&request, from)?;
-        Some(self.bytes(request.headers(), from))
+        self.puts_off(&request, from).then(|| self.bytes(request.headers(), from))
     }
 
     fn bytes(&self, headers: &HeaderMap, from: IpAddr) -> Bytes {
@@ -127,18 +117,30 @@ impl Gate {
 
     /// The media type, the text, and in how many seconds to come.
     fn told(&self, headers: &HeaderMap, from: IpAddr) -> (&'static str, Bytes, u64) {
-        let spread = self.lots.hash_one((from, self.world.now().nanos())) % (AGAIN_S + 1);
+        let number = self.lots.hash_one((from, self.world.now().nanos()));
+        let again = AGAIN_S + number % (AGAIN_S + 1);
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let (kind, bytes) = match text(ACCEPT).is_some_and(|takes| takes.contains("text/html")) {
             true => ("text/html; charset=utf-8", page(Lang::choose(None, text(ACCEPT_LANGUAGE)))),
-            false => ("application/json", self.json.clone()),
+            false => ("application/json", json(again, number)),
         };
-        (kind, bytes, AGAIN_S + spread)
+        (kind, bytes, again)
     }
 
     fn lock(&self) -> MutexGuard<'_, Overload> {
         self.overload.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As every refusal is written; the row's sentence has nothing in it that JSON would have otherwise.
+fn json(again_s: u64, number: u64) -> Bytes {
+    let row = Refusal::DoorBusy.row();
+    let (code, says) = (row.code, row.says);
+    format!(
+        "{{\"code\":\"{code}\",\"message\":\"{says}\",\"retry_after_s\":{again_s},\
+         \"request_id\":\"{number:016x}\"}}"
+    )
+    .into()
 }
 
 fn page(lang: Lang) -> Bytes {
@@ -180,8 +182,8 @@ mod tests {
         let world = World::begin();
         let gate = Gate::new(world);
         let now = world.now();
-        for window in 0..100_u64 {
-            let at = now + std::time::Duration::from_millis(100 * window);
+        for millis in 0..10_000_u64 {
+            let at = now + std::time::Duration::from_millis(millis);
             gate.lock().waited(at, std::time::Duration::from_secs(1));
         }
         gate
@@ -207,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_put_off_reads_that_their_place_is_kept_and_when_to_come() {
         let gate = Gate::new(World::begin());
-        assert_eq!(gate.puts_off(&asking("/debate/ticket", ("x", "")), FROM), None, "nobody waits");
+        assert!(!gate.puts_off(&asking("/debate/ticket", ("x", "")), FROM), "nobody waits");
         for (takes, says) in [
             ("text/html,*/*", "You keep your place"),
             ("text/html;fr", "Vous gardez votre place"),
@@ -223,6 +225,12 @@ mod tests {
             assert!((AGAIN_S..=2 * AGAIN_S).contains(&again));
             let body = axum::body::to_bytes(answer.into_body(), BYTES_MAX - 300).await.unwrap();
             assert!(String::from_utf8_lossy(&body).contains(says), "{takes}");
+            if let Ok(refusal) = serde_json::from_slice::<serde_json::Value>(&body) {
+                assert_eq!(
+                    (&refusal["code"], &refusal["retry_after_s"]),
+                    (&"door_busy".into(), &again.into())
+                );
+            }
         }
     }
 
@@ -251,7 +259,7 @@ mod tests {
     fn who_waits_too_long_has_the_least_urgent_put_off() {
         let gate = crowded();
         assert!((gate.depth() - 1.0).abs() < 1e-9);
-        assert_eq!(gate.puts_off(&asking("/debate", ("x", "")), FROM), Some(Class::Page));
-        assert_eq!(gate.puts_off(&asking("/debate/live.opus?pass=x", ("x", "")), FROM), None);
+        assert!(gate.puts_off(&asking("/debate", ("x", "")), FROM));
+        assert!(!gate.puts_off(&asking("/debate/live.opus?pass=x", ("x", "")), FROM));
     }
 }

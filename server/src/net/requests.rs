@@ -167,7 +167,9 @@ pub(super) async fn answer(
 /// What who is put off is told.
 fn put_off(shared: &Shared, request: &Request<Incoming>, from: ClientAddr) -> Option<Response<Body>> {
     let gate = shared.gate.as_ref()?;
-    gate.puts_off(request, from.0)?;
+    if !gate.puts_off(request, from.0) {
+        return None;
+    }
     shared.spec.metrics.ledger.shed(Shed::PutOff);
     if let Some(repeated) = PUT_OFF.pass(shared.spec.world.now()) {
         tracing::warn!(listener = shared.spec.name, depth = gate.depth(), repeated, "put_off");
