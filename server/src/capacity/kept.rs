@@ -48,14 +48,7 @@ mod tests {
     #[test]
     fn only_what_was_measured_here_and_by_this_program_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let costs = Costs {
-            listeners: 9,
-            processor_ms: [0.02; 3],
-            process_bytes: 1.0,
-            kernel_bytes: 1.0,
-            egress_bytes: [1.0; 3],
-            packets: [1.0; 3],
-        };
+        let costs = super::super::tests::some_costs();
         assert_eq!(read(folder.path()), None);
         write(folder.path(), &costs);
         assert_eq!(read(folder.path()), Some(costs));

@@ -48,14 +48,7 @@ mod tests {
 
     #[test]
     fn each_resource_has_a_line_and_the_one_that_binds_is_named() {
-        let costs = Costs {
-            listeners: 500,
-            processor_ms: [0.02; 3],
-            process_bytes: 1.0,
-            kernel_bytes: 1.0,
-            egress_bytes: [1.0; 3],
-            packets: [1.0; 3],
-        };
+        let costs = super::super::tests::some_costs();
         let processor =
             Measured { resource: Resource::Processor, capacity: 2_000.0, idle: 0.0, each: [0.02; 3] };
         let text = table(&costs, &[processor]);

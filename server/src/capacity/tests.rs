@@ -11,6 +11,18 @@ const OPEN: Asked = Asked { wish: Wish::None, share: 1, open: Open::Yes };
 const GOOD: Seen = Seen { send_late_p99_ms: 5.0, late_parts_share: 0.0, processor_ms: 0.0 };
 const BAD: Seen = Seen { send_late_p99_ms: 900.0, late_parts_share: 0.2, processor_ms: 0.0 };
 
+/// What a listener might cost.
+pub fn some_costs() -> Costs {
+    Costs {
+        listeners: 500,
+        processor_ms: [0.02; 3],
+        process_bytes: 1.0,
+        kernel_bytes: 1.0,
+        egress_bytes: [1.0; 3],
+        packets: [1.0; 3],
+    }
+}
+
 fn at(seconds: u64) -> Time {
     Time::from_millis(seconds * 1_000)
 }

@@ -25,7 +25,7 @@ use tribune_core::room::{Facts, State};
 use tribune_core::time::{Time, WallTime};
 
 use super::log::{Log, Scribe, Spent};
-use super::plan::{Plan, draw_at, second};
+use super::plan::{Plan, SECOND_MS, draw_at, second};
 use super::said::{Claimed, Drawn, Held, Stands};
 use crate::ops::Keeps;
 use crate::ops::logs::Repeats;
@@ -38,7 +38,6 @@ const TICK: Duration = Duration::from_secs(1);
 const CLAIMS_PER_S_MAX: u32 = 5_000;
 /// Bytes handed out this lately make a seat heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
-const SECOND_MS: i64 = 1_000;
 /// Those who came in one second ask for their ranks within this after it, in milliseconds.
 const SETTLED_WITHIN_MS: f64 = 200.0;
 
@@ -130,7 +129,7 @@ impl Desk {
         } else {
             Doorkeeper::restored(now, second(wall, opened_at), opening, kept)
         };
-        let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / 1_000) as u32);
+        let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / SECOND_MS) as u32);
         let state = Mutex::new(Desked { keeper, plan, kept: on_disk, sittings: BTreeMap::new(), next: 0 });
         let log = Arc::new(log);
         let desk = Self { world, tag, keys: KeyRing::new(&secret), opened_at, log, state };

@@ -11,7 +11,8 @@ use tribune_core::time::WallTime;
 
 /// The draw is held this long before the start, in milliseconds.
 const DRAW_BEFORE_MS: i64 = 60_000;
-const SECOND_MS: i64 = 1_000;
+/// A second, in milliseconds.
+pub const SECOND_MS: i64 = 1_000;
 const DRAW: &str = "draw.json";
 
 /// What is kept of a door besides its tickets.

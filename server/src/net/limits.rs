@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// Descriptors kept for everything that is not a connection: recordings, database, logs, the runtimes.
-pub const DESCRIPTORS_KEPT: u64 = 512;
+use tribune_core::door::capacity::DESCRIPTORS_KEPT;
+
 /// Connections the stage takes: hosts, speakers, sources, the API.
 pub const STAGE_CONNECTIONS_MAX: u32 = 2_048;
 /// Connections the ops listener takes: a few scrapers and health checks.
@@ -42,7 +42,8 @@ pub struct Limits {
 impl Limits {
     /// For the audience: what the descriptors allow after everybody else has theirs.
     pub fn public(descriptors: u64) -> Self {
-        let others = DESCRIPTORS_KEPT + u64::from(STAGE_CONNECTIONS_MAX) + u64::from(OPS_CONNECTIONS_MAX);
+        let others =
+            DESCRIPTORS_KEPT as u64 + u64::from(STAGE_CONNECTIONS_MAX) + u64::from(OPS_CONNECTIONS_MAX);
         let connections_max = u32::try_from(descriptors.saturating_sub(others)).unwrap_or(u32::MAX);
         Self { connections_max: connections_max.max(64), ..Self::stage(descriptors) }
     }
