@@ -63,6 +63,8 @@ const DRAWN_PER_MS = 40;
 const CHANGED_MS = 15_000;
 /** The status is asked for at least so often. */
 const PACE_MAX_MS = 60_000;
+/** No seat is free; any other `503` is of a node that is too busy to say. */
+const FULL = 'full_for_now';
 /** Answers after which a ticket is worth nothing. */
 const LOST = [400, 403, 404];
 
@@ -281,17 +283,25 @@ export class Line {
       return void answer.json().then(lose, () => this.retry());
     }
     if (status === 503 && this.held && this.mayClaim()) {
-      this.failures = 0;
-      this.waited = true;
-      this.kind = 'door';
-      this.ear.waiting();
-      return this.askIn(afterMs(answer) * (0.8 + Math.random() * 0.4));
+      const full = ({ code }: { code: string }) =>
+        code === FULL ? this.full(afterMs(answer)) : this.retry(afterMs(answer));
+      return void answer.json().then(full, () => this.retry(afterMs(answer)));
     }
     if (status === 503 && !this.held && afterMs(answer) >= RETRY_MAX_MS) {
       this.kind = 'none_left';
       this.ear.waiting();
     }
     this.retry(afterMs(answer));
+  }
+
+  /** It is their turn, and every seat was taken just then. */
+  private full(afterMs: number): void {
+    this.failures = 0;
+    this.waited = true;
+    this.kind = 'door';
+    this.ear.waiting();
+    this.askIn(afterMs * (0.8 + Math.random() * 0.4));
+    this.door.show();
   }
 
   /** The ticket is on no list: who waits by it gets a new one, who had it of another evening does not. */
