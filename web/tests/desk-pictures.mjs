@@ -53,7 +53,7 @@ const STATES = {
     visit: async ({ page }) => {
       await page.fill('[name=name]', 'Anna Seghers');
       await page.click('.steps section:nth-of-type(3) button');
-      await page.waitForSelector('.steps section:nth-of-type(3) .good', { timeout: 15_000 });
+      await page.waitForSelector('.steps section:nth-of-type(3) .good');
     },
   },
   'stage-denied': {

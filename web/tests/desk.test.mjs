@@ -8,7 +8,6 @@ import { KEY, RealNode } from './real-node.mjs';
 import { Visit, launch } from './visit.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PATIENCE_MS = 20_000;
 
 let node, browser;
 
@@ -36,7 +35,7 @@ async function enter(url, name) {
   await page.fill('[name=name]', name);
   await page.check('[name=accept]');
   await page.click('.join button:not([disabled])');
-  await visitor.reads(/The stage hears you|Everybody hears you/, PATIENCE_MS);
+  await visitor.reads(/The stage hears you|Everybody hears you/);
   return visitor;
 }
 
@@ -49,7 +48,7 @@ async function dismiss({ page }, name) {
 test('the path is tried on the real port, and found open', async () => {
   const visitor = await Visit.to(browser, link(await node.room(), 'speaker'));
   await visitor.page.click('text=Test the path');
-  await visitor.reads(/The direct way is open \(UDP\)/, PATIENCE_MS);
+  await visitor.reads(/The direct way is open \(UDP\)/);
   await visitor.leave();
 });
 

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { BINARY, RealNode } from './real-node.mjs';
 import { RATE_HZ, second, share, voice } from './tones.mjs';
-import { Visit, launch } from './visit.mjs';
+import { PATIENCE_MS, Visit, launch } from './visit.mjs';
 
 /** Each person's pitch. */
 const HZ = { anna: 440, bert: 1_320, cleo: 2_500 };
@@ -20,7 +20,6 @@ const TOLD_MS = 200;
 const MUTES = 5;
 /** Everybody is back after a restart, in ms. */
 const BACK_MS = 5_000;
-const PATIENCE_MS = 30_000;
 
 const browsers = {};
 let node, folder;
@@ -62,9 +61,9 @@ async function onStage(name, room, key) {
   const { page } = visit;
   await page.fill('[name=name]', name[0].toUpperCase() + name.slice(1));
   await page.check('[name=accept]');
-  await page.waitForFunction(() => !document.querySelector('.join button').disabled, null, { timeout: PATIENCE_MS });
+  await page.waitForFunction(() => !document.querySelector('.join button').disabled);
   await page.click('.join button');
-  await visit.reads(/The stage hears you|Everybody hears you/, PATIENCE_MS);
+  await visit.reads(/The stage hears you|Everybody hears you/);
   return visit;
 }
 
@@ -102,7 +101,7 @@ async function sounds(take, { of, not = [] }, who) {
   }
 }
 
-test('an evening', { timeout: 300_000 }, async (t) => {
+test('an evening', async (t) => {
   const room = await node.room();
   let anna, bert, cleo;
 
@@ -129,7 +128,7 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await anna.page.click('text=Give the floor');
     await cleo.reads(/The floor is yours/);
     await cleo.page.click('#speak');
-    await cleo.reads(/Everybody hears you/, PATIENCE_MS);
+    await cleo.reads(/Everybody hears you/);
     await anna.page.waitForFunction(() => /Cleo[^]*(speaking|can be heard)/.test(document.body.innerText));
     await cleo.page.click('#hush');
     await anna.reads(/Cleo\s+muted/);
@@ -175,7 +174,7 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await bert.page.close({ runBeforeUnload: false });
     bert.page = await bert.context.newPage();
     await bert.page.goto(`${node.stage}/${room.name}/stage`);
-    await bert.reads(/Everybody hears you/, PATIENCE_MS);
+    await bert.reads(/Everybody hears you/);
     assert.deepEqual(await people(room), before);
   });
 
@@ -185,12 +184,12 @@ test('an evening', { timeout: 300_000 }, async (t) => {
     await second.reads(/You are on the stage already, in another window/);
     await sounds(() => hearing(bert), { of: ['anna'], not: ['bert'] }, 'Bert');
     await second.page.click('.join button:not([disabled])');
-    await second.reads(/Everybody hears you/, PATIENCE_MS);
+    await second.reads(/Everybody hears you/);
     await bert.reads(/You are on the stage in another window/);
     await sounds(() => hearing(second), { of: ['anna'], not: ['bert'] }, 'Bert');
     assert.deepEqual(await people(room), before);
     await bert.page.click('text=Continue here');
-    await bert.reads(/Everybody hears you/, PATIENCE_MS);
+    await bert.reads(/Everybody hears you/);
     await second.reads(/You are on the stage in another window/);
     assert.deepEqual(await people(room), before);
     await second.page.close();

@@ -76,7 +76,7 @@ function level() {
 }
 
 const heard = (page, seconds) =>
-  page.waitForFunction((to) => document.getElementById('a').currentTime >= to, seconds, { timeout: 40_000 });
+  page.waitForFunction((to) => document.getElementById('a').currentTime >= to, seconds);
 
 const clock = (page) => page.evaluate(() => document.getElementById('a').currentTime);
 
@@ -90,7 +90,7 @@ async function listener(room, codec) {
     const { currentTime, readyState } = document.getElementById('a');
     return currentTime > 0 && readyState > 2;
   };
-  await page.waitForFunction(plays, null, { timeout: 20_000 }).catch(async (error) => {
+  await page.waitForFunction(plays).catch(async (error) => {
     const said = await page.evaluate(() => [...window.fatal, ...window.minor]);
     throw new Error(`no sound: ${said.join('; ')}`, { cause: error });
   });

@@ -4,34 +4,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { after, afterEach, before, test } from 'node:test';
-import { RealNode } from './real-node.mjs';
-import { Visit, launch } from './visit.mjs';
-import { Wire } from './wire.mjs';
+import { before, test } from 'node:test';
+import { begin, browser, node, wire } from './scene.mjs';
+import { PATIENCE_MS, Visit } from './visit.mjs';
 
-/** A seat whose listener has gone is kept for a minute; then the line moves, and the next asks within 6 s. */
-const SEAT_FREED_MS = 90_000;
-const PATIENCE_MS = 20_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-let node, wire, browser;
-
-before(async () => {
-  node = await new RealNode().start();
-  wire = await new Wire(node.origin).start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await wire?.stop();
-  await node?.stop();
-});
-
-afterEach(async () => {
-  wire.mend();
-  for (const context of browser.contexts()) await context.close();
-});
+before(begin);
 
 /** Counts the notes that the page plays by itself. */
 function countNotes() {
@@ -57,7 +36,7 @@ async function house(seats) {
 async function listener(room, options) {
   const visitor = await visit(room, options);
   await visitor.page.click('#play');
-  await visitor.reads(/behind live/, PATIENCE_MS);
+  await visitor.reads(/behind live/);
   return visitor;
 }
 
@@ -65,7 +44,7 @@ async function listener(room, options) {
 async function waiter(room, options) {
   const visitor = await visit(room, options);
   await visitor.page.click('#play');
-  await visitor.reads(/You have a place in line/, PATIENCE_MS);
+  await visitor.reads(/You have a place in line/);
   return visitor;
 }
 
@@ -87,12 +66,12 @@ test('one seat, two people: the second waits, keeps the place over a reload, and
   assert.match(await second.page.title(), /^[01] ahead · /);
   const ticket = await kept(second, room);
   await second.page.reload();
-  await second.reads(/this page asks you to press a button/, PATIENCE_MS);
+  await second.reads(/this page asks you to press a button/);
   assert.equal(await kept(second, room), ticket);
   await second.page.click('#auto');
   await second.reads(/the sound starts here by itself/);
   await first.leave();
-  await second.reads(/behind live/, SEAT_FREED_MS);
+  await second.reads(/behind live/);
   await second.hears(0.5);
   assert.ok((await second.level()) > 0.02);
   assert.equal(await second.page.evaluate(() => window.notes), 2, 'a soft sound says whose turn it is');
@@ -105,14 +84,14 @@ test('more seats let in who waits, and the page says so where nobody had pressed
   const second = await waiter(room);
   const third = await waiter(room);
   await third.page.reload();
-  await third.reads(/this page asks you to press a button/, PATIENCE_MS);
+  await third.reads(/this page asks you to press a button/);
   await room.cap(3);
-  await second.reads(/behind live/, PATIENCE_MS);
-  await third.reads(/It is your turn/, PATIENCE_MS);
+  await second.reads(/behind live/);
+  await third.reads(/It is your turn/);
   assert.match(await third.page.title(), /^It is your turn · /);
   assert.equal((await third.audio()).currentTime, 0, 'nothing plays that was not asked for');
   await third.page.click('#play');
-  await third.reads(/behind live/, PATIENCE_MS);
+  await third.reads(/behind live/);
   for (const visitor of [first, second, third]) await visitor.leave();
 });
 
@@ -120,7 +99,7 @@ test('whoever comes to a full house is told before they press', async () => {
   const room = await house(1);
   const first = await listener(room);
   const second = await visit(room);
-  await second.reads(/Every seat is taken/, PATIENCE_MS);
+  await second.reads(/Every seat is taken/);
   assert.equal(await second.page.innerText('#play'), 'Save my place');
   await first.leave();
   await second.leave();
@@ -133,11 +112,11 @@ test('one ticket, one seat: it goes where it was used last, and comes back', asy
   const desk = await visit(room, { context: { storageState } });
   await desk.reads(/It is your turn/);
   await desk.page.click('#play');
-  await desk.reads(/behind live/, PATIENCE_MS);
-  await phone.reads(/You are listening in another window or on another device/, PATIENCE_MS);
+  await desk.reads(/behind live/);
+  await phone.reads(/You are listening in another window or on another device/);
   await phone.page.click('#play');
-  await phone.reads(/behind live/, PATIENCE_MS);
-  await desk.reads(/Listen here instead/, PATIENCE_MS);
+  await phone.reads(/behind live/);
+  await desk.reads(/Listen here instead/);
   await phone.leave();
   await desk.leave();
 });
@@ -151,8 +130,8 @@ test('of two windows of one browser the one that was pressed last is let in', as
   await window.page.click('#auto');
   await window.reads(/the sound starts here by itself/);
   await room.cap(2);
-  await window.reads(/behind live/, PATIENCE_MS);
-  await second.reads(/You are listening in another window/, PATIENCE_MS);
+  await window.reads(/behind live/);
+  await second.reads(/You are listening in another window/);
   await first.leave();
   await second.leave();
 });
@@ -165,7 +144,7 @@ test('a seat that lapsed while the phone slept is claimed again by itself', asyn
   const claimed = visitor.page.waitForResponse((answer) => answer.url().endsWith('/claim') && answer.ok());
   await visitor.page.selectOption('#rate', 'opus32');
   await claimed;
-  await visitor.reads(/behind live/, PATIENCE_MS);
+  await visitor.reads(/behind live/);
   await visitor.hears(0.5);
   await visitor.leave();
 });
@@ -176,16 +155,16 @@ test('a place before the draw: it makes no difference who came first, and an ear
   for (const visitor of [one, two]) {
     await visitor.reads(/Places saved before .* are put in order by lot/);
     await visitor.page.click('#save');
-    await visitor.reads(/You are in the draw/, PATIENCE_MS);
+    await visitor.reads(/You are in the draw/);
     await visitor.reads(/Until then it makes no difference who came earlier/);
   }
-  await two.reads(/people in the draw\s+2/, PATIENCE_MS);
+  await two.reads(/people in the draw\s+2/);
   await two.reads(/There is a seat for everybody so far/);
   await room.live();
   await until(async () => (await room.status()).draw.count === 2);
   for (const visitor of [one, two]) {
     await visitor.page.evaluate(() => window.dispatchEvent(new Event('online')));
-    await visitor.reads(/behind live/, PATIENCE_MS);
+    await visitor.reads(/behind live/);
     await visitor.leave();
   }
 });
@@ -226,7 +205,7 @@ test('the node is killed and comes back: page and ticket are kept, and heal by t
   const second = await waiter(room);
   const ticket = await kept(second, room);
   const path = `/${room.name}`;
-  await second.page.waitForFunction(async (at) => !!(await caches.match(at)), path, { timeout: PATIENCE_MS });
+  await second.page.waitForFunction(async (at) => !!(await caches.match(at)), path);
   wire.cut();
   await second.page.reload();
   await second.reads(/We cannot be reached; trying again in \d+ s\. .*Your place is kept/);
@@ -235,10 +214,8 @@ test('the node is killed and comes back: page and ticket are kept, and heal by t
   assert.equal(shown, 503, 'no cache takes it for the page');
   await node.restart();
   wire.mend();
-  await second.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText), null, {
-    timeout: 90_000,
-  });
-  await second.reads(/You have a place in line|It is your turn/, PATIENCE_MS);
+  await second.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText));
+  await second.reads(/You have a place in line|It is your turn/);
   assert.equal(await kept(second, room), ticket);
   await first.context.close();
   await second.context.close();
@@ -248,11 +225,11 @@ test('the end hands the replay to who waits and to who listens, and leaves nothi
   const room = await house(1);
   const first = await listener(room);
   const second = await waiter(room);
-  await second.page.waitForFunction((at) => caches.match(at).then(Boolean), `/${room.name}`, { timeout: PATIENCE_MS });
+  await second.page.waitForFunction((at) => caches.match(at).then(Boolean), `/${room.name}`);
   await room.end();
   for (const visitor of [first, second]) {
     await visitor.page.evaluate(() => window.dispatchEvent(new Event('online')));
-    await visitor.reads(/Hear it in full/, PATIENCE_MS);
+    await visitor.reads(/Hear it in full/);
     await visitor.page.waitForFunction(() => document.getElementById('replay').duration > 0);
   }
   assert.equal(await kept(second, room), undefined);

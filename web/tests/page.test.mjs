@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createRequire } from 'node:module';
-import { after, afterEach, before, test } from 'node:test';
-import { RealNode } from './real-node.mjs';
-import { Visit, launch } from './visit.mjs';
-import { Wire } from './wire.mjs';
+import { before, test } from 'node:test';
+import { begin, browser, node, wire } from './scene.mjs';
+import { Visit } from './visit.mjs';
 
 /** The first answer, in bytes of brotli. */
 const BUDGET_BYTES = 6144;
@@ -18,26 +17,12 @@ const STARTS_IN_MS = 4_350_000;
 const STATES = ['scheduled', 'live', 'ended'];
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-let node, wire, browser;
 /** One room in each state, for the tests that leave a room as it is. */
 const rooms = {};
 
 before(async () => {
-  node = await new RealNode().start();
-  wire = await new Wire(node.origin).start();
-  browser = await launch();
+  await begin();
   for (const state of STATES) rooms[state] = await roomIn(state);
-});
-
-after(async () => {
-  await browser?.close();
-  await wire?.stop();
-  await node?.stop();
-});
-
-afterEach(async () => {
-  wire.mend();
-  for (const context of browser.contexts()) await context.close();
 });
 
 async function roomIn(state, given = {}) {
@@ -126,7 +111,7 @@ test('a cut connection is said in words, and the sound goes on by itself where i
   await visitor.reads(/Your connection paused; continuing from where you were\. \d+ s so far/);
   assert.match(await visitor.page.title(), /^Paused for a moment/);
   wire.mend();
-  await visitor.reads(/behind live/, 30_000);
+  await visitor.reads(/behind live/);
   await visitor.hears(1);
   assert.ok((await visitor.audio()).currentTime > before.currentTime);
   assert.doesNotMatch(await visitor.page.innerText('main'), /missing for you/);
@@ -139,7 +124,7 @@ test('a connection that stands but brings nothing is given up for a new one', as
   wire.hold();
   await visitor.reads(/Your connection paused/);
   wire.mend();
-  await visitor.reads(/behind live/, 30_000);
+  await visitor.reads(/behind live/);
   await visitor.hears(1);
   await visitor.leave();
 });
@@ -211,9 +196,7 @@ test('a node that cannot be reached is said in words, and forgotten when it can'
   }
   await visitor.reads(/We cannot be reached; trying again in \d+ s/);
   wire.mend();
-  await visitor.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText), null, {
-    timeout: 30_000,
-  });
+  await visitor.page.waitForFunction(() => !/cannot be reached/.test(document.body.innerText));
   await visitor.leave();
 });
 

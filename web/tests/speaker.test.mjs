@@ -8,10 +8,8 @@ import { after, before, test } from 'node:test';
 import { RealNode } from './real-node.mjs';
 import { Road } from './road.mjs';
 import { second, share } from './tones.mjs';
-import { launch } from './visit.mjs';
+import { PATIENCE_MS, launch } from './visit.mjs';
 
-/** How long a voice may take to be heard, in ms. */
-const PATIENCE_MS = 30_000;
 const WHIP = readFileSync(createRequire(import.meta.url).resolve('whip-whep/whip.js'), 'utf8');
 /** What the page has besides the client: a tone as a track, and how much of what comes back is at a pitch. */
 const PAGE = `<!doctype html><title>A bare page</title><script type="module">

@@ -7,12 +7,10 @@ import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
 import { FakeStage, Media, person } from './fake-stage.mjs';
 import { pullable } from './microphone.mjs';
-import { Visit, launch } from './visit.mjs';
+import { PATIENCE_MS, Visit, launch } from './visit.mjs';
 
 /** Back on the stage after a restart, in ms. */
 const BACK_MS = 5_000;
-/** Longest wait for something to be so on the node's side, in ms. */
-const UNTIL_MS = 15_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SPEAKER_FLAGS = [
   '--use-fake-device-for-media-stream',
@@ -74,7 +72,7 @@ const mine = (room, role = 'host') => room.people.find((one) => one.role === rol
 /** Waits until something is so on the node's side. */
 async function until(is, what) {
   let late;
-  const never = new Promise((_, failed) => (late = setTimeout(() => failed(new Error(what)), UNTIL_MS)));
+  const never = new Promise((_, failed) => (late = setTimeout(() => failed(new Error(what)), PATIENCE_MS)));
   while (!is()) await Promise.race([stage.next(), never]);
   clearTimeout(late);
 }
@@ -133,7 +131,7 @@ test('the path is tried before joining, and told in words', async () => {
   const room = stage.room();
   const visitor = await visit(room, 'speaker');
   await visitor.page.click('text=Test the path');
-  await visitor.reads(/The direct way is open \(UDP\)\. There and back in \d+ ms/, 15_000);
+  await visitor.reads(/The direct way is open \(UDP\)\. There and back in \d+ ms/);
   await until(() => mine(room, 'speaker')?.here === false, 'the test connection is taken down');
   await visitor.leave();
 });
@@ -626,7 +624,7 @@ const STATES = {
   'green, path tried': async () => {
     const visitor = await visit(stage.room(), 'speaker', given);
     await visitor.page.click('.steps section:nth-of-type(3) button');
-    await visitor.page.waitForSelector('.steps section:nth-of-type(3) .good', { timeout: UNTIL_MS });
+    await visitor.page.waitForSelector('.steps section:nth-of-type(3) .good');
     return visitor;
   },
   'green, on stage elsewhere': async () => {

@@ -3,6 +3,14 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
+/** How long a test waits for what must come, in ms: on a slow machine too. What is to be quick is measured. */
+export const PATIENCE_MS = 120_000;
+/**
+ * How often it looks, in ms. By a timer: the frames that are the default are drawn for the window in front
+ * only, so that one behind another may never be looked at.
+ */
+const LOOKS_EVERY_MS = 50;
+
 export function launch(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -19,6 +27,7 @@ export class Visit {
       timezoneId: 'Europe/Paris',
       ...options.context,
     });
+    visit.context.setDefaultTimeout(PATIENCE_MS);
     if (options.clock) await visit.context.clock.install();
     if (options.script) await visit.context.addInitScript(options.script, options.given);
     visit.wrong = [];
@@ -42,12 +51,12 @@ export class Visit {
   }
 
   /** Waits until the page's own words match. */
-  async reads(words, timeout = 10_000) {
+  async reads(words) {
     await this.page
       .waitForFunction(
         ([source, flags]) => new RegExp(source, flags).test(document.body.innerText),
         [words.source, words.flags],
-        { timeout },
+        { polling: LOOKS_EVERY_MS },
       )
       .catch(async (error) => {
         throw new Error(
@@ -69,15 +78,15 @@ export class Visit {
   }
 
   /** Waits until the sound has moved on by `seconds` from where it is now. */
-  async hears(seconds, timeout = 15_000) {
+  async hears(seconds) {
     const from = (await this.audio()).currentTime;
     await this.page.waitForFunction((to) => document.getElementById('a').currentTime >= to, from + seconds, {
-      timeout,
+      polling: LOOKS_EVERY_MS,
     });
   }
 
   /** Waits until what comes out of the element is not silence: its level, as a share of full scale. */
-  level(timeout = 5000) {
+  level() {
     return this.page
       .waitForFunction(
         () => {
@@ -94,7 +103,7 @@ export class Visit {
           return level > 0.02 && level;
         },
         null,
-        { timeout },
+        { polling: LOOKS_EVERY_MS },
       )
       .then((handle) => handle.jsonValue());
   }
