@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::{egress, ingest, net};
 
 pub use crate::api::outside::{Asked, bodies, key};
+pub use crate::net::brief::Whole;
 pub use crate::stage::Answering;
 pub use crate::stage::outside::Strange;
 

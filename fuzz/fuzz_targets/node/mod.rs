@@ -12,7 +12,7 @@ use tribune_core::room::{
 use tribune_core::time::{MediaTime, Time, WallTime};
 use tribune_server::answer::Failure;
 use tribune_server::config::{Config, OPTIONS};
-use tribune_server::outside::{self, Answering, Asked, Strange};
+use tribune_server::outside::{self, Answering, Asked, Strange, Whole};
 use tribune_server::page::{self, Encoding, Lang, Site};
 
 /// What Chromium offers.
@@ -23,8 +23,9 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // Each fuzz target calls one of them; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("api_body", api_body),
+    ("brief", brief),
     ("certificate", certificate),
     ("config", config),
     ("listener_page", listener_page),
@@ -51,6 +52,19 @@ pub fn speaker_datagrams(data: &[u8]) {
         assert!(!strange.is_connected());
         rest = others;
     }
+}
+
+/// A connection's first bytes: a brief request is one from its first byte to its last, and what follows it is
+/// not looked at.
+pub fn brief(data: &[u8]) {
+    let read = |bytes: &[u8]| {
+        let whole = Whole::read(&bytes.to_vec().into())?;
+        assert!(whole.bytes <= bytes.len());
+        Some((whole.request.method().clone(), whole.request.uri().clone(), whole.bytes, whole.is_last))
+    };
+    let Some(whole) = read(data) else { return };
+    assert_eq!(read(&data[..whole.2]), Some(whole.clone()));
+    assert_eq!(read(&data[..whole.2 - 1]), None);
 }
 
 /// A body of the API: a refusal is the asker's fault and says why; what was understood is done in a room.

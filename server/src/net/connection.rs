@@ -18,11 +18,11 @@ use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonica
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
-use super::Shared;
 use super::requests::{InFlight, Near, answer, seen};
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
+use super::{Shared, brief};
 use crate::ops::logs::Repeats;
 
 /// RFC 9113, section 3.4.
@@ -74,7 +74,15 @@ async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Res
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
     match opening {
-        Opening::Http1 => http1(shared, stream, near).await,
+        Opening::Http1 => {
+            let rest = match &shared.gate {
+                Some(_) => brief::converse(shared, stream, near).await,
+                None => Some(stream),
+            };
+            if let Some(stream) = rest {
+                http1(shared, stream, near).await;
+            }
+        }
         Opening::Http2 => http2(shared, stream, near).await,
         Opening::Source(take, head) => {
             take(SourceRequest::new(head.clone(), stream, source_seen(shared, near, &head))).await;

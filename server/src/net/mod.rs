@@ -9,6 +9,7 @@
 /// Certificates that are fetched and renewed by themselves.
 pub mod acme;
 mod bind;
+pub(crate) mod brief;
 mod connection;
 mod gate;
 /// What one listener takes at most.

@@ -138,34 +138,40 @@ impl Drop for Flying {
     }
 }
 
-/// Answers one request.
+/// Answers one request of a connection that the library serves.
 pub(super) async fn answer(
     shared: Arc<Shared>,
     near: Near,
     flying: InFlight,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let flying = flying.fly();
+    let answer = respond(&shared, near, request.map(Body::new)).await;
+    Ok(answer.map(|body| Tracked { body, _flying: flying }))
+}
+
+/// Answers one request.
+pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Body>) -> Response<Body> {
     if is_about_the_server(&request) {
-        return Ok(methods().map(|body| Tracked { body, _flying: flying }));
+        return methods();
     }
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
     let scheme = reached.scheme;
-    if let Some(answer) = put_off(&shared, &request, client) {
-        return Ok(answer.map(|body| Tracked { body, _flying: flying }));
+    if let Some(answer) = put_off(shared, &request, client) {
+        return answer;
     }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
-    let mut answer = shared.app.clone().oneshot(request.map(Body::new)).await?;
+    let Ok(mut answer) = shared.app.clone().oneshot(request).await;
     if scheme == Scheme::Https {
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
     }
-    Ok(answer.map(|body| Tracked { body, _flying: flying }))
+    answer
 }
 
 /// What who is put off is told.
-fn put_off(shared: &Shared, request: &Request<Incoming>, from: ClientAddr) -> Option<Response<Body>> {
+fn put_off(shared: &Shared, request: &Request<Body>, from: ClientAddr) -> Option<Response<Body>> {
     let gate = shared.gate.as_ref()?;
     if !gate.puts_off(request, from.0) {
         return None;
@@ -180,7 +186,7 @@ fn put_off(shared: &Shared, request: &Request<Incoming>, from: ClientAddr) -> Op
 /// `OPTIONS *` asks about the server and not about any page (RFC 9110, section 9.3.7), so no router has a
 /// route for it. libshout, and with it ices and many others, asks it first and gives up if the answer is not
 /// a success.
-fn is_about_the_server(request: &Request<Incoming>) -> bool {
+fn is_about_the_server(request: &Request<Body>) -> bool {
     request.method() == Method::OPTIONS && request.uri().path() == "*"
 }
 

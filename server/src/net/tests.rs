@@ -100,7 +100,7 @@ fn app(shutdown: Shutdown) -> Router {
     };
     Router::new()
         .route("/who", get(who))
-        .route("/live", get(live))
+        .route("/debate/live", get(live))
         .route("/echo", any(async |method: http::Method, body: Bytes| format!("{method} {}", body.len())))
 }
 
@@ -272,7 +272,7 @@ async fn a_full_listener_says_so_and_recovers() {
     let node =
         Node::start(With { limits: Some(Limits { connections_max: 1, ..limits() }), ..With::default() });
     let mut inside = node.connect().await;
-    inside.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    inside.write_all(b"GET /debate/live HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let mut first = [0; 8];
     inside.read_exact(&mut first).await.expect("the answer begins");
     let refused = read_to_end(node.connect().await).await;
@@ -284,11 +284,45 @@ async fn a_full_listener_says_so_and_recovers() {
     node.end().await;
 }
 
+/// Brief requests are answered as the library answers, on one connection with what is the library's.
+#[tokio::test]
+async fn what_is_brief_and_what_is_not_share_a_connection() {
+    let node = Node::start(With::default());
+    let brief = "GET /who HTTP/1.1\r\nHost: a\r\n\r\n";
+    let other = "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab";
+    let last = "HEAD /who HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = node.exchange(format!("{brief}{brief}{other}{brief}{last}").as_bytes()).await;
+    let heads: Vec<Vec<&str>> = answer
+        .split("HTTP/1.1 200 OK\r\n")
+        .skip(1)
+        .map(|one| one.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("date: ")))
+        .map(|lines| lines.collect())
+        .collect();
+    assert_eq!(heads.len(), 5, "{answer}");
+    let mut by_us = heads[0].clone();
+    let mut by_the_library = heads[3].clone();
+    by_us.sort_unstable();
+    by_the_library.sort_unstable();
+    assert_eq!((&heads[1], by_us), (&heads[0], by_the_library), "{answer}");
+    assert_eq!(answer.matches("127.0.0.1 http://a/").count(), 3, "{answer}");
+    assert!(answer.contains("PUT 2"), "{answer}");
+    let closing = node.exchange(&get_who("")).await;
+    assert!(
+        closing.contains("connection: close\r\n") && closing.ends_with("http://radio.example/"),
+        "{closing}"
+    );
+    let mut resting = node.connect().await;
+    resting.write_all(brief.as_bytes()).await.expect("sent");
+    resting.read_exact(&mut [0; 15]).await.expect("it is answered");
+    node.end().await;
+    read_to_end(resting).await;
+}
+
 #[tokio::test]
 async fn a_live_answer_ends_where_it_wants_to() {
     let node = Node::start(With::default());
     let mut socket = node.connect().await;
-    socket.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    socket.write_all(b"GET /debate/live HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let mut answer = Vec::new();
     while !String::from_utf8_lossy(&answer).contains("part 0;") {
         assert_ne!(socket.read_buf(&mut answer).await.expect("it goes on"), 0);

@@ -1,0 +1,251 @@
+//! What a crowd asks for, answered without the HTTP library's state of a connection.
+//!
+//! Most of a crowd come on a connection of their own, ask once for something small whose answer is ready,
+//! and go. For them the library's buffers, timers and states cost as much as the answer. So a request whose
+//! head and body came whole, and whose answer is known to be short, is read, answered by the same service as
+//! any other, and written at once; whatever is anything else goes to the library with all its bytes, and
+//! stays with it.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::body::{Body, to_bytes};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use httparse::Status;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::requests::{Near, respond};
+use super::{Shared, Stream};
+use crate::world::World;
+
+/// Header lines of a brief request.
+const LINES_MAX: usize = 48;
+/// Bytes of a brief request, and of what is read at a time while a connection rests.
+const REQUEST_BYTES_MAX: usize = 4_096;
+/// Bytes of a brief answer. The room's page is the longest.
+const ANSWER_BYTES_MAX: usize = 1 << 18;
+/// About as long as an answer's head is.
+const HEAD_BYTES: usize = 1_024;
+/// What of a room is brief: its page has no further name.
+const BRIEF: [(Method, Option<&str>); 5] = [
+    (Method::GET, None),
+    (Method::GET, Some("status")),
+    (Method::GET, Some("place")),
+    (Method::POST, Some("ticket")),
+    (Method::POST, Some("claim")),
+];
+
+/// Answers brief requests for as long as they are. Gives the connection back with the first bytes that are
+/// not; `None` when it is over.
+pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) -> Option<Stream> {
+    loop {
+        let Some(Whole { request, bytes, is_last }) = Whole::read(&stream.first) else {
+            return Some(stream);
+        };
+        let _ = stream.first.split_to(bytes);
+        let answer = respond(shared, near, request).await;
+        let is_last = is_last || shared.shutdown.is_draining();
+        stream.write_all(&written(answer, shared.spec.world, is_last).await?).await.ok()?;
+        if is_last {
+            // What was asked has been read, so closing takes nothing back of what was told.
+            let _ = stream.shutdown().await;
+            return None;
+        }
+        if stream.first.is_empty() {
+            stream.first = more(shared, &mut stream).await?;
+        }
+    }
+}
+
+/// The next bytes; `None` when nothing came for too long, or the connection is to end.
+async fn more(shared: &Shared, stream: &mut Stream) -> Option<Bytes> {
+    let mut bytes = BytesMut::with_capacity(REQUEST_BYTES_MAX);
+    let read = tokio::select! {
+        read = timeout(shared.spec.limits.idle(), stream.read_buf(&mut bytes)) => read.ok()?.ok()?,
+        () = shared.shutdown.draining() => 0,
+    };
+    if read == 0 {
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    Some(bytes.freeze())
+}
+
+/// A request that came whole.
+pub struct Whole {
+    /// With its body.
+    pub request: Request<Body>,
+    /// Of head and body.
+    pub bytes: usize,
+    /// Whether the connection ends with its answer.
+    pub is_last: bool,
+}
+
+impl Whole {
+    /// `None` for whatever is not brief, or not plain, or not whole.
+    pub fn read(bytes: &Bytes) -> Option<Self> {
+        let mut lines = [httparse::EMPTY_HEADER; LINES_MAX];
+        let mut head = httparse::Request::new(&mut lines);
+        let seen = bytes.get(..bytes.len().min(REQUEST_BYTES_MAX))?;
+        let Ok(Status::Complete(head_bytes)) = head.parse(seen) else { return None };
+        let method = Method::from_bytes(head.method?.as_bytes()).ok()?;
+        let path = head.path?;
+        if head.version != Some(1) || !is_brief(&method, path) {
+            return None;
+        }
+        let mut request = Request::builder().method(method).uri(path);
+        let headers = request.headers_mut()?;
+        for line in &*head.headers {
+            let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+            let at = offset(bytes, line.value);
+            headers
+                .append(name, HeaderValue::from_maybe_shared(bytes.slice(at..at + line.value.len())).ok()?);
+        }
+        let (body_bytes, is_last) = framing(headers)?;
+        let end = head_bytes.checked_add(body_bytes)?;
+        if end > seen.len() {
+            return None;
+        }
+        let request = request.body(Body::from(bytes.slice(head_bytes..end))).ok()?;
+        Some(Self { request, bytes: end, is_last })
+    }
+}
+
+/// Where `part` begins in `whole`, of which it is a part.
+fn offset(whole: &[u8], part: &[u8]) -> usize {
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}
+
+fn is_brief(method: &Method, target: &str) -> bool {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let Some(path) = path.strip_prefix('/') else { return false };
+    let (room, name) = match path.split_once('/') {
+        Some((room, name)) => (room, Some(name)),
+        None => (path, None),
+    };
+    !room.is_empty() && BRIEF.iter().any(|(is, of)| is == method && *of == name)
+}
+
+/// How long the body is, in bytes, and whether the connection ends with the answer (RFC 9112, sections 6.3
+/// and 9.3); `None` for whatever asks for more thought than that.
+fn framing(headers: &HeaderMap) -> Option<(usize, bool)> {
+    if [TRANSFER_ENCODING, UPGRADE, EXPECT].iter().any(|name| headers.contains_key(name)) {
+        return None;
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let body_bytes = match (lengths.next(), lengths.next()) {
+        (None, _) => 0,
+        (Some(length), None) if length.as_bytes().iter().all(u8::is_ascii_digit) => {
+            length.to_str().ok()?.parse().ok()?
+        }
+        _ => return None,
+    };
+    let mut wishes = headers.get_all(CONNECTION).iter();
+    let is_last = match (wishes.next().map(HeaderValue::as_bytes), wishes.next()) {
+        (None, _) => false,
+        (Some(wish), None) if wish.eq_ignore_ascii_case(b"keep-alive") => false,
+        (Some(wish), None) if wish.eq_ignore_ascii_case(b"close") => true,
+        _ => return None,
+    };
+    Some((body_bytes, is_last))
+}
+
+/// An answer as bytes; `None` when its body broke, or was none of the short ones.
+async fn written(answer: Response<Body>, world: World, is_last: bool) -> Option<Bytes> {
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(body, ANSWER_BYTES_MAX).await.ok()?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
+    bytes.extend_from_slice(b"HTTP/1.1 ");
+    bytes.extend_from_slice(head.status.as_str().as_bytes());
+    bytes.push(b' ');
+    bytes.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    let mut line = |name: &HeaderName, value: &[u8]| {
+        for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    };
+    for (name, value) in &head.headers {
+        if ![CONTENT_LENGTH, DATE, CONNECTION].contains(name) {
+            line(name, value.as_bytes());
+        }
+    }
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(world.wall().0.unsigned_abs()));
+    line(&DATE, date.as_bytes());
+    if is_last {
+        line(&CONNECTION, b"close");
+    }
+    if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        line(&CONTENT_LENGTH, body.len().to_string().as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    Some(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<(String, usize, bool)> {
+        let whole = Whole::read(&Bytes::copy_from_slice(text.as_bytes()))?;
+        let (method, uri) = (whole.request.method(), whole.request.uri());
+        Some((format!("{method} {uri}"), whole.bytes, whole.is_last))
+    }
+
+    #[test]
+    fn a_brief_request_is_known_by_its_name_and_has_to_be_whole() {
+        let head = "Host: a\r\nAccept: */*\r\n";
+        for (line, more, is_last) in [
+            ("GET /debate", "", false),
+            ("GET /debate?lang=fr", "Connection: keep-alive\r\n", false),
+            ("GET /debate/status", "Connection: Close\r\n", true),
+            ("GET /debate/place?ticket=x", "", false),
+            ("POST /debate/ticket", "Content-Length: 0\r\n", false),
+        ] {
+            let text = format!("{line} HTTP/1.1\r\n{head}{more}\r\n");
+            assert_eq!(read(&text), Some((line.into(), text.len(), is_last)));
+            for end in 0..text.len() {
+                assert_eq!(read(&text[..end]), None, "{end} bytes of {text}");
+            }
+            assert_eq!(
+                read(&format!("{text}GET /")).map(|whole| whole.1),
+                Some(text.len()),
+                "the next begins after it"
+            );
+        }
+        let claim = "POST /debate/claim HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(read(claim), Some(("POST /debate/claim".into(), claim.len(), false)));
+        assert_eq!(read(&claim[..claim.len() - 1]), None, "a byte of the body is missing");
+    }
+
+    #[test]
+    fn whatever_asks_for_more_thought_is_the_librarys() {
+        for text in [
+            "HEAD /debate HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET /debate/live.opus HTTP/1.1\r\n\r\n",
+            "GET /debate/status/7 HTTP/1.1\r\n\r\n",
+            "GET http://a/debate HTTP/1.1\r\n\r\n",
+            "GET /debate HTTP/1.0\r\n\r\n",
+            "GET /debate\r\n\r\n",
+            "GET /debate HTTP/1.1\r\nConnection: close, te\r\n\r\n",
+            "GET /debate HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nContent-Length: +0\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nContent-Length:\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            "POST /debate/ticket HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        let many = "X: y\r\n".repeat(LINES_MAX + 1);
+        assert_eq!(read(&format!("GET /debate HTTP/1.1\r\n{many}\r\n")), None);
+        let long = "y".repeat(REQUEST_BYTES_MAX);
+        assert_eq!(read(&format!("GET /debate HTTP/1.1\r\nX: {long}\r\n\r\n")), None);
+    }
+}
