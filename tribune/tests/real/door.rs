@@ -1,7 +1,8 @@
 //! The door over HTTP: tickets, places, claims, seats, and what a restart leaves of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -186,4 +187,93 @@ fn arrivals_are_what_was_drawn() {
     assert_eq!((counts.len(), counts.iter().filter_map(Value::as_u64).sum::<u64>()), (60, 7));
     assert_eq!(node.get("/debate/arrivals/4294967295").0, 404);
     assert_eq!(node.get("/debate/arrivals/x").0, 404);
+}
+
+/// Somebody who claims until they hear, each on a thread of their own; `None` once nobody waits for them.
+fn comes_in(node: &Node, room: &Room, (ticket, over): (&Value, &AtomicBool)) -> Option<Box<dyn Read + Send>> {
+    while !over.load(Ordering::Relaxed) {
+        let claimed = claim(node, room, ticket);
+        assert!(matches!(claimed.status, 200 | 202 | 503), "{} {}", claimed.status, claimed.body);
+        if let Some(pass) = claimed.body["pass"].as_str() {
+            let mut listening = node.open(&format!("/{}/live.opus?pass={pass}", room.name));
+            listening.read_exact(&mut [0; 4]).expect("the program comes");
+            return Some(Box::new(listening));
+        }
+    }
+    None
+}
+
+/// All tickets at once; ends when so many are in. Who is, by their place in `tickets`.
+fn race(node: &Node, room: &Room, tickets: &[Value], seats: usize) -> BTreeMap<usize, Box<dyn Read + Send>> {
+    let (over, inside) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let all: Vec<_> = tickets
+            .iter()
+            .map(|ticket| {
+                let (over, inside) = (&over, &inside);
+                scope.spawn(move || {
+                    let came = comes_in(node, room, (ticket, over))?;
+                    if inside.fetch_add(1, Ordering::Relaxed) + 1 == seats {
+                        over.store(true, Ordering::Relaxed);
+                    }
+                    Some(came)
+                })
+            })
+            .collect();
+        let came = all.into_iter().map(|one| one.join().expect("nobody is refused for another reason"));
+        came.enumerate().filter_map(|(place, came)| Some((place, came?))).collect()
+    })
+}
+
+#[test]
+fn ten_for_nine_seats_race_and_a_lowered_cap_sends_nobody_out() {
+    let node = Node::start();
+    let room = node.live_room("debate");
+    let cap = |cap: u64| node.api("POST", "/api/v1/rooms/debate/cap", &json!({"cap": cap}));
+    let taken = || node.status(&room)["seats"]["taken"].as_u64().expect("a number");
+    cap(9);
+    let tickets: Vec<Value> = (0..10).map(|_| draw(&node, &room)).collect();
+    let mut inside = race(&node, &room, &tickets, 9);
+    assert_eq!(inside.len(), 9, "nine seats");
+    until("the status says it", || taken() == 9);
+    let late = (0..10).find(|place| !inside.contains_key(place)).expect("one of ten");
+
+    cap(3);
+    until("the status says it", || node.status(&room)["seats"]["cap"] == 3);
+    for listening in inside.values_mut() {
+        listening.read_exact(&mut [0; 20_000]).expect("who is inside hears on");
+    }
+    assert_eq!(taken(), 9);
+    assert_ne!(claim(&node, &room, &tickets[late]).status, 200);
+
+    cap(27);
+    inside.extend(race(&node, &room, &tickets[late..=late], 1));
+    until("the status says it", || taken() == 10);
+}
+
+#[test]
+fn a_cap_that_flaps_is_never_passed() {
+    let node = Node::start();
+    let room = node.live_room("debate");
+    let cap = |cap: u64| node.api("POST", "/api/v1/rooms/debate/cap", &json!({"cap": cap}));
+    cap(4);
+    let tickets: Vec<Value> = (0..16).map(|_| draw(&node, &room)).collect();
+    let over = AtomicBool::new(false);
+    let inside = std::thread::scope(|scope| {
+        let flapping = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for now in [4, 12, 2] {
+                    cap(now);
+                    let seats = node.status(&room)["seats"].clone();
+                    assert!(seats["taken"].as_u64() <= Some(12), "{seats}");
+                }
+            }
+        });
+        let inside = race(&node, &room, &tickets, 12);
+        over.store(true, Ordering::Relaxed);
+        flapping.join().expect("never more than there were seats");
+        inside
+    });
+    assert_eq!(inside.len(), 12, "the most there ever were");
+    until("the status says it", || node.status(&room)["seats"]["taken"] == 12);
 }
