@@ -2,6 +2,7 @@
 // may listen, when it starts, who is signed in.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Status } from '../wire/api';
 import { canPasskey, forget, passkeys, register, type Passkey } from '../wire/passkey';
 import type { App } from './app';
 import { Invitations } from './invitations';
@@ -9,6 +10,8 @@ import { Invitations } from './invitations';
 /** A clock that goes wrong by more is worth a word. */
 const CLOCK_OFF_S = 3;
 const NOTICE_CHARS_MAX = 280;
+/** The draw is held so long before the start. */
+const DRAW_BEFORE_MS = 60_000;
 
 export function Desk({ app }: { app: App }) {
   return (
@@ -204,14 +207,18 @@ function consequence(app: App, cap: number, taken: number): string {
   return cap === taken ? say('cap_full', { count: taken }) : say('cap_fewer', { count: taken - cap });
 }
 
+/** When it starts, and what another start would mean for those who wait. */
 function Start({ app }: { app: App }) {
   const { say, status } = app.state;
   const announced = status?.starts_at ?? null;
-  const [at, write] = useState('');
-  const set = (to: string | null) => void app.wish(app.calls.starts(to), say.say('did_start'));
-  const shift = (minutes: number) => {
-    const from = announced ? Date.parse(announced) : Date.now();
-    set(new Date(from + minutes * 60_000).toISOString());
+  const [wanted, want] = useState<number | undefined>();
+  if (!status) return null;
+  const from = wanted ?? (announced ? Date.parse(announced) : Date.now());
+  const set = async (event: Event) => {
+    event.preventDefault();
+    if (wanted === undefined) return;
+    const done = app.calls.starts(new Date(wanted).toISOString());
+    if (await app.wish(done, say.say('did_start'))) want(undefined);
   };
   return (
     <details class="panel">
@@ -221,30 +228,44 @@ function Start({ app }: { app: App }) {
       <p>{announced ? say.say('start_at', { when: say.day(announced) }) : say.say('start_unset')}</p>
       <div class="row">
         {[-5, 5, 10, 30].map((minutes) => (
-          <button class="quiet" key={minutes} onClick={() => shift(minutes)}>
+          <button class="quiet" key={minutes} onClick={() => want(from + minutes * 60_000)}>
             {say.say(minutes < 0 ? 'start_earlier' : 'start_later', { minutes: Math.abs(minutes) })}
           </button>
         ))}
       </div>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          set(new Date(at).toISOString());
-        }}
-      >
+      <form onSubmit={(event) => void set(event)}>
         <label class="field">
           {say.say('start_exact')}
           <input
             type="datetime-local"
             required
-            value={at}
-            onInput={(event) => write(event.currentTarget.value)}
+            value={wanted === undefined ? '' : local(wanted)}
+            onInput={(event) => want(Date.parse(event.currentTarget.value) || undefined)}
           />
         </label>
-        <button>{say.say('start_set')}</button>
+        <p class="soft" role="status">
+          {wanted !== undefined && moved(app, status, wanted)}
+        </p>
+        <button disabled={wanted === undefined}>{say.say('start_set')}</button>
       </form>
     </details>
   );
+}
+
+/** What a start at this time would mean. */
+function moved(app: App, { draw, tickets = 0, starts_at }: Status, wantedMs: number): string {
+  const { say, clock } = app.state.say;
+  const drawnMs = wantedMs - DRAW_BEFORE_MS;
+  if (typeof draw?.count === 'number') return say('start_drawn', { when: clock(drawnMs) });
+  if (drawnMs <= Date.now()) return say('start_now', { count: tickets });
+  const isEarlier = starts_at !== null && wantedMs < Date.parse(starts_at);
+  const then = say('start_draw', { when: clock(drawnMs), count: tickets });
+  return isEarlier ? `${then} ${say('start_sooner')}` : then;
+}
+
+/** As a field for date and time has it. */
+function local(atMs: number): string {
+  return new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** Who is signed in to the room, and the way to sign them out. */

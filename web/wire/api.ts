@@ -69,6 +69,9 @@ export interface Status {
   turned_away: number;
   program: { head: string | null; parts: number };
   notices: { at: string; text: string }[];
+  tickets?: number;
+  /** `count` is there once the draw was held. */
+  draw?: { count?: number | null } | null;
   replay: { opus: string; m4a: string; hls: string; seal: string } | null;
 }
 
