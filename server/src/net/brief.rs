@@ -62,8 +62,10 @@ pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) ->
 /// The next bytes; `None` when nothing came for too long, or the connection is to end.
 async fn more(shared: &Shared, stream: &mut Stream) -> Option<Bytes> {
     let mut bytes = BytesMut::with_capacity(REQUEST_BYTES_MAX);
+    // The library waits for a head no longer than this either, also for its first byte.
+    let rest = shared.spec.limits.head().min(shared.spec.limits.idle());
     let read = tokio::select! {
-        read = timeout(shared.spec.limits.idle(), stream.read_buf(&mut bytes)) => read.ok()?.ok()?,
+        read = timeout(rest, stream.read_buf(&mut bytes)) => read.ok()?.ok()?,
         () = shared.shutdown.draining() => 0,
     };
     if read == 0 {
