@@ -82,7 +82,7 @@ test-rules: web
 	$(CARGO) test $(LOCKED) --workspace --lib --bins
 
 # A browser on the node itself: what the pages are for. The node is built as the real clients will find it, and while the browser
-# waits for sound and seats the tool of the next step is built behind it.
+# waits for sound and seats the tool of the next step is built behind it (by its plain name: `make -n` runs lines with $(MAKE)).
 test-web: web
 	$(CARGO) test $(LOCKED) --workspace --test '*' --no-run
 	nice -n 19 make --silent $(TOOLS)/cargo-deny-$(DENY_VERSION) > /dev/null & \

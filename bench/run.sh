@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Runs measurements one after another and prints one table: bench/run.sh [all|stage] short|long
+# Runs measurements one after another and prints one table: bench/run.sh [all|stage|door] short|long
 #
-# `stage` leaves out what does not concern speakers. All of short takes some twenty minutes, of long more than an hour: it listens
-# ten minutes for drift and has thirteen speakers on the stage for ten. What was measured is kept in target/bench.
+# `stage` and `door` leave out what does not concern them. All of short takes some thirty minutes, of long more than an hour and a
+# half: it listens ten minutes for drift, has thirteen speakers on the stage for ten, and the door flooded for ten. What was measured is
+# kept in target/bench.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { echo 'usage: bench/run.sh [all|stage] short|long' >&2; exit 2; }
+usage() { echo 'usage: bench/run.sh [all|stage|door] short|long' >&2; exit 2; }
 
 rows=all
-case "${1:-}" in all | stage) rows=$1; shift ;; esac
+case "${1:-}" in all | stage | door) rows=$1; shift ;; esac
 case "${1:-short}" in
-    short) latency=60 hls=60 quality=70 drift=120 inputs=30 icecast=45 seeds=2 talk=80 full=60 ;;
-    long) latency=180 hls=180 quality=150 drift=600 inputs=60 icecast=90 seeds=8 talk=240 full=600 ;;
+    short) latency=60 hls=60 quality=70 drift=120 inputs=30 icecast=45 seeds=2 talk=80 full=60 crowd=20 flood=30 ;;
+    long) latency=180 hls=180 quality=150 drift=600 inputs=60 icecast=90 seeds=8 talk=240 full=600 crowd=60 flood=600 ;;
     *) usage ;;
 esac
 
@@ -91,7 +92,16 @@ stage() {
     TRIBUNE_BIN="$(realpath "$TRIBUNE")" measure node web/tests/mouth-to-ear.mjs "$talk"
 }
 
-speech
-[ "$rows" = stage ] || program
-stage
+# Ten thousand listeners and as many people at the door want descriptors, on both sides.
+door() {
+    ulimit -n "$(ulimit -Hn)"
+    measure "$release/door" 10000 "$crowd" 10000 both
+    measure "$release/overload" 5000 50000 "$flood" 10000
+    measure "$release/capacity" "$TRIBUNE"
+}
+
+[ "$rows" = door ] || speech
+[ "$rows" != all ] || program
+[ "$rows" = door ] || stage
+[ "$rows" = stage ] || door
 "$python" bench/table.py "$figures"

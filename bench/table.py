@@ -9,7 +9,8 @@ import sys
 measured = {}
 for line in open(sys.argv[1]):
     figures = json.loads(line)
-    measured[figures.get("measured") or next(iter(figures))] = figures
+    name = figures.get("measured") or next(iter(figures))
+    measured[f"capacity_{figures['resource']}" if name == "resource" else name] = figures
 
 rows = []
 
@@ -107,10 +108,36 @@ def stage_rows():
     row("Chromium to Chromium, mouth to ear, 99th percentile", chromium["p99"], "ms")
 
 
+def door_rows():
+    crowd = measured["door_crowd"]
+    name = f"{crowd['per_s']} people a second for {crowd['seconds']} s, {crowd['listeners']} listening"
+    row(f"{name}: answered well", crowd["answered_2xx"] / crowd["due"] * 100, "%", least=100)
+    row(f"{name}: refused by the kernel", crowd["refused"] + crowd["kernel_refused"], "", 0)
+    row(f"{name}: wait, median", crowd["wait_ms"]["p50"], "ms")
+    row(f"{name}: wait, 99th percentile", crowd["wait_ms"]["p99"], "ms", 1_000)
+    row(f"{name}: listeners cut off", crowd["listeners_cut_off"], "", 0)
+    row(f"{name}: pages of sound left out", crowd["pages_missing"], "", 0)
+    row(f"{name}: mute, longest of {crowd['mute_ms']['count']}", crowd["mute_ms"]["worst"], "ms", 200)
+    row(f"{name}: the whole node", crowd["server_cores"], "cores")
+    flood = measured["door_overload"]
+    name = f"{flood['flood_per_s']} a second for {flood['flood_seconds']} s"
+    row(f"{name}: served soon meanwhile, of {flood['steady_per_s']} a second", flood["during"]["soon"] * 100, "%")
+    row(f"{name}: served again after", flood["recovered_s"], "s", 30)
+    row(f"{name}: listeners cut off", flood["listeners_cut_off"], "", 0)
+    row(f"{name}: pages of sound left out", flood["pages_missing"], "", 0)
+    row(f"{name}: mute, longest of {flood['mute_ms']['count']}", flood["mute_ms"]["worst"], "ms", 200)
+    for resource in ("descriptors", "processor", "memory", "egress"):
+        ratio = measured[f"capacity_{resource}"].get("cap_to_breaking_point")
+        if ratio is not None:
+            row(f"self-test's cap to the number that broke it, {resource}: off by", abs(ratio - 1) * 100, "%", 20)
+
+
 if "latency" in measured:
     program_rows()
 if "stage_cost" in measured:
     stage_rows()
+if "door_crowd" in measured:
+    door_rows()
 idle = [figures["idle_late_ms"]["p99"] for figures in measured.values() if "idle_late_ms" in figures]
 row("control: idle thread woken late, worst 99th percentile", max(idle), "ms")
 

@@ -5,6 +5,7 @@
 
 pub mod beeps;
 pub mod chirps;
+pub mod evening;
 pub mod icecast;
 pub mod idle;
 pub mod janus;

@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 
 const OPERATOR: &str = "operator-key-of-the-benchmarks-01234";
 
+/// What is measured: `TRIBUNE`, else the release build.
+pub fn binary() -> PathBuf {
+    std::env::var_os("TRIBUNE").map_or_else(|| "target/release/tribune".into(), PathBuf::from)
+}
+
 /// One running node.
 pub struct Node {
     child: Child,
@@ -99,26 +104,20 @@ impl Node {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// The sum of one metric over those of its lines that have this label; 0 without any.
+    /// All metrics of one moment.
     ///
     /// # Errors
     /// The ops listener does not answer.
-    pub fn metric_of(&self, name: &str, label: &str) -> anyhow::Result<f64> {
-        let scrape = ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?;
-        let lines = scrape.lines().filter(|line| line.starts_with(name) && line.contains(label));
-        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    pub fn scrape(&self) -> anyhow::Result<Scrape> {
+        Ok(Scrape(ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?))
     }
 
-    /// The sum of one metric over its labels, as a scrape shows it; 0 when it is not there.
+    /// The sum of one metric over its labels; 0 when it is not there.
     ///
     /// # Errors
     /// The ops listener does not answer.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let scrape = ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?;
-        let values = scrape
-            .lines()
-            .filter(|line| line.starts_with(name) && line[name.len()..].starts_with(['{', ' ']));
-        Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        Ok(self.scrape()?.metric(name))
     }
 
     /// Memory it has, in MiB (`VmRSS` of `/proc/PID/status`).
@@ -141,7 +140,27 @@ impl Node {
     }
 }
 
-/// The same of any process.
+/// All metrics of one moment, as the node wrote them.
+pub struct Scrape(String);
+
+impl Scrape {
+    /// The sum of one metric over those of its lines that have this label; 0 without any.
+    pub fn metric_of(&self, name: &str, label: &str) -> f64 {
+        self.sum(|line| line.starts_with(name) && line.contains(label))
+    }
+
+    /// The sum of one metric over its labels; 0 when it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        self.sum(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
+    }
+
+    fn sum(&self, is_of: impl Fn(&str) -> bool) -> f64 {
+        let lines = self.0.lines().filter(|line| is_of(line));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+/// Processor time of any process so far, user and system, in seconds.
 ///
 /// # Errors
 /// The process is gone.

@@ -2,7 +2,7 @@
 //! `docs/sound.md`. Each measurement prints one JSON line, with an idle thread's lateness beside it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tribune_bench::beeps::{self, Player, RATE, lateness_ms, spread, tone};
 use tribune_bench::icecast::{BURST_BYTES_DEFAULT, Icecast, PASSWORD};
 use tribune_bench::idle::Idle;
-use tribune_bench::node::Node;
+use tribune_bench::node::{Node, binary};
 use tribune_bench::source::{Sender, Speech, send};
 use tribune_bench::wav;
 use tribune_rehearsal::hls::follow;
@@ -29,8 +29,7 @@ const USAGE: &str = "usage: sound latency|hls|drift|inputs|icecast SECONDS, or s
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();
-    let binary =
-        PathBuf::from(std::env::var("TRIBUNE").unwrap_or_else(|_| "target/release/tribune".to_owned()));
+    let binary = binary();
     let seconds: usize = args.get(2).and_then(|text| text.parse().ok()).context(USAGE)?;
     let idle = Idle::watch();
     let mut measured = match args.get(1).map(String::as_str) {

@@ -5,7 +5,6 @@
 //! `target/release/tribune`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use tribune_bench::beeps::{self, Player, lateness_ms, spread};
 use tribune_bench::chirps::{beep, delays_ms, hum};
 use tribune_bench::idle::Idle;
 use tribune_bench::janus::Janus;
-use tribune_bench::node::{Node, cpu_s};
+use tribune_bench::node::{Node, binary, cpu_s};
 use tribune_core::time::FRAME_SAMPLES;
 use tribune_rehearsal::listener::listen;
 use tribune_rehearsal::speaker::{Heard, Over, Speaker, Target, Wants};
@@ -58,8 +57,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn with_node<T>(measure: impl FnOnce(&Node, &str) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let binary = std::env::var("TRIBUNE").unwrap_or_else(|_| "target/release/tribune".to_owned());
-    let node = Node::start(&PathBuf::from(binary))?;
+    let node = Node::start(&binary())?;
     let key = node.live_room("bench")?;
     measure(&node, &key)
 }

@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::sockets::{connect, own, source};
+use super::sockets::{connect, free_descriptors, own, source};
 
-/// The addresses arrivals come from: 127.16.0.0/12.
-const WING: u8 = 16;
+/// Who comes, comes from 127.16.0.0/12.
+pub const ARRIVALS: u8 = 16;
+/// A second crowd comes from 127.48.0.0/12.
+pub const MORE_ARRIVALS: u8 = 48;
+/// An answer within this came soon.
+const SOON: Duration = Duration::from_secs(1);
 /// Whoever is not answered within this is not answered.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// People at the door at once: beyond it the generator itself has no descriptors left.
-const OPEN_MAX: usize = 16_000;
+/// Descriptors left to whatever else the process does.
+const DESCRIPTORS_LEFT: usize = 512;
 const EVENTS_AT_ONCE: usize = 1_024;
 /// The generator looks at the clock at least so often.
 const LOOK: Duration = Duration::from_millis(1);
@@ -32,6 +36,8 @@ pub struct Ask {
 pub struct Crowd {
     /// Where to, on this machine.
     pub node: SocketAddr,
+    /// Where from: below 127.`wing`.0.0/12.
+    pub wing: u8,
     /// What they ask, in turn.
     pub asks: Vec<Ask>,
     /// People a second.
@@ -61,6 +67,19 @@ pub struct Came {
     pub waits_us: Vec<u32>,
     /// How far behind its own schedule the generator was at worst, in microseconds.
     pub late_us: u32,
+    /// The same crowd, second by second of when they were due.
+    pub seconds: Vec<Second>,
+}
+
+/// What became of those who were due in one second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Second {
+    /// People.
+    pub due: u64,
+    /// Answered with a success within a second.
+    pub soon: u64,
+    /// Told to come again (503).
+    pub put_off: u64,
 }
 
 impl Came {
@@ -89,6 +108,7 @@ impl Crowd {
             open: Vec::new(),
             free: Vec::new(),
             here: 0,
+            here_max: free_descriptors()?.saturating_sub(DESCRIPTORS_LEFT),
             buffer: vec![0; 65_536],
             came: Came::default(),
         };
@@ -101,7 +121,9 @@ impl Crowd {
             let now = Instant::now();
             while door.came.due < all && due_at(door.came.due) <= now {
                 let number = door.came.due;
-                door.let_come(number, due_at(number), &self.asks[number as usize % self.asks.len()]);
+                let second = (number / u64::from(self.per_s)) as usize;
+                let from = source(self.wing, number as u32);
+                door.let_come((from, due_at(number), second), &self.asks[number as usize % self.asks.len()]);
             }
             door.poll.poll(&mut events, Some(LOOK)).or_else(again)?;
             events.iter().for_each(|event| door.attend(event.token().0));
@@ -123,6 +145,7 @@ fn again(error: io::Error) -> io::Result<()> {
 struct Person {
     stream: TcpStream,
     due: Instant,
+    second: usize,
     request: Vec<u8>,
     sent: usize,
     /// The beginning of the answer, until its status is known.
@@ -136,6 +159,8 @@ struct AtDoor {
     open: Vec<Option<Person>>,
     free: Vec<usize>,
     here: usize,
+    /// People at the door at once: beyond it the generator itself has no descriptors left.
+    here_max: usize,
     buffer: Vec<u8>,
     came: Came,
 }
@@ -149,14 +174,16 @@ enum End {
 }
 
 impl AtDoor {
-    fn let_come(&mut self, number: u64, due: Instant, ask: &Ask) {
+    fn let_come(&mut self, (from, due, second): (Ipv4Addr, Instant, usize), ask: &Ask) {
         self.came.due += 1;
+        self.came.seconds.resize(second + 1, Second::default());
+        self.came.seconds[second].due += 1;
         self.came.late_us = self.came.late_us.max(micros(due.elapsed()));
-        if self.here >= OPEN_MAX {
+        if self.here >= self.here_max {
             self.came.kept_home += 1;
             return;
         }
-        let Ok(stream) = connect(source(WING, number as u32), self.node) else {
+        let Ok(stream) = connect(from, self.node) else {
             self.came.refused += 1;
             return;
         };
@@ -164,7 +191,8 @@ impl AtDoor {
             self.open.push(None);
             self.open.len() - 1
         });
-        let mut person = Person { stream, due, request: ask.request.clone(), sent: 0, head: [0; 12], got: 0 };
+        let request = ask.request.clone();
+        let mut person = Person { stream, due, second, request, sent: 0, head: [0; 12], got: 0 };
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(&mut person.stream, Token(place), both).is_err() {
             self.came.broken += 1;
@@ -181,10 +209,13 @@ impl AtDoor {
         match end {
             End::Waits => return,
             End::Answered => {
-                let status = person.status();
+                let (status, waited) = (person.status(), person.due.elapsed());
+                let second = &mut self.came.seconds[person.second];
+                second.soon += u64::from(status / 100 == 2 && waited <= SOON);
+                second.put_off += u64::from(status == 503);
                 *self.came.answered.entry(status).or_default() += 1;
                 self.came.bytes += person.got as u64;
-                self.came.waits_us.push(micros(person.due.elapsed()));
+                self.came.waits_us.push(micros(waited));
             }
             End::Refused => self.came.refused += 1,
             End::Broken => self.came.broken += 1,
@@ -279,11 +310,16 @@ mod tests {
     #[test]
     fn everybody_who_comes_is_accounted_for() {
         let asks = vec![Ask { request: b"GET / HTTP/1.1\r\n\r\n".to_vec() }];
-        let crowd = Crowd { node: door(), asks, per_s: 400, lasting: Duration::from_secs(1) };
+        let (lasting, wing) = (Duration::from_secs(1), ARRIVALS);
+        let crowd = Crowd { node: door(), wing, asks, per_s: 400, lasting };
         let came = crowd.come().expect("it is on this machine");
         assert_eq!((came.due, came.refused, came.kept_home, came.waited_in_vain), (400, 0, 0, 0));
         assert_eq!((came.hundred(2), came.hundred(5), came.broken), (300, 50, 50), "{:?}", came.answered);
         assert_eq!(came.waits_us.len(), 350);
+        let [second] = came.seconds[..] else { panic!("{:?}", came.seconds) };
+        assert_eq!((second.due, second.put_off), (400, 50));
+        let soon = came.waits_us.iter().filter(|us| **us <= micros(SOON)).count() as u64;
+        assert!((soon.saturating_sub(50)..=soon.min(300)).contains(&second.soon), "{second:?} of {soon}");
         assert!(came.wait_ms(0.5) <= came.wait_ms(0.99) && came.wait_ms(1.0) > 0.0);
         let crowd = Crowd { node: "192.0.2.1:80".parse().expect("an address"), ..crowd };
         assert!(crowd.come().is_err());

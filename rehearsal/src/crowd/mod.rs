@@ -10,5 +10,5 @@ mod listeners;
 mod pages;
 mod sockets;
 
-pub use arrivals::{Ask, Came, Crowd};
+pub use arrivals::{ARRIVALS, Ask, Came, Crowd, MORE_ARRIVALS, Second};
 pub use listeners::{Heard, Listeners};

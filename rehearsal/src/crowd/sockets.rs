@@ -38,6 +38,15 @@ pub(super) fn connect(from: Ipv4Addr, node: SocketAddr) -> io::Result<TcpStream>
     Ok(TcpStream::from_std(socket.into()))
 }
 
+/// Descriptors that the process may still open.
+pub(super) fn free_descriptors() -> io::Result<usize> {
+    let open = std::fs::read_dir("/proc/self/fd")?.count();
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let most = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(usize::MAX);
+    Ok(most.saturating_sub(open))
+}
+
 fn is_on_its_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::EINPROGRESS)
 }
