@@ -65,6 +65,8 @@ pub struct RoomMetrics {
     pub parts: Count,
     /// Frames that began more than a frame late.
     pub frames_late: Count,
+    /// Times it stood still for too long to be caught up.
+    pub stalls: Count,
     /// Inlets of the mix that are open.
     pub inlets_open: Gauge,
     /// Bytes of sound received from sources.
@@ -200,6 +202,7 @@ struct Families {
     lateness: Family<Room, Lateness>,
     parts: Family<Room, Count>,
     frames_late: Family<Room, Count>,
+    stalls: Family<Room, Count>,
     inlets_open: Family<Room, Gauge>,
     source_bytes: Family<Room, Count>,
     underruns: Family<Room, Count>,
@@ -274,6 +277,7 @@ impl Metrics {
             lateness: families.lateness.get_or_create_owned(&key),
             parts: families.parts.get_or_create_owned(&key),
             frames_late: families.frames_late.get_or_create_owned(&key),
+            stalls: families.stalls.get_or_create_owned(&key),
             inlets_open: families.inlets_open.get_or_create_owned(&key),
             source_bytes: families.source_bytes.get_or_create_owned(&key),
             underruns: families.underruns.get_or_create_owned(&key),
@@ -328,6 +332,7 @@ impl Metrics {
         for counts in [
             &families.parts,
             &families.frames_late,
+            &families.stalls,
             &families.source_bytes,
             &families.underruns,
             &families.speaker_packets,
@@ -376,6 +381,7 @@ impl Families {
             lateness: Family::default(),
             parts: Family::default(),
             frames_late: Family::default(),
+            stalls: Family::default(),
             inlets_open: Family::default(),
             source_bytes: Family::default(),
             underruns: Family::default(),
@@ -432,6 +438,7 @@ impl Families {
         );
         to.register("program_parts", "Parts of the program cut", self.parts.clone());
         to.register("program_frames_late", "Frames that began over 20 ms late", self.frames_late.clone());
+        to.register("program_stalls", "Gaps, for it stood still for over two seconds", self.stalls.clone());
         to.register("inlets_open", "Open inlets of the mix", self.inlets_open.clone());
         to.register_with_unit(
             "source_received",

@@ -348,6 +348,7 @@ impl Clock {
         let lost = u64::try_from(late.as_millis()).unwrap_or(u64::MAX) / program::PART_MS + 1;
         self.restart_cutter(PartNo(self.next.0 + lost));
         self.stage.frame += u64::try_from(late.as_millis()).unwrap_or(u64::MAX) / FRAME_MS;
+        self.metrics.stalls.inc();
         tracing::warn!(lost_ms = late.as_millis() as u64, "program_stalled");
         now + FRAME
     }
