@@ -127,9 +127,11 @@ def door_rows():
     row(f"{name}: pages of sound left out", flood["pages_missing"], "", 0)
     row(f"{name}: mute, longest of {flood['mute_ms']['count']}", flood["mute_ms"]["worst"], "ms", 200)
     for resource in ("descriptors", "processor", "memory", "egress"):
-        ratio = measured[f"capacity_{resource}"].get("cap_to_breaking_point")
-        if ratio is not None:
-            row(f"self-test's cap to the number that broke it, {resource}: off by", abs(ratio - 1) * 100, "%", 20)
+        figures = measured[f"capacity_{resource}"]
+        if "cap_to_broke" in figures:
+            too_full, broke = figures["cap_to_too_full"], figures["cap_to_broke"]
+            row(f"self-test's cap to where parts are too late, {resource}: off by", abs(too_full - 1) * 100, "%", 20)
+            row(f"self-test's cap to where it breaks, {resource}: off by", abs(broke - 1) * 100, "%")
 
 
 if "latency" in measured:

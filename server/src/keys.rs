@@ -7,12 +7,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
+use sha2::{Digest, Sha256};
+use tribune_core::door::{Earlier, KeyRing};
 use tribune_core::room::Key;
 
 use crate::world::World;
 
 /// The file of the signing key: 32 bytes, as in RFC 8032.
 const NODE_KEY_FILE: &str = "node.key";
+/// What the key of tickets is made with besides the node's own.
+const TICKETS_DOMAIN: &[u8] = b"tribune tickets\0";
+/// Where an operator puts the signing key aside that is to be replaced.
+const NODE_KEY_OLD_FILE: &str = "node.key.old";
 /// The file of the operator's key: one line.
 const OPERATOR_KEY_FILE: &str = "operator.key";
 /// Largest secret that is read, in bytes.
@@ -47,7 +53,28 @@ pub enum SecretError {
 /// When the file can be neither read nor made, or holds something else.
 pub fn node_key(data: &Path, world: World) -> Result<SigningKey, SecretError> {
     let path = data.join(NODE_KEY_FILE);
-    let bytes = read_or_make(&path, &world.entropy::<32>())?;
+    signing_key(read_or_make(&path, &world.entropy::<32>())?, path)
+}
+
+/// What tickets are sealed with, made from the signing key. Tickets made under one that was put aside have
+/// expired.
+///
+/// # Errors
+/// When one was put aside and cannot be read, or its file holds something else.
+pub fn ticket_keys(data: &Path, key: &SigningKey) -> Result<KeyRing, SecretError> {
+    let secret = |key: &SigningKey| -> [u8; 32] {
+        Sha256::new_with_prefix(TICKETS_DOMAIN).chain_update(key.to_bytes()).finalize().into()
+    };
+    let ring = KeyRing::new(&secret(key));
+    let path = data.join(NODE_KEY_OLD_FILE);
+    match read(&path) {
+        Ok(bytes) => Ok(ring.with_earlier(&secret(&signing_key(bytes, path)?), Earlier::Expired)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(ring),
+        Err(error) => Err(SecretError::File { path, error }),
+    }
+}
+
+fn signing_key(bytes: Vec<u8>, path: PathBuf) -> Result<SigningKey, SecretError> {
     let seed: [u8; 32] = bytes.try_into().map_err(|_| SecretError::Damaged { path, expected: "32 bytes" })?;
     Ok(SigningKey::from_bytes(&seed))
 }

@@ -285,6 +285,7 @@ async fn build(
     let setup = Setup {
         config: config.clone(),
         store: Store::open(&config.data)?,
+        ticket_keys: keys::ticket_keys(&config.data, &key)?,
         key,
         webhooks: Webhooks::start(config),
         scribe: Scribe::start(world).context("cannot start the thread that keeps the entry lists")?,

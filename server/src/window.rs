@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tribune_core::egress::late::{Delay, Late};
 use tribune_core::egress::{Edge, Window};
 use tribune_core::program::{Edition, Part, PartNo, Renditions, SEGMENT_PARTS};
 use tribune_core::time::Time;
@@ -45,6 +46,8 @@ pub struct Live {
     pub window: watch::Receiver<Arc<Window>>,
     /// The same, as it was at the newest end of a segment: who is woken by it is woken six times less.
     pub segments: watch::Receiver<Arc<Window>>,
+    /// The delayed tier.
+    pub late: watch::Receiver<Arc<Late>>,
     /// When the newest parts were cut.
     pub cut: Arc<CutTimes>,
 }
@@ -72,6 +75,8 @@ impl CutTimes {
 struct Publish {
     window: watch::Sender<Arc<Window>>,
     segments: watch::Sender<Arc<Window>>,
+    late: watch::Sender<Arc<Late>>,
+    delay: Delay,
     cut: Arc<CutTimes>,
 }
 
@@ -83,6 +88,12 @@ impl Publish {
         self.window.send_replace(next.clone());
         if is_end {
             self.segments.send_replace(next);
+        }
+    }
+
+    fn later(&self, late: Option<Late>) {
+        if let Some(late) = late {
+            self.late.send_replace(Arc::new(late));
         }
     }
 }
@@ -97,25 +108,38 @@ pub fn cross(
     let empty = Arc::new(Window::new(renditions.clone(), edition));
     let (to_window, window) = watch::channel(empty.clone());
     let (to_segments, segments) = watch::channel(empty);
+    let (to_late, late) = watch::channel(Arc::default());
     let cut = Arc::<CutTimes>::default();
-    audience
-        .spawn(keep(audience_end, Publish { window: to_window, segments: to_segments, cut: cut.clone() }));
-    (stage_end, Live { renditions, window, segments, cut })
+    let publish = Publish {
+        window: to_window,
+        segments: to_segments,
+        late: to_late,
+        delay: Delay::new(&renditions, edition),
+        cut: cut.clone(),
+    };
+    audience.spawn(keep(audience_end, publish));
+    (stage_end, Live { renditions, window, segments, late, cut })
 }
 
-async fn keep(mut crossing: mpsc::Receiver<Crossing>, publish: Publish) {
+async fn keep(mut crossing: mpsc::Receiver<Crossing>, mut publish: Publish) {
     while let Some(crossed) = crossing.recv().await {
         let now = publish.window.borrow().clone();
         let next = match crossed {
             Crossing::Part(part, cut_at) if joins(&now, &part) => {
                 publish.cut.set(part.no, cut_at);
+                let late = publish.delay.append(&part);
+                publish.later(late);
                 now.append(part)
             }
             // Parts were lost on the way because this side was too slow: the window goes on at the next
             // segment.
             Crossing::Part(..) => continue,
             Crossing::Halt(Halt::Paused) => now.pause(),
-            Crossing::Halt(Halt::Ended) => now.end(),
+            Crossing::Halt(Halt::Ended) => {
+                let late = publish.delay.end();
+                publish.later(Some(late));
+                now.end()
+            }
         };
         publish.now(next);
     }

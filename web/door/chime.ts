@@ -1,6 +1,8 @@
 // The sound that says "it is your turn", and leave to make it: browsers let a page sound later only if it did
 // so once when it was pressed.
 
+import type { Door } from './door';
+
 let context: AudioContext | undefined;
 
 /** Two soft notes, a fourth apart. */
@@ -21,6 +23,21 @@ export function unlock(audio: HTMLAudioElement): void {
     if (audio.src === src) audio.removeAttribute('src');
   };
   audio.play().then(done, done);
+}
+
+/** Has the device say it where the page is not seen and leave was given; phones want a worker for it. */
+export async function tell({ path }: Door): Promise<void> {
+  if (!document.hidden || !('Notification' in window) || Notification.permission !== 'granted') return;
+  // The title says it in the visitor's language.
+  const { title, documentElement } = document;
+  const about = { tag: path, lang: documentElement.lang };
+  try {
+    const worker = await navigator.serviceWorker?.getRegistration(path);
+    if (worker?.active) await worker.showNotification(title, about);
+    else new Notification(title, about);
+  } catch {
+    // The chime was heard all the same.
+  }
 }
 
 /** Says that it is one's turn; without a sound where the page was never pressed. */

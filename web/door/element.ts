@@ -77,7 +77,8 @@ export class Element implements Way {
     if (!file) return this.fate.broken();
     this.movedMs = Date.now();
     this.lastS = 0;
-    const rendition = file === 'live.opus' ? '&rendition=' + hearing.rendition : '';
+    const chosen = file === 'live.opus' && hearing.rendition;
+    const rendition = chosen ? '&rendition=' + chosen : '';
     audio.src = `${path}/${file}?pass=${pass}${rendition}`;
     audio.play().catch((error: DOMException) => {
       if (error.name === 'NotAllowedError') this.fate.refused();

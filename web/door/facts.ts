@@ -16,7 +16,7 @@ export interface Status {
   started_at?: string | null;
   ended_at?: string | null;
   /** Seats in all and taken. */
-  seats?: { cap: number; taken: number };
+  seats?: { cap: number; cap_why: string; taken: number };
   /** Tickets issued. */
   tickets?: number;
   /** Ranks below this are called. */
@@ -26,6 +26,8 @@ export interface Status {
   claim_ratio?: number | null;
   rate?: { eta_hit_rate?: number | null };
   ladder?: { step: number };
+  /** The program half a minute late, without a seat. */
+  late?: { state: 'soon' | 'open' | 'full'; behind_s: [number, number] } | null;
   listening?: number;
   peak?: number;
   replays?: number;

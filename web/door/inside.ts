@@ -56,6 +56,7 @@ export function enter(door: Door): Inside {
   function end(): void {
     over = true;
     line.end();
+    player.end();
     void unshelter(door.path);
     const { listening = 0, tickets = 0 } = door.status();
     setTimeout(() => {
@@ -78,6 +79,8 @@ export function enter(door: Door): Inside {
       copied,
       ...speech.values(),
       ...standing(line),
+      ['w_late_' + player.hearsLater]: true,
+      ...(player.hearsLater !== 'no' && { w_later: true }),
       ...told(),
       preload,
       w_fair: fair,
@@ -119,6 +122,7 @@ export function enter(door: Door): Inside {
 
   function act(wish: string, spot: HTMLElement): void {
     if (wish === 'toggle' || wish === 'save' || wish === 'auto') player.toggle();
+    else if (wish === 'later') player.meanwhile();
     else if (wish === 'catch') player.catchUp();
     else if (wish === 'fair') fair = !fair;
     else if (wish === 'tell') Notification.requestPermission().then(door.show);

@@ -2,7 +2,7 @@
 // the node gives, and turned into a seat when it is called. What is shown of it stands in standing.ts.
 
 import type { Door } from './door';
-import { ring, unlock } from './chime';
+import { ring, tell, unlock } from './chime';
 import { backoffMs } from '../wire/pace';
 import { Place as Window } from '../wire/place';
 
@@ -45,7 +45,7 @@ export type Kind = 'none' | 'drawing' | 'waiting' | 'door' | 'seated' | 'elsewhe
 
 /** Why a wait is not what it was. */
 export interface Change {
-  why: 'cap_less' | 'cap_more' | 'come' | 'stay';
+  why: `${'cap' | 'fits'}_${'less' | 'more'}` | 'come' | 'stay';
   atMs: number;
 }
 
@@ -63,8 +63,10 @@ const DRAWN_PER_MS = 40;
 const CHANGED_MS = 15_000;
 /** The status is asked for at least so often. */
 const PACE_MAX_MS = 60_000;
-/** No seat is free; any other `503` is of a node that is too busy to say. */
-const FULL = 'full_for_now';
+/** It is their turn and no seat is free; any other `503` is of a node that is too busy to say. */
+const FULL = 'place_kept';
+/** How the reason of a cap begins that the host has set. */
+const BY_HOST = 'Set by the host';
 /** Answers after which a ticket is worth nothing. */
 const LOST = [400, 403, 404];
 
@@ -244,6 +246,8 @@ export class Line {
     if (this.waited) {
       this.calledMs = Date.now();
       ring();
+      this.door.show();
+      void tell(this.door);
     }
     this.waited = false;
     if (this.wants) this.ear.seated();
@@ -333,11 +337,12 @@ export class Line {
     if (!before || place.called || !place.drawn) return;
     const expectedS = before.highS - (atMs - before.atMs) / 1000;
     const isLonger = before.highS && highS > expectedS * 1.25 + 60;
+    const whose = seats?.cap_why.startsWith(BY_HOST) ? 'cap' : 'fits';
     const why =
       cap && before.cap && cap < before.cap * 0.9
-        ? 'cap_less'
+        ? (`${whose}_less` as const)
         : before.cap && cap > before.cap * 1.1
-          ? 'cap_more'
+          ? (`${whose}_more` as const)
           : isLonger && (share > before.share + 0.05 ? 'come' : 'stay');
     if (why) this.change = { why, atMs };
   }

@@ -3,6 +3,7 @@
 
 import type { Door } from './door';
 import { Element } from './element';
+import { Later, type Hears } from './later';
 import { Line } from './line';
 import { Stream, typeForMediaSource } from './stream';
 
@@ -15,6 +16,7 @@ export interface Hearing {
   stalledMs: number;
   /** Seconds lost to interruptions that could not be made good. */
   missedS: number;
+  /** What the listener chose; empty: as good as there is room for. */
   rendition: string;
   /** The volume can be set at all; some phones keep it to their keys. */
   loud: boolean;
@@ -51,11 +53,12 @@ export class Player implements Fate {
     behindS: -1,
     stalledMs: 0,
     missedS: 0,
-    rendition: 'opus64',
+    rendition: '',
     loud: false,
   };
   readonly line: Line;
   private way: Way | undefined;
+  private later: Later | undefined;
 
   constructor(private readonly door: Door) {
     this.line = new Line(door, {
@@ -78,6 +81,11 @@ export class Player implements Fate {
     return !!this.way || this.line.wants;
   }
 
+  /** Whether the program is heard half a minute late meanwhile. */
+  get hearsLater(): Hears {
+    return this.later?.hears ?? 'no';
+  }
+
   get pass(): string {
     return this.line.pass;
   }
@@ -92,6 +100,25 @@ export class Player implements Fate {
   toggle(): void {
     if (this.isOn) this.pause();
     else this.play();
+  }
+
+  /** Somebody who waits hears it late, and live by itself when it is their turn; or stops that. */
+  meanwhile(): void {
+    const { later } = this;
+    this.drop();
+    if (later) return this.door.show();
+    if (!this.line.wants) this.line.come();
+    if (this.way) return;
+    this.later = new Later(this.door, () => {
+      if (this.hearsLater === 'no') this.leaveLater();
+      this.door.show();
+    });
+    this.later.begin();
+  }
+
+  /** The conversation is over: what is heard late would go on over its replay. */
+  end(): void {
+    this.leaveLater();
   }
 
   catchUp(): void {
@@ -137,13 +164,14 @@ export class Player implements Fate {
   }
 
   private come(): void {
+    if (this.later) return;
     this.drop();
     this.enter('starting');
   }
 
   /** The line has no seat for it now. */
   private wait(): void {
-    this.drop();
+    if (!this.later) this.drop();
     if (this.hearing.phase !== 'idle') this.enter('waiting');
   }
 
@@ -167,7 +195,14 @@ export class Player implements Fate {
     const { way } = this;
     this.way = undefined;
     way?.stop();
+    this.leaveLater();
     this.hearing.behindS = -1;
+  }
+
+  private leaveLater(): void {
+    const { later } = this;
+    this.later = undefined;
+    later?.stop();
   }
 
   private enter(phase: Hearing['phase']): void {

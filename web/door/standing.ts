@@ -33,6 +33,7 @@ export function standing(line: Line): Values {
     w_busy: isBusy,
     w_waits: waits && !called && !settles,
     w_auto: line.wants,
+    w_later: waits && !called && !settles && !!place?.drawn && door.status().late?.state === 'open',
     w_called: line.calledMs > 0 && (document.hidden || now - line.calledMs < CALLED_MS),
     l_asks: Math.max(0, Math.ceil((line.askMs - now) / 1000)) + ' s',
     ...(waits && place && !settles && !called && (place.drawn ? inLine(line, place) : inDraw(line))),

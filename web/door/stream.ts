@@ -37,7 +37,7 @@ declare global {
   }
 }
 
-function mediaSource(): typeof MediaSource | undefined {
+export function mediaSource(): typeof MediaSource | undefined {
   return window.ManagedMediaSource ?? window.MediaSource;
 }
 
@@ -138,9 +138,10 @@ export class Stream implements Way {
   private async read(signal: AbortSignal): Promise<void> {
     const { path } = this.door;
     const { hearing, pass } = this.fate;
+    const chosen = hearing.rendition && '&rendition=' + hearing.rendition;
     const from = this.endS ? '&from_s=' + this.endS.toFixed(3) : '';
     try {
-      const answer = await fetch(`${path}/live.mp4?rendition=${hearing.rendition}&pass=${pass}${from}`, {
+      const answer = await fetch(`${path}/live.mp4?pass=${pass}${chosen}${from}`, {
         signal,
         cache: 'no-store',
       });

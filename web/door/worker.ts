@@ -5,6 +5,7 @@
 /** What is used of a worker's scope: its types and a page's cannot be had in one program. */
 interface Worker {
   registration: { scope: string; unregister(): Promise<boolean> };
+  clients: { matchAll(wish: { includeUncontrolled: boolean }): Promise<{ focus(): Promise<unknown> }[]> };
   addEventListener(kind: string, act: (event: Happening) => void): void;
   skipWaiting(): Promise<void>;
 }
@@ -18,6 +19,7 @@ interface Wish {
 interface Happening {
   request: Request;
   data: unknown;
+  notification: Notification;
   respondWith(answer: Promise<Response>): void;
   waitUntil(done: Promise<unknown>): void;
 }
@@ -35,6 +37,11 @@ const NOW = /"now":"([^"]+)"/;
 
 worker.addEventListener('install', (event) => event.waitUntil(worker.skipWaiting()));
 worker.addEventListener('message', (event) => event.waitUntil(begin(event.data as Wish)));
+// Whoever was told by their device that it is their turn is led to the page that told it.
+worker.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(worker.clients.matchAll({ includeUncontrolled: true }).then(([page]) => page?.focus()));
+});
 worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);

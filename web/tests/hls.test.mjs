@@ -14,6 +14,10 @@ import { launch } from './visit.mjs';
 const LATENCY_S_MAX = 3;
 /** Sound that must have come out, by the element's clock. */
 const HEARD_S = 8;
+/** The same of the delayed tier: more than two of its segments. */
+const LATE_S = 14;
+/** Parts of the program after which it can be heard late, by the size of small ones. */
+const HALF_A_MINUTE_PARTS = 150;
 const hlsJs = readFileSync(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'));
 const PAGE =
   '<!doctype html><meta charset="utf-8"><title>hls.js</title>' +
@@ -80,12 +84,12 @@ const heard = (page, seconds) =>
 
 const clock = (page) => page.evaluate(() => document.getElementById('a').currentTime);
 
-async function listener(room, codec) {
+async function listener(room, codec, playlist = 'live.m3u8') {
   const page = await (await browser.newContext()).newPage();
   const urls = [];
   page.on('request', (request) => urls.push(new URL(request.url())));
   await page.goto(origin);
-  await page.evaluate(begin, [`${node.origin}/${room.name}/live.m3u8`, codec]);
+  await page.evaluate(begin, [`${node.origin}/${room.name}/${playlist}`, codec]);
   const plays = () => {
     const { currentTime, readyState } = document.getElementById('a');
     return currentTime > 0 && readyState > 2;
@@ -150,4 +154,17 @@ test('hls.js takes delta updates, and plays on while the source goes and comes',
   assert.deepEqual(fatal, []);
   assert.ok(latency <= LATENCY_S_MAX, `${latency} s behind live`);
   assert.ok(delta() > 0);
+});
+
+test('hls.js plays the delayed tier half a minute behind', async (t) => {
+  const room = await liveRoom();
+  await room.hear(HALF_A_MINUTE_PARTS);
+  const { page, urls } = await listener(room, 'mp4a', 'late.m3u8');
+  await heard(page, (await clock(page)) + LATE_S);
+  assert.ok(await (await page.waitForFunction(level)).jsonValue());
+  const [fatal, latency] = await page.evaluate(() => [window.fatal, window.hls.latency]);
+  const segments = urls.filter(({ pathname }) => /\/late\/aac64\/\w+\/\d+\.mp4$/.test(pathname));
+  t.diagnostic(`${latency.toFixed(2)} s behind the playlist's end; ${segments.length} segments`);
+  assert.deepEqual(fatal, []);
+  assert.equal(new Set(segments.map(({ pathname }) => pathname)).size, segments.length, 'each once');
 });

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { before, test } from 'node:test';
 import { begin, browser, node, wire } from './scene.mjs';
-import { PATIENCE_MS, Visit } from './visit.mjs';
+import { LOOKS_EVERY_MS, PATIENCE_MS, Visit } from './visit.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -93,6 +93,24 @@ test('more seats let in who waits, and the page says so where nobody had pressed
   await third.page.click('#play');
   await third.reads(/behind live/);
   for (const visitor of [first, second, third]) await visitor.leave();
+});
+
+test('whose turn it is in a full house is told so, and who is put off is not', async () => {
+  const room = await house(1);
+  for (const [code, says] of [
+    ['door_busy', /Finding your place/],
+    ['place_kept', /It is your turn, and every seat was taken just now/],
+  ]) {
+    const visitor = await visit(room);
+    const refuse = (route) =>
+      route.fulfill({ status: 503, headers: { 'retry-after': '5' }, json: { code, message: code } });
+    await visitor.page.route('**/claim', refuse);
+    const refused = visitor.page.waitForResponse((answer) => answer.url().endsWith('/claim'));
+    await visitor.page.click('#play');
+    await refused;
+    await visitor.reads(says);
+    await visitor.leave();
+  }
 });
 
 test('whoever comes to a full house is told before they press', async () => {
@@ -276,3 +294,43 @@ test('axe finds nothing in the line, light or dark', async () => {
     await visitor.leave();
   }
 });
+
+test('who waits hears it half a minute late meanwhile, and goes over to live when it is their turn', async () => {
+  const room = await house(1);
+  const first = await listener(room);
+  const second = await waiter(room);
+  await second.reads(/Hear it now, about 30 s late/);
+  await second.page.click('#later');
+  await second.reads(/You hear it about 30 s late. You keep your place/);
+  assert.ok((await second.level()) > 0.02);
+  assert.match(await second.page.title(), /^[01] ahead · /);
+  await beHidden(second);
+  await first.leave();
+  await second.reads(/behind live/);
+  assert.match(await second.page.evaluate(() => window.told), /^It is your turn · /);
+  await second.hears(0.5);
+  assert.ok((await second.level()) > 0.02);
+  const third = await waiter(room);
+  await third.page.click('#later');
+  await third.reads(/You hear it about 30 s late/);
+  await room.end();
+  await third.reads(/Ended/);
+  await third.page.waitForFunction(() => document.getElementById('a').paused, null, { polling: LOOKS_EVERY_MS });
+  for (const visitor of [second, third]) await visitor.leave();
+});
+
+/** The page is not seen, and may have the device speak: what it would say is kept. */
+function beHidden({ page }) {
+  return page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { get: () => true });
+    window.Notification = class {
+      static permission = 'granted';
+      constructor(title) {
+        window.told = title;
+      }
+    };
+    ServiceWorkerRegistration.prototype.showNotification = async (title) => {
+      window.told = title;
+    };
+  });
+}

@@ -9,7 +9,7 @@ export const PATIENCE_MS = 120_000;
  * How often it looks, in ms. By a timer: the frames that are the default are drawn for the window in front
  * only, so that one behind another may never be looked at.
  */
-const LOOKS_EVERY_MS = 50;
+export const LOOKS_EVERY_MS = 50;
 
 export function launch(more = []) {
   return chromium.launch({
@@ -90,12 +90,13 @@ export class Visit {
     return this.page
       .waitForFunction(
         () => {
-          if (!window.analyser) {
-            const context = new AudioContext();
+          // What is captured ends with what the element plays: the next needs an ear of its own.
+          const element = document.getElementById('a');
+          if (window.analysed !== element.src) {
+            const context = (window.context ??= new AudioContext());
             window.analyser = context.createAnalyser();
-            context
-              .createMediaStreamSource(document.getElementById('a').captureStream())
-              .connect(window.analyser);
+            context.createMediaStreamSource(element.captureStream()).connect(window.analyser);
+            window.analysed = element.src;
           }
           const samples = new Float32Array(window.analyser.fftSize);
           window.analyser.getFloatTimeDomainData(samples);

@@ -1,7 +1,9 @@
 //! Is the self-test right? A node with little of one resource says how many listeners it carries; then really
 //! so many come, and more, until it breaks.
 //!
-//! `capacity BINARY [descriptors|processor|memory|egress]…` prints a line of JSON for each. It breaks when a
+//! `capacity BINARY [descriptors|processor|memory|egress]…` prints a line of JSON for each. It is too full
+//! when parts are as late as makes a node lower its own cap, twice in a row; a processor with nothing left
+//! may go on well beyond that, since the later parts are, the more of them are sent at once. It breaks when a
 //! listener is refused, when more than 1 % of the parts are missing or later than a second, or when 99 of 100
 //! are not within that. The node's share of the machine is bounded by control groups and, for the network, by
 //! a namespace of its own with a slow loopback: both need root. Nothing but loopback is ever loaded.
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tribune_bench::node::Node;
+use tribune_core::door::capacity::{LATE_PARTS_SHARE_MAX, PART_LATE_MS, SEND_LATE_P99_MS_MAX};
 use tribune_core::program::PART_MS;
 use tribune_rehearsal::crowd::{Heard, Listeners};
 
@@ -128,30 +131,44 @@ fn measure(binary: &Path, resource: &str) -> anyhow::Result<Value> {
     let cap = seats["cap"].as_u64().context("a cap is a number")?;
     node.api("/api/v1/rooms/capacity/cap", &json!({"cap": 1_000_000, "override": true}))?;
     let at: SocketAddr = node.public.trim_start_matches("http://").parse()?;
-    let (broke_at, broke_by, last) = ramp(&node, at, cap)?;
-    let ratio = cap as f64 / broke_at as f64;
+    let ramp = ramp(&node, at, cap)?;
+    let too_full_at = ramp.too_full_at.unwrap_or(ramp.broke_at).min(ramp.broke_at);
+    let ratio = |count: usize| (cap as f64 / count as f64 * 1e3).round() / 1e3;
     Ok(json!({
         "resource": resource,
         "cap": cap,
         "why": seats["cap_why"],
-        "held_at": last,
-        "broke_at": broke_at,
-        "broke_by": broke_by,
-        "cap_to_breaking_point": (ratio * 1e3).round() / 1e3,
+        "too_full_at": too_full_at,
+        "held_at": ramp.held_at,
+        "broke_at": ramp.broke_at,
+        "broke_by": ramp.broke_by,
+        "cap_to_too_full": ratio(too_full_at),
+        "cap_to_broke": ratio(ramp.broke_at),
     }))
 }
 
-/// More and more come; says at how many it broke and by what, and how many it carried before.
-fn ramp(node: &Node, at: SocketAddr, cap: u64) -> anyhow::Result<(usize, String, usize)> {
+/// How it went.
+struct Ramp {
+    /// Parts are too late from so many listeners on, if they ever were before it broke.
+    too_full_at: Option<usize>,
+    held_at: usize,
+    broke_at: usize,
+    broke_by: String,
+}
+
+/// More and more come, until it breaks.
+fn ramp(node: &Node, at: SocketAddr, cap: u64) -> anyhow::Result<Ramp> {
     let mut crowd = Listeners::at(at, "/capacity/live.opus?rendition=opus64")?;
     let (began, mut last) = (Instant::now(), 0);
+    let (mut late_at, mut too_full_at) = (None, None);
     let idle_s = node.cpu_s()?;
     std::thread::sleep(STEP);
     let idle_ms = (node.cpu_s()? - idle_s) / STEP.as_secs_f64() * 1e3;
     let mut next = cap as f64 * FIRST_SHARE;
     while next < cap as f64 * CAPS_MAX && began.elapsed() < SPAN_MAX {
         if let Err(error) = crowd.grow(next as usize) {
-            return Ok((crowd.count(), format!("refused: {error}"), last));
+            let broke_by = format!("refused: {error}");
+            return Ok(Ramp { too_full_at, held_at: last, broke_at: crowd.count(), broke_by });
         }
         listen(&mut crowd, SETTLE_STEP)?;
         let before = Sent::of(node);
@@ -168,10 +185,15 @@ fn ramp(node: &Node, at: SocketAddr, cap: u64) -> anyhow::Result<(usize, String,
             ));
         }
         let late = Sent::of(node).ok().zip(before.ok()).map(|(after, before)| after.since(&before));
-        if let Some(why) = broken(&heard, late) {
-            return Ok((heard.to_the_end as usize, why, last));
+        if let Some(broke_by) = broken(&heard, late) {
+            let broke_at = heard.to_the_end as usize;
+            return Ok(Ramp { too_full_at, held_at: last, broke_at, broke_by });
         }
         last = crowd.count();
+        // Once may be the machine's.
+        let is_late = late.is_some_and(|late| late.is_too_late());
+        too_full_at = too_full_at.or(late_at.filter(|_| is_late));
+        late_at = is_late.then_some(last);
         next += cap as f64 * STEP_SHARE;
     }
     bail!("it did not break with {last} listeners, and the cap was {cap}")
@@ -189,7 +211,7 @@ fn listen(crowd: &mut Listeners, span: Duration) -> anyhow::Result<Heard> {
     crowd.hear(|| began.elapsed() >= span)
 }
 
-fn broken(heard: &Heard, late: Option<f64>) -> Option<String> {
+fn broken(heard: &Heard, late: Option<Late>) -> Option<String> {
     if heard.cut_off > 0 {
         return Some(format!("{} were sent away", heard.cut_off));
     }
@@ -201,8 +223,8 @@ fn broken(heard: &Heard, late: Option<f64>) -> Option<String> {
         return Some(format!("one of 100 waited {} ms for a part", heard.silence_p99_ms));
     }
     match late {
-        Some(over_share) if over_share > BAD_SHARE_MAX => {
-            Some(format!("{:.1} % of the parts were sent over a second late", over_share * 100.0))
+        Some(Late { over_second_share, .. }) if over_second_share > BAD_SHARE_MAX => {
+            Some(format!("{:.1} % of the parts were sent over a second late", over_second_share * 100.0))
         }
         Some(_) => None,
         None => Some("the node does not answer its operator".to_owned()),
@@ -212,22 +234,44 @@ fn broken(heard: &Heard, late: Option<f64>) -> Option<String> {
 /// What the node says of how late it sends.
 struct Sent {
     all: f64,
-    in_time: f64,
+    within_part: f64,
+    within_second: f64,
+}
+
+/// Shares of the parts that were sent later than a part lasts, and than a second.
+#[derive(Clone, Copy)]
+struct Late {
+    over_part_share: f64,
+    over_second_share: f64,
+}
+
+impl Late {
+    /// The node lowers its own cap.
+    fn is_too_late(self) -> bool {
+        self.over_part_share > 0.01 || self.over_second_share > LATE_PARTS_SHARE_MAX
+    }
 }
 
 impl Sent {
     fn of(node: &Node) -> anyhow::Result<Self> {
         let scrape = node.scrape()?;
+        let within = |seconds: f64| {
+            scrape.metric_of("tribune_send_lateness_seconds_bucket", &format!("le=\"{seconds:?}\""))
+        };
         Ok(Self {
             all: scrape.metric("tribune_send_lateness_seconds_count"),
-            in_time: scrape.metric_of("tribune_send_lateness_seconds_bucket", "le=\"1.0\""),
+            within_part: within(SEND_LATE_P99_MS_MAX / 1e3),
+            within_second: within(PART_LATE_MS as f64 / 1e3),
         })
     }
 
-    /// The share that was sent over a second late since.
-    fn since(&self, before: &Self) -> f64 {
+    fn since(&self, before: &Self) -> Late {
         let all = self.all - before.all;
-        if all > 0.0 { 1.0 - (self.in_time - before.in_time) / all } else { 1.0 }
+        let over = |now: f64, before: f64| if all > 0.0 { 1.0 - (now - before) / all } else { 1.0 };
+        Late {
+            over_part_share: over(self.within_part, before.within_part),
+            over_second_share: over(self.within_second, before.within_second),
+        }
     }
 }
 

@@ -8,14 +8,18 @@
 
 use std::time::Duration;
 
+use super::late::Room;
 use super::snapshot::CapSaid;
 use crate::time::Time;
 
 #[cfg(test)]
 mod tests;
 
-/// Of a resource, so much is used; the rest is for what was not measured.
-const SHARE_USED_MAX: f64 = 0.75;
+/// The delayed tier may take so much more of each resource than live listeners: it can be refused at any
+/// moment, and they lose nothing.
+const LATE_SHARE: f64 = 0.1;
+/// But no more than this with them.
+const SHARE_MAX: f64 = 0.95;
 /// Descriptors that are kept for everything but listeners.
 pub const DESCRIPTORS_KEPT: f64 = 512.0;
 /// How often quality is looked at, in seconds.
@@ -111,14 +115,20 @@ impl Resource {
         }
     }
 
+    /// So much of it is used; the rest is for what was not measured. A full house is served in longer runs
+    /// than the self-test's, so the processor has more in reserve than it seems (decision 0144).
+    const fn share_used_max(self) -> f64 {
+        match self {
+            Self::Processor | Self::Memory => 0.9,
+            Self::Egress | Self::Packets => 0.85,
+            Self::Descriptors => 1.0,
+        }
+    }
+
     /// What there is for listeners, without those who are inside.
     fn left(self, cost: &Cost) -> f64 {
-        match self {
-            Self::Descriptors => cost.capacity - cost.idle - DESCRIPTORS_KEPT,
-            Self::Processor | Self::Memory | Self::Egress | Self::Packets => {
-                cost.capacity * SHARE_USED_MAX - cost.idle
-            }
-        }
+        let kept = if self == Self::Descriptors { DESCRIPTORS_KEPT } else { 0.0 };
+        cost.capacity * self.share_used_max() - cost.idle - kept
     }
 
     fn listeners(self, cost: &Cost) -> f64 {
@@ -126,24 +136,24 @@ impl Resource {
     }
 
     fn why(self, cost: &Cost) -> String {
-        let (word, each) = (self.word(), cost.each);
+        let (word, each, percent) = (self.word(), cost.each, 100.0 * self.share_used_max());
         match self {
             Self::Processor => {
                 let cores = cost.capacity / 1_000.0;
                 let unit = if cores == 1.0 { "core" } else { "cores" };
-                format!("{word}: {each:.3} ms a second for each listener; 75 % of {cores} {unit}.")
+                format!("{word}: {each:.3} ms a second for each listener; {percent:.0} % of {cores} {unit}.")
             }
             Self::Memory => {
                 let (kb, mb) = (each / 1e3, cost.capacity / 1e6);
-                format!("{word}: {kb:.1} kB for each listener; 75 % of {mb:.0} MB.")
+                format!("{word}: {kb:.1} kB for each listener; {percent:.0} % of {mb:.0} MB.")
             }
             Self::Egress => {
                 let (kbit, mbit) = (each * 8.0 / 1e3, cost.capacity * 8.0 / 1e6);
-                format!("{word}: {kbit:.1} kbit/s for each listener; 75 % of {mbit:.0} Mbit/s.")
+                format!("{word}: {kbit:.1} kbit/s for each listener; {percent:.0} % of {mbit:.0} Mbit/s.")
             }
             Self::Packets => {
                 let most = cost.capacity;
-                format!("{word}: {each:.1} a second for each listener; 75 % of {most:.0} a second.")
+                format!("{word}: {each:.1} a second for each listener; {percent:.0} % of {most:.0} a second.")
             }
             Self::Descriptors => {
                 let (most, kept) = (cost.capacity, DESCRIPTORS_KEPT + cost.idle);
@@ -177,11 +187,13 @@ pub struct Measured {
     pub idle: f64,
     /// What one listener adds, by how they are served.
     pub each: [f64; TIERS],
+    /// What one listener of the delayed tier adds; 0 where that is nothing to reckon with.
+    pub late: f64,
 }
 
 impl Measured {
     fn at(&self, tier: Tier) -> Cost {
-        let Self { resource, capacity, idle, each } = *self;
+        let Self { resource, capacity, idle, each, late: _ } = *self;
         Cost { resource, capacity, idle, each: each[tier as usize] }
     }
 }
@@ -284,6 +296,24 @@ pub fn cap_at(measured: &[Measured], inside: [u64; TIERS], tier: Tier) -> Auto {
     }
 }
 
+/// Listeners of the delayed tier that fit in beside those `inside`, who come first.
+fn late_room(measured: &[Measured], inside: [u64; TIERS]) -> Room {
+    let listeners = |one: &Measured| {
+        let used: f64 = inside.iter().zip(one.each).map(|(count, each)| *count as f64 * each).sum();
+        let share = (one.resource.share_used_max() + LATE_SHARE).min(SHARE_MAX);
+        ((one.capacity * share - one.idle - used) / one.late).max(0.0)
+    };
+    let counted = measured.iter().filter(|one| one.late > 0.0);
+    let rooms = counted.map(|one| Room { listeners: listeners(one), binds: Some(one.resource) });
+    rooms.min_by(|one, other| one.listeners.total_cmp(&other.listeners)).unwrap_or_default()
+}
+
+/// As many listeners of the delayed tier as an operator's or an unmeasured limit of seats leaves, by the
+/// same shares as a measured one.
+pub fn late_beside(seats: u64, inside: u64) -> f64 {
+    (seats as f64 * (1.0 + LATE_SHARE) - inside as f64).max(0.0)
+}
+
 /// What the host wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -332,13 +362,14 @@ impl Service {
 #[derive(Clone, Debug)]
 pub struct Live {
     factor: f64,
+    holds: bool,
     looked_at: Time,
 }
 
 impl Live {
     /// Begins with what was measured.
     pub fn new(now: Time) -> Self {
-        Self { factor: 1.0, looked_at: now }
+        Self { factor: 1.0, holds: true, looked_at: now }
     }
 
     /// Looks at the service of a node that was measured to carry so many, if it is time to; quality that was
@@ -348,6 +379,7 @@ impl Live {
             return;
         }
         self.looked_at = now;
+        self.holds = service.taken == 0 || service.holds();
         let filled = service.taken as f64 / measured.max(1) as f64;
         if service.taken == 0 {
             self.factor = self.factor.max(1.0);
@@ -366,6 +398,13 @@ impl Live {
         let soft = if soft.is_empty() { Auto::unmeasured() } else { cap_at(&soft, inside, tier) };
         let soft = self.auto(&soft);
         if hard.is_empty() { soft } else { soft.or_less(cap_at(&hard, inside, tier)) }
+    }
+
+    /// What is left for the delayed tier: nothing while live listeners are served too late.
+    pub fn late(&self, measured: &[Measured], inside: [u64; TIERS]) -> Room {
+        let room = late_room(measured, inside);
+        let share = if self.holds { self.factor.min(1.0) } else { 0.0 };
+        Room { listeners: room.listeners * share, ..room }
     }
 
     fn auto(&self, measured: &Auto) -> Auto {

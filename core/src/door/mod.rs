@@ -55,6 +55,9 @@ pub mod capacity;
 /// What is given up before anybody is refused.
 pub mod ladder;
 
+/// What the delayed tier may take.
+pub mod late;
+
 /// Several rooms on one node's seats.
 pub mod shares;
 

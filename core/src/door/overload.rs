@@ -66,6 +66,8 @@ impl Class {
             (Some("claim"), None) => Self::Claim,
             (Some("ticket"), None) if method == "POST" => Self::Ticket,
             (Some("status" | "place" | "arrivals" | "speaking"), _) => Self::Told,
+            // What those hear who found no seat, and what makes room for others.
+            (Some("late" | "late.m3u8"), _) => Self::Page,
             // Who is inside fetches these; who may begin is asked at the stream's own address.
             (Some("hls"), Some(_)) => Self::Seated,
             (Some(name), None) if name.starts_with("live.") => match has_pass {
@@ -166,6 +168,8 @@ mod tests {
             ("GET", "/debate/arrivals/3", No, Class::Told),
             ("GET", "/debate/floor/events", No, Class::Told),
             ("GET", "/debate", No, Class::Page),
+            ("GET", "/debate/late.m3u8", No, Class::Page),
+            ("GET", "/debate/late/aac64/1/7.mp4", No, Class::Page),
             ("GET", "/assets/inside.js", No, Class::Page),
             ("POST", "/debate/ticket", No, Class::Ticket),
             ("GET", "/debate/replay.opus", Yes, Class::Rest),

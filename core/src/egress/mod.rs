@@ -3,6 +3,8 @@
 mod icy;
 mod window;
 
+/// The delayed tier.
+pub mod late;
 /// Which bytes of a replay a request gets.
 pub mod range;
 /// A replay as a file laid over what was recorded.

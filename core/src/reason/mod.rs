@@ -75,6 +75,10 @@ pub enum Refusal {
     AddressTooLong,
     /// The part asked for is no longer in the window, or too far ahead.
     PartGone,
+    /// Too little of the program is there for the delayed tier.
+    LateNotYet,
+    /// The delayed tier takes as much as live listeners leave.
+    LateFull,
     /// A status so old that it is no longer kept.
     StatusGone,
     /// The node is shutting down.
@@ -153,7 +157,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 60] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -175,6 +179,8 @@ impl Refusal {
         Self::HeadTooLarge,
         Self::AddressTooLong,
         Self::PartGone,
+        Self::LateNotYet,
+        Self::LateFull,
         Self::StatusGone,
         Self::GoingDown,
         Self::Busy,

@@ -104,6 +104,22 @@ impl Refusal {
             Self::PartGone => {
                 row("part_gone", 404, Nobody, 1, "This part of the program is not in the live window.")
             }
+            Self::LateNotYet => row(
+                "late_not_yet",
+                503,
+                Nobody,
+                6,
+                "The delayed program begins half a minute after the program does. Please ask again in a \
+                 moment.",
+            ),
+            Self::LateFull => row(
+                "late_full",
+                503,
+                Nobody,
+                10,
+                "The delayed program takes all that this server has left for it: those who hear it live come \
+                 first. Please ask again in a moment.",
+            ),
             Self::StatusGone => {
                 row("status_gone", 410, Nobody, 0, "This status is no longer kept. Later ones are.")
             }

@@ -47,6 +47,8 @@ pub struct Figures {
     pub program: Sealed,
     /// Where the replay is, once it can be fetched.
     pub replay: Option<ReplayLinks>,
+    /// The delayed tier, while there is a program.
+    pub late: Option<LateSaid>,
     /// The door: tickets, the line, the draw.
     pub door: Snapshot,
 }
@@ -73,6 +75,31 @@ pub struct ReplayLinks {
     pub seal: String,
     /// Passages that were taken out since, each marked in the seal.
     pub redactions: u64,
+}
+
+/// The delayed tier: what everybody may hear without a seat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LateSaid {
+    /// Its playlist.
+    pub hls: String,
+    /// How far behind live who begins is, in seconds: at least, at most.
+    pub behind_s: [u64; 2],
+    /// Whether somebody can begin now.
+    pub state: LateState,
+    /// The reason, as a sentence.
+    pub why: String,
+}
+
+/// Whether somebody can begin to hear the delayed tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateState {
+    /// Too little of the program is there.
+    Soon,
+    /// They can.
+    Open,
+    /// It takes all that live listeners leave.
+    Full,
 }
 
 /// One status as it is served.
@@ -213,6 +240,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "program": figures.program,
         "verdict": no_verdict(),
         "ladder": ladder(door),
+        "late": figures.late,
         "notices": notices,
         "replay": figures.replay,
     });

@@ -70,6 +70,7 @@ fn it_has_every_field_of_the_wire() {
         "program",
         "verdict",
         "ladder",
+        "late",
         "notices",
         "replay",
     ] {

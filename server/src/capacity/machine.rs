@@ -48,9 +48,12 @@ pub fn memory() -> Option<Memory> {
     }))
 }
 
-/// Bytes of the kernel's own objects, all processes together.
-pub fn slab_bytes() -> Option<u64> {
-    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "Slab:")
+/// Bytes of the kernel's own objects: those that count where memory is limited, which may be a control group.
+pub fn kernel_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let groups = Groups::read();
+    let limited = groups.memory().iter().any(|group| Some(group.most) < kilobytes(&text, "MemTotal:"));
+    limited.then(|| groups.kernel_bytes()).flatten().or_else(|| kilobytes(&text, "Slab:"))
 }
 
 /// The speed of the network interface that leads to the world, in Mbit/s.
@@ -154,6 +157,17 @@ impl Groups {
             Some(held(most, number(&at.join("memory.usage_in_bytes"))?, row(&stat, "total_inactive_file")))
         });
         unified.chain(own).collect()
+    }
+
+    /// What the kernel keeps for the group itself.
+    fn kernel_bytes(&self) -> Option<u64> {
+        let unified = folders("/sys/fs/cgroup", self.unified.as_deref())
+            .find_map(|at| row(&fs::read_to_string(at.join("memory.stat")).ok()?, "kernel"));
+        let own = || {
+            folders("/sys/fs/cgroup/memory", self.memory.as_deref())
+                .find_map(|at| number(&at.join("memory.kmem.usage_in_bytes")))
+        };
+        unified.or_else(own)
     }
 
     /// The least of the processors' limits on the way to the root.

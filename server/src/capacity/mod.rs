@@ -15,11 +15,14 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tribune_core::door::capacity::{
-    Auto, DESCRIPTORS_KEPT, Idle, Live, Measured, Resource, Service, TIERS, Tier, with_wish,
+    Auto, DESCRIPTORS_KEPT, Idle, Live, Measured, Resource, SEATS_UNMEASURED, Service, TIERS, Tier,
+    late_beside, with_wish,
 };
 use tribune_core::door::ladder::{Demand, Ladder};
+use tribune_core::door::late::{Budget, Room, Takes};
 use tribune_core::door::shares::{self, Claimant};
 use tribune_core::door::snapshot::LadderSaid;
+use tribune_core::egress::late;
 use tribune_core::time::Time;
 
 use crate::descriptors;
@@ -30,7 +33,7 @@ use trial::Trial;
 pub use quota::{Asked, Open, Quota};
 pub use serving::{Served, Serving};
 pub use table::table;
-pub use trial::{Costs, TrialError};
+pub use trial::{Channel, Costs, TrialError};
 pub use watch::keep;
 
 /// What is said when the operator's limit is the least.
@@ -40,6 +43,7 @@ const CONFIGURED: &str = "The limit configured for this node.";
 #[derive(Debug)]
 pub struct Capacity {
     serving: Arc<Serving>,
+    late: Mutex<Budget>,
     state: Mutex<State>,
 }
 
@@ -94,6 +98,8 @@ pub struct Told {
     pub measured: Option<u64>,
     /// The step of the ladder.
     pub step: u8,
+    /// Bytes a second that the delayed tier may send.
+    pub late_bytes_s: u64,
 }
 
 impl Capacity {
@@ -113,12 +119,19 @@ impl Capacity {
             ladder: Ladder::default(),
             rooms: Vec::new(),
         };
-        Arc::new(Self { serving: Arc::default(), state: Mutex::new(state) })
+        let each = Takes { bytes_s: late::listener_bytes_s(), segment_bytes: late::segment_bytes() };
+        let late = Mutex::new(Budget::new(now, each));
+        Arc::new(Self { serving: Arc::default(), late, state: Mutex::new(state) })
     }
 
     /// How listeners are served.
     pub fn serving(&self) -> &Arc<Serving> {
         &self.serving
+    }
+
+    /// What the delayed tier may take.
+    pub fn late(&self) -> MutexGuard<'_, Budget> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A room is over, or gone: the others have its seats.
@@ -174,13 +187,14 @@ impl Capacity {
         let Seen { send_late_p99_ms, late_parts_share, processor_ms } = seen;
         let service = Service { send_late_p99_ms, late_parts_share, taken, waiting: people - taken };
         let inside = self.inside(&state);
-        state.look_at_idle(processor_ms, inside);
+        let (late_room, late_ms) = self.look_at_late(now, &state, inside);
+        state.look_at_idle(processor_ms - late_ms, inside);
         let tier = state.ladder.tier();
         let measured = Live::new(now).cap(&state.costs, inside, tier).seats;
         state.live.look(now, measured, service);
         let [full, low, segments] = Tier::ALL.map(|tier| state.node(inside, tier).seats);
-        // There is no delayed tier: its step makes no more room than the one before, so it is left out.
-        let seats = [full, low, segments, segments, u64::MAX];
+        let delayed = full.max(low).max(segments).saturating_add(late_room.listeners as u64);
+        let seats = [full, low, segments, delayed, u64::MAX];
         let binds = state.node(inside, tier).binds;
         if state.limits.ladder == Climbs::Yes {
             state.ladder.look(now, Demand { people, seats, binds });
@@ -188,7 +202,18 @@ impl Capacity {
         }
         self.allot(&state);
         let node = state.node(inside, state.ladder.tier());
-        Told { seats: node.seats, measured: state.measured_seats(), step: state.ladder.step().number() }
+        let (measured, step) = (state.measured_seats(), state.ladder.step().number());
+        Told { seats: node.seats, measured, step, late_bytes_s: self.late().bytes_s() as u64 }
+    }
+
+    /// What is left for the delayed tier, and what it took of the processor since the last look, in
+    /// milliseconds.
+    fn look_at_late(&self, now: Time, state: &State, inside: [u64; TIERS]) -> (Room, f64) {
+        let room = state.late_room(inside);
+        let sent_bytes = self.late().look(now, room);
+        let processor = state.costs.iter().find(|one| one.resource == Resource::Processor);
+        let each_ms = processor.map_or(0.0, |one| one.late);
+        (room, sent_bytes as f64 / late::listener_bytes_s() * each_ms)
     }
 
     /// What everybody is told of the ladder.
@@ -258,6 +283,18 @@ impl State {
         }
     }
 
+    /// Listeners of the delayed tier that fit in beside those inside; before anything is measured, as far as
+    /// seats go then.
+    fn late_room(&self, inside: [u64; TIERS]) -> Room {
+        let people = inside.iter().sum();
+        let room = match self.costs.len() {
+            0 | 1 => Room { listeners: late_beside(SEATS_UNMEASURED, people), binds: None },
+            _ => self.live.late(&self.costs, inside),
+        };
+        let most = self.limits.seats_max.map_or(f64::INFINITY, |seats| late_beside(seats, people));
+        if most < room.listeners { Room { listeners: most, binds: None } } else { room }
+    }
+
     /// The node's cap when who comes is served so.
     fn node(&self, inside: [u64; TIERS], tier: Tier) -> Auto {
         self.live.cap(&self.costs, inside, tier).at_most(self.limits.seats_max, CONFIGURED)
@@ -285,14 +322,20 @@ fn shared(node: &Auto, seats: u64, others: usize) -> String {
 ///
 /// # Errors
 /// Nothing could be measured, and why.
-pub fn measure(has: Descriptors, egress_mbit: Option<u64>) -> Result<(Costs, Vec<Measured>), TrialError> {
+pub fn measure(
+    has: Descriptors,
+    egress_mbit: Option<u64>,
+    by: Channel,
+) -> Result<(Costs, Vec<Measured>), TrialError> {
     let data = std::env::temp_dir().join(format!("tribune-capacity-{}", std::process::id()));
     std::fs::create_dir_all(&data)?;
-    let costs = Trial::on(World::begin(), data.clone()).run();
+    let memory = machine::memory();
+    let costs = Trial::on(World::begin(), data.clone(), by).run();
     // It was ours alone.
     let _ = std::fs::remove_dir_all(&data);
     let costs = costs?;
-    let measured = [has.measured()].into_iter().chain(costs.on(egress_mbit.or_else(machine::egress_mbit)));
+    let measured =
+        [has.measured()].into_iter().chain(costs.on(egress_mbit.or_else(machine::egress_mbit), memory));
     Ok((costs, measured.collect()))
 }
 
@@ -321,6 +364,12 @@ impl Descriptors {
     fn measured(self) -> Measured {
         let listeners = self.connections_max - self.connections_max / Self::VISITORS;
         let idle = self.most as f64 - DESCRIPTORS_KEPT - listeners as f64;
-        Measured { resource: Resource::Descriptors, capacity: self.most as f64, idle, each: [1.0; TIERS] }
+        Measured {
+            resource: Resource::Descriptors,
+            capacity: self.most as f64,
+            idle,
+            each: [1.0; TIERS],
+            late: 0.0,
+        }
     }
 }

@@ -106,13 +106,13 @@ impl Quota {
     /// What the shares are made of.
     pub(super) fn claimant(&self) -> Claimant {
         let Asked { wish, share, .. } = self.asked();
-        let (seated, waiting) = self.desk.people();
+        let (seated, wanting) = self.desk.people();
         let taken = seated + self.hls();
         let at_most = match wish {
             Wish::None => u64::MAX,
             Wish::AtMost(seats) | Wish::Override(seats) => seats,
         };
-        Claimant { share, taken, wanted: taken + waiting, at_most }
+        Claimant { share, taken, wanted: taken + wanting, at_most }
     }
 
     /// What players of HLS take is not there for others.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use tribune_core::door::KeyRing;
 use tribune_core::door::capacity::Wish;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Facts, Name};
@@ -14,12 +15,15 @@ const BAD: Seen = Seen { send_late_p99_ms: 900.0, late_parts_share: 0.2, process
 /// What a listener might cost.
 pub fn some_costs() -> Costs {
     Costs {
+        by: Channel::Clear,
         listeners: 500,
         processor_ms: [0.02; 3],
         process_bytes: 1.0,
         kernel_bytes: 1.0,
         egress_bytes: [1.0; 3],
         packets: [1.0; 3],
+        late_processor_ms: 0.02,
+        late_egress_bytes: 1.0,
     }
 }
 
@@ -30,8 +34,9 @@ fn at(seconds: u64) -> Time {
 /// A node that carries so many in full, twice as many by a lower bit rate; segments help nobody.
 fn carries(seats: u64) -> Arc<Capacity> {
     let capacity = Capacity::plenty();
-    let most = seats as f64 / 0.75;
-    let egress = Measured { resource: Resource::Egress, capacity: most, idle: 0.0, each: [1.0, 0.5, 1.0] };
+    let most = seats as f64 / 0.85;
+    let egress =
+        Measured { resource: Resource::Egress, capacity: most, idle: 0.0, each: [1.0, 0.5, 1.0], late: 1.0 };
     capacity.measured(&[egress]);
     capacity
 }
@@ -43,7 +48,7 @@ fn room(folder: &std::path::Path, name: &str) -> Arc<Quota> {
         facts: &Facts::new(Name::parse(name).unwrap(), name.to_owned()),
         folder: &folder.join(name),
         scribe: Scribe::start(world).unwrap(),
-        secret: [7; 32],
+        keys: KeyRing::new(&[7; 32]),
         now_serving: 0,
         cap: 0,
     }))
@@ -197,4 +202,29 @@ fn a_room_of_another_day_holds_no_seats() {
     assert_eq!((seated(&one, 20), seated(&two, 20)), (10, 0));
     capacity.ask(&two, Asked { wish: Wish::AtMost(4), ..OPEN });
     assert_eq!((seated(&one, 20), seated(&two, 20)), (6, 4));
+}
+
+#[test]
+fn the_delayed_tier_has_what_live_listeners_leave() {
+    let capacity = carries(100);
+    let looks = |seconds: std::ops::Range<u64>, seen| {
+        seconds.fold(0, |_, second| capacity.look(at(second), seen).late_bytes_s)
+    };
+    let listeners = |bytes_s: u64| (bytes_s as f64 / late::listener_bytes_s()).round();
+    assert_eq!(listeners(looks(0..60, GOOD)), 112.0, "95 % of what is there");
+    let served: Vec<_> = (0..100).map(|_| capacity.serving().serve(Tier::Full)).collect();
+    assert_eq!(listeners(looks(60..61, GOOD)), 12.0, "a full house leaves the reserve, at once");
+    assert_eq!(capacity.late().take(at(61), 1_000), Ok(()));
+    assert!(served.len() == 100 && capacity.late().begin(at(61)).is_ok());
+    let folder = tempfile::tempdir().unwrap();
+    let one = room(folder.path(), "one");
+    capacity.ask(&one, OPEN);
+    let _inside = sit(&one, 100);
+    assert_eq!(looks(61..67, BAD), 0, "who hears it live is served too late");
+    assert_eq!(capacity.late().take(at(67), 1_000), Err(Refusal::LateFull));
+    assert!(looks(67..80, GOOD) > 0);
+    let limits = Limits { seats_max: Some(10), ..Limits::default() };
+    let capacity = Capacity::new(at(0), limits, Descriptors { most: 1_048_576, connections_max: 1_000_000 });
+    let bytes_s = (0..60).fold(0, |_, second| capacity.look(at(second), GOOD).late_bytes_s);
+    assert_eq!(listeners(bytes_s), 11.0, "the operator's limit binds it too");
 }

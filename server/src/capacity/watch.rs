@@ -6,8 +6,9 @@ use std::time::Duration;
 use tribune_core::door::capacity::{LOOK_S, PART_LATE_MS, Tier};
 use tribune_core::time::Time;
 
-use super::machine::{self, Ticks};
-use super::{Capacity, Costs, Seen, Trial, kept};
+use super::kept::Known;
+use super::machine::{self, Memory, Ticks};
+use super::{Capacity, Channel, Costs, Seen, Trial, kept};
 use crate::node::Node;
 use crate::ops::capacity::{By, CapacityMetrics, Cost, Of};
 use crate::ops::{Counted, Lateness, cpu_seconds};
@@ -96,6 +97,7 @@ pub async fn keep(node: Arc<Node>) {
         metrics.seats.set(whole(told.seats));
         metrics.seats_measured.set(whole(told.measured.unwrap_or_default()));
         metrics.step.set(i64::from(told.step));
+        metrics.late_allowed.set(whole(told.late_bytes_s));
         for tier in Tier::ALL {
             let inside = capacity.serving().inside()[tier as usize];
             metrics.inside.get_or_create(&By { tier: tier.word() }).set(whole(inside));
@@ -115,10 +117,15 @@ impl Test {
         if !node.config.self_test {
             return Self::Held;
         }
-        match kept::read(&node.config.data) {
-            Some(costs) => {
-                tell(node, capacity, &costs);
+        match kept::read(&node.config.data, by(node)) {
+            Some(Known::Still(costs)) => {
+                tell(node, capacity, (&costs, machine::memory()));
                 Self::Held
+            }
+            // A new version that starts while a house is full would carry nobody until it has emptied.
+            Some(Known::Before(costs)) => {
+                tell(node, capacity, (&costs, machine::memory()));
+                Self::At(node.world.now())
             }
             None => Self::At(node.world.now()),
         }
@@ -130,12 +137,13 @@ impl Test {
         if !is_due || capacity.people() > PEOPLE_DURING_TEST_MAX {
             return Ran::No;
         }
-        let trial = Trial::on(node.world, node.config.data.clone());
+        let memory = machine::memory();
+        let trial = Trial::on(node.world, node.config.data.clone(), by(node));
         let ran = tokio::task::spawn_blocking(move || trial.run()).await;
         *self = match ran {
             Ok(Ok(costs)) if capacity.people() <= PEOPLE_DURING_TEST_MAX => {
                 kept::write(&node.config.data, &costs);
-                tell(node, capacity, &costs);
+                tell(node, capacity, (&costs, memory));
                 Self::Held
             }
             Ok(Ok(_)) => Self::At(now + TEST_AGAIN),
@@ -152,6 +160,11 @@ impl Test {
     }
 }
 
+/// How the audience comes to this node.
+fn by(node: &Node) -> Channel {
+    if node.config.has_tls() { Channel::Tls } else { Channel::Clear }
+}
+
 /// Whether the test was run just now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ran {
@@ -159,8 +172,8 @@ enum Ran {
     No,
 }
 
-fn tell(node: &Node, capacity: &Capacity, costs: &Costs) {
-    let measured = costs.on(node.config.egress().or_else(machine::egress_mbit));
+fn tell(node: &Node, capacity: &Capacity, (costs, memory): (&Costs, Option<Memory>)) {
+    let measured = costs.on(node.config.egress().or_else(machine::egress_mbit), memory);
     capacity.measured(&measured);
     let metrics = &node.metrics.capacity;
     for one in &measured {

@@ -287,9 +287,13 @@ impl Config {
         Places { public_port: self.listen.port(), stage }
     }
 
+    /// Whether the audience comes by TLS that ends here.
+    pub fn has_tls(&self) -> bool {
+        self.acme.is_some() || self.tls_cert.is_some()
+    }
+
     fn base_of(&self, addr: SocketAddr) -> String {
-        let secure = self.acme.is_some() || self.tls_cert.is_some();
-        let scheme = if secure { "https" } else { "http" };
+        let scheme = if self.has_tls() { "https" } else { "http" };
         let domain = self.acme.as_deref();
         base::Base { scheme, domain, addr, machine: base::machine() }.written()
     }

@@ -251,7 +251,7 @@ mod tests {
             facts: &facts,
             folder: folder.path(),
             scribe: crate::door::Scribe::start(world).unwrap(),
-            secret: [7; 32],
+            keys: tribune_core::door::KeyRing::new(&[7; 32]),
             now_serving: 0,
             cap: 0,
         });

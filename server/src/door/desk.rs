@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tribune_core::books::{Books, Column};
+use tribune_core::books::Books;
 use tribune_core::door::arrivals::{Issued, Minute};
 use tribune_core::door::doorkeeper::{Announced, Claim, First, Kept, Opening, Place};
 use tribune_core::door::draw::{Source, commitment};
@@ -33,8 +33,8 @@ use crate::world::World;
 
 /// How often time passes at the door.
 const TICK: Duration = Duration::from_secs(1);
-/// New connections a second that a node can take: 7,000 were measured, with two processors and 10,000
-/// listeners beside them (docs/rehearsals/2026-11-22-door.md).
+/// New connections a second that a node can take: 10,000 were measured, with two processors and 10,000
+/// listeners beside them (docs/rehearsals/2026-11-22-door.md); half of them are left to everybody else.
 const CLAIMS_PER_S_MAX: u32 = 5_000;
 /// Bytes handed out this lately make a seat heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
@@ -82,8 +82,8 @@ pub struct Begin<'a> {
     pub folder: &'a Path,
     /// Who writes the entry list.
     pub scribe: Scribe,
-    /// 32 secret bytes of the node, from which the keys of tickets are made.
-    pub secret: [u8; 32],
+    /// What tickets are sealed with.
+    pub keys: KeyRing,
     /// The number that was published last.
     pub now_serving: u64,
     /// Seats.
@@ -95,7 +95,7 @@ impl Desk {
     /// What the disk keeps and cannot be read is left aside, and the line
     /// begins anew: the log says so.
     pub fn open(begin: Begin<'_>) -> Arc<Self> {
-        let Begin { world, facts, folder, scribe, secret, now_serving, cap } = begin;
+        let Begin { world, facts, folder, scribe, keys, now_serving, cap } = begin;
         let read = Log::open(folder.to_owned(), scribe.clone());
         let (log, mut kept, plan) = match read.and_then(|(log, kept)| Ok((log, kept, Plan::read(folder)?))) {
             Ok(opened) => opened,
@@ -132,7 +132,7 @@ impl Desk {
         let tag = RoomTag::of(facts.name.as_str(), (opened_at.0 / SECOND_MS) as u32);
         let state = Mutex::new(Desked { keeper, plan, kept: on_disk, sittings: BTreeMap::new(), next: 0 });
         let log = Arc::new(log);
-        let desk = Self { world, tag, keys: KeyRing::new(&secret), opened_at, log, state };
+        let desk = Self { world, tag, keys, opened_at, log, state };
         desk.follow(facts);
         Arc::new(desk)
     }
@@ -318,10 +318,10 @@ impl Desk {
         self.lock().keeper.seats().taken()
     }
 
-    /// People who are inside and people who wait.
+    /// People who are inside and people who want in.
     pub fn people(&self) -> (u64, u64) {
         let state = self.lock();
-        (state.keeper.seats().taken(), state.keeper.books().count(Column::Waiting))
+        (state.keeper.seats().taken(), state.keeper.wanting())
     }
 
     /// Connections that were handed bytes of the program within the last 5 s.

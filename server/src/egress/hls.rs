@@ -26,8 +26,9 @@ const WAIT: Duration = Duration::from_secs(6);
 const BLOCKING_CACHE: &str = "public, max-age=6";
 /// The plain playlist is at most one part old when a cache serves it for a second.
 const PLAIN_CACHE: &str = "public, max-age=1";
-/// Parts, segments and headers never change.
-const FIXED_CACHE: &str = "public, max-age=3600, immutable";
+/// Parts, segments and headers never change; a passage that is taken out of the recording must not stay in
+/// caches for longer.
+pub(super) const FIXED_CACHE: &str = "public, max-age=3600, immutable";
 
 const MP4: &str = "audio/mp4";
 

@@ -4,6 +4,7 @@
 mod door;
 mod floor;
 mod hls;
+pub(crate) mod late;
 pub(crate) mod live;
 mod page;
 
@@ -60,6 +61,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/seal", recorded(recording::Form::Seal))
         .with_state(node.clone())
         .merge(door::router(node.clone()))
+        .merge(late::router(node.clone()))
         .merge(floor::router(node))
         .merge(crate::page::assets())
         .fallback(answer::no_such_page)

@@ -71,21 +71,13 @@ impl Gate {
         if self.depth() >= DEPTH_MAX {
             return None;
         }
-        let mut lines = [httparse::EMPTY_HEADER; HEAD_LINES_MAX];
-        let mut head = httparse::Request::new(&mut lines);
-        if !head.parse(first).is_ok_and(|status| status.is_complete()) {
-            return None;
-        }
-        let mut request = Request::builder().method(head.method?).uri(head.path?);
-        for line in head
-            .headers
-            .iter()
-            .filter(|line| LOOKED_AT.iter().any(|name| line.name.eq_ignore_ascii_case(name)))
-        {
-            request = request.header(line.name, line.value);
-        }
-        let request = request.body(()).ok()?;
+        let request = head_of(first)?;
         self.puts_off(&request, from).then(|| self.bytes(request.headers(), from))
+    }
+
+    /// The same to a connection for which there is no room at all.
+    pub(super) fn turns_away(&self, first: &[u8], from: IpAddr) -> Option<Bytes> {
+        Some(self.bytes(head_of(first)?.headers(), from))
     }
 
     fn bytes(&self, headers: &HeaderMap, from: IpAddr) -> Bytes {
@@ -130,6 +122,21 @@ impl Gate {
     fn lock(&self) -> MutexGuard<'_, Overload> {
         self.overload.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What of a whole head says who asks, and what they read.
+fn head_of(first: &[u8]) -> Option<Request<()>> {
+    let mut lines = [httparse::EMPTY_HEADER; HEAD_LINES_MAX];
+    let mut head = httparse::Request::new(&mut lines);
+    if !head.parse(first).is_ok_and(|status| status.is_complete()) {
+        return None;
+    }
+    let mut request = Request::builder().method(head.method?).uri(head.path?);
+    let looked_at = |name: &str| LOOKED_AT.iter().any(|one| name.eq_ignore_ascii_case(one));
+    for line in head.headers.iter().filter(|line| looked_at(line.name)) {
+        request = request.header(line.name, line.value);
+    }
+    request.body(()).ok()
 }
 
 /// As every refusal is written; the row's sentence has nothing in it that JSON would have otherwise.

@@ -24,12 +24,14 @@ mod stream;
 pub mod tls;
 mod unread;
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{self, IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -51,9 +53,12 @@ use crate::world::World;
 
 /// How long accepting rests when the system has no descriptor or memory left for another connection.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-/// Sent, without waiting, to whoever comes to a full listener in the clear.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: text/plain\r\n\
-    Connection: close\r\nContent-Length: 53\r\n\r\nWe are full here. Please come back in a few seconds.\n";
+/// Bytes of a request that are looked at before it is refused.
+const ASKED_BYTES: usize = 2_048;
+/// Sent, without waiting, to whoever comes to a full listener in the clear and has not asked yet.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nRefresh: 5\r\n\
+    Content-Type: text/plain\r\nConnection: close\r\nContent-Length: 74\r\n\r\n\
+    We are very busy. You keep your place; please come back in a few seconds.\n";
 
 static ACCEPT_FAILED: Repeats = Repeats::new();
 static CONNECTIONS_FULL: Repeats = Repeats::new();
@@ -172,7 +177,7 @@ fn begin(
 ) {
     shared.counts.accepted.inc();
     let Ok(permit) = room.clone().try_acquire_owned() else {
-        return refuse(shared, &socket);
+        return refuse(shared, &socket, peer);
     };
     let (shared, accepted) = (shared.clone(), shared.spec.world.now());
     connections.spawn(async move {
@@ -187,12 +192,19 @@ fn begin(
 }
 
 /// Being refused costs less than asking did: no task, no buffer, no wait.
-fn refuse(shared: &Shared, socket: &TcpStream) {
+fn refuse(shared: &Shared, socket: &TcpStream, peer: SocketAddr) {
     shared.counts.refused.inc();
     shared.spec.metrics.ledger.shed(Shed::ConnectionsFull);
     if shared.spec.tls.is_none() {
-        // A socket that cannot take these few bytes at once belongs to somebody who does not read.
-        let _ = socket.try_write(FULL);
+        // What was asked is taken off the socket: one that closes over bytes which nobody read is reset, and
+        // the answer may be lost with it. A socket that cannot take these few bytes at once belongs to
+        // somebody who does not read.
+        let (plain, mut asked) = (SockRef::from(socket), [0; ASKED_BYTES]);
+        let read = (&*plain).read(&mut asked).unwrap_or_default();
+        let told =
+            shared.gate.as_ref().and_then(|gate| gate.turns_away(&asked[..read], canonical(peer.ip())));
+        let _ = (&*plain).write(told.as_deref().unwrap_or(FULL));
+        let _ = plain.shutdown(net::Shutdown::Write);
     }
     if let Some(repeated) = CONNECTIONS_FULL.pass(shared.spec.world.now()) {
         let connections_max = shared.spec.limits.connections_max;

@@ -280,6 +280,13 @@ async fn a_full_listener_says_so_and_recovers() {
     let (head, said) = refused.split_once("\r\n\r\n").expect("a head");
     assert!(head.ends_with(&format!("Content-Length: {}", said.len())), "{refused}");
     assert_eq!(node.books().shed_for(Shed::ConnectionsFull), 1);
+    // Who has asked already is told in their own language that they keep their place.
+    let asked = std::net::TcpStream::connect(node.addr).expect("the system accepts");
+    (&asked).write_all(b"GET /debate HTTP/1.1\r\nAccept: text/html\r\n\r\n").expect("sent");
+    asked.set_nonblocking(true).expect("a socket");
+    let told = read_to_end(TcpStream::from_std(asked).expect("a socket")).await;
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("You keep your place"), "{told}");
+    assert_eq!(node.books().shed_for(Shed::ConnectionsFull), 2);
     drop(inside);
     node.end().await;
 }

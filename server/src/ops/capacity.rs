@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::lateness::Lateness;
+use super::metrics::Count;
 
 /// A gauge of anything but whole things.
 pub type Level = Gauge<f64, AtomicU64>;
@@ -35,6 +36,10 @@ pub struct CapacityMetrics {
     pub there_is: Family<Of, Level>,
     /// Listeners, by how they are served.
     pub inside: Family<By, Gauge>,
+    /// Bytes a second that the delayed tier may send.
+    pub late_allowed: Gauge,
+    /// Segments of the delayed tier that were handed out.
+    pub late_segments: Count,
 }
 
 /// One listener's share of a resource.
@@ -96,6 +101,16 @@ impl CapacityMetrics {
             "resource_capacity",
             "What there is of each resource, in its unit",
             self.there_is.clone(),
+        );
+        to.register(
+            "late_allowed_bytes_per_second",
+            "Bytes a second that live listeners leave for the delayed tier",
+            self.late_allowed.clone(),
+        );
+        to.register(
+            "late_segments",
+            "Segments of the delayed tier that were handed out",
+            self.late_segments.clone(),
         );
         to.register("listeners_by_tier", "Listeners, by how they are served", self.inside.clone());
     }

@@ -72,6 +72,7 @@ fn in_line(values: &mut Map<String, Value>, (place, status): (&Value, &Value), w
     let hit = status.pointer("/rate/eta_hit_rate").and_then(Value::as_f64);
     let drawn = status.pointer("/draw/count").and_then(Value::as_u64).filter(|drawn| rank < *drawn);
     put(values, "w_line", true);
+    put(values, "w_later", status["late"]["state"] == "open");
     put(values, "l_people", number(ahead, words));
     put(values, "w_next", raw == 0);
     put(values, "w_range", eta.is_some());

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use tribune_core::door::KeyRing;
 use tribune_core::mix::{Hears, Levelling, OPEN_INLETS_MAX};
 use tribune_core::room::Facts;
 
@@ -23,7 +24,7 @@ fn program(dir: &Path) -> Program {
         facts: &Facts::new(room.clone(), title.clone()),
         folder: &dir,
         scribe: door::Scribe::start(world).unwrap(),
-        secret: [0; 32],
+        keys: KeyRing::new(&[0; 32]),
         now_serving: 0,
         cap: 0,
     });

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use tokio::sync::Semaphore;
+use tribune_core::door::KeyRing;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{CAP_MAX, Facts, Key, Moment, Name, Refused, Role, SHARE_MAX, State, is_title};
 use tribune_core::time::WallTime;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub store: Store,
     /// What statuses are signed with.
     pub key: Arc<SigningKey>,
+    /// What tickets are sealed with.
+    pub ticket_keys: KeyRing,
     /// Who is told of events.
     pub webhooks: Webhooks,
     /// Who writes the rooms' entry lists.

@@ -23,6 +23,7 @@ async fn rooms(data: &std::path::Path) -> Rooms {
         config,
         store,
         key,
+        ticket_keys: keys::ticket_keys(data, &keys::node_key(data, world).unwrap()).unwrap(),
         webhooks,
         scribe,
         capacity: crate::capacity::Capacity::plenty(),

@@ -1,8 +1,12 @@
 //! What a node carries: measured, lowered, overridden, shared.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
+use crate::door::{draw, pass, place};
 use crate::node::{Node, Room, measure, until};
+use crate::program::Pages;
 
 fn seats(node: &Node, room: &Room) -> Value {
     node.status(room)["seats"].clone()
@@ -48,6 +52,61 @@ fn a_node_with_few_descriptors_says_that_they_bind() {
     drop(node);
     let node = Node::start_with_descriptors(data.path(), 700);
     until("the room says it", || seats(&node, &room) == said);
+}
+
+#[test]
+fn the_self_test_alone_measures_in_the_clear_and_by_tls() {
+    // It takes the whole machine for seconds; the evenings of other tests come first.
+    let last = ["-n", "10", env!("CARGO_BIN_EXE_tribune"), "capacity", "--json"];
+    for (flags, by) in [(&[][..], "clear"), (&["--tls"], "tls")] {
+        let done = Command::new("nice").args(last).args(flags).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        let costs = &said["costs"];
+        assert_eq!(costs["by"], by, "{said}");
+        let ways = costs["processor_ms"].as_array().expect("one for each way of being served");
+        assert!(ways.iter().all(|ms| ms.as_f64().is_some_and(|ms| ms > 0.0)), "{costs}");
+        assert!(costs["process_bytes"].as_f64() > Some(0.0) && said["seats"].as_u64() > Some(0), "{said}");
+    }
+}
+
+#[test]
+fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
+    let data = tempfile::tempdir().expect("a folder for the node's data");
+    measure();
+    let config = data.path().join("tribune.toml");
+    std::fs::write(&config, "egress_mbit = 1\n").expect("our own folder");
+    let node = Node::start_with(data.path(), &["--config", config.to_str().expect("a plain path")]);
+    let room = node.live_room("debate");
+    until("the node is measured", || seats(&node, &room)["measured"].is_u64());
+    let said = seats(&node, &room);
+    let cap = said["cap"].as_u64().expect("a number");
+    assert!((4..40).contains(&cap) && said["cap_why"].to_string().contains("Network"), "{said}");
+    let step = || node.status(&room)["ladder"].clone();
+    assert_eq!(step()["step"], 0);
+    let bytes_of = |query: &str| {
+        let mut pages = Pages(node.open(&format!("/debate/live.opus{query}"))).skip(2);
+        let bytes = pages.next().expect("a page").body.len();
+        (pages, bytes)
+    };
+    let (early, full) = bytes_of("");
+    // More than fit come, and nobody sits down yet: whoever is inside keeps what they have.
+    let waiting: Vec<Value> = (0..cap + cap / 3).map(|_| draw(&node, &room)).collect();
+    until("room is made", || {
+        waiting.iter().for_each(|ticket| drop(place(&node, &room, ticket)));
+        step()["step"] == 1
+    });
+    assert!(step()["why"].as_str().is_some_and(|why| why.contains("lower bit rate")), "{}", step());
+    let passes = waiting.iter().map(|ticket| format!("?pass={}", pass(&node, &room, ticket)));
+    let (later, low): (Vec<_>, Vec<_>) = passes.map(|pass| bytes_of(&pass)).unzip();
+    let most = low.iter().max().expect("some");
+    assert!(most * 3 / 2 < full, "a page of who came early has {full} bytes, of newcomers {low:?}");
+    until("more are in than would have fitted", || seats(&node, &room)["taken"].as_u64() > Some(cap));
+    drop((early, later));
+    until("they have left", || seats(&node, &room)["taken"] == 0);
+    until("it goes back", || step()["step"] == 0);
+    let (_, again) = bytes_of("");
+    assert!(again > *most, "{again} bytes");
 }
 
 #[test]

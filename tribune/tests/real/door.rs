@@ -32,7 +32,7 @@ fn post(node: &Node, path: &str, (body, cookie): (&Value, &str)) -> Answer {
     }
 }
 
-fn draw(node: &Node, room: &Room) -> Value {
+pub fn draw(node: &Node, room: &Room) -> Value {
     let drawn = post(node, &format!("/{}/ticket", room.name), (&json!({}), ""));
     assert_eq!(drawn.status, 201, "{}", drawn.body);
     drawn.body
@@ -42,7 +42,7 @@ fn claim(node: &Node, room: &Room, ticket: &Value) -> Answer {
     post(node, &format!("/{}/claim", room.name), (ticket, ""))
 }
 
-fn place(node: &Node, room: &Room, ticket: &Value) -> Value {
+pub fn place(node: &Node, room: &Room, ticket: &Value) -> Value {
     let ticket = ticket["ticket"].as_str().expect("a ticket");
     let (status, body) = node.get(&format!("/{}/place?ticket={ticket}", room.name));
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
@@ -50,7 +50,7 @@ fn place(node: &Node, room: &Room, ticket: &Value) -> Value {
 }
 
 /// The pass, once the ticket is called.
-fn pass(node: &Node, room: &Room, ticket: &Value) -> String {
+pub fn pass(node: &Node, room: &Room, ticket: &Value) -> String {
     let mut pass = None;
     until("the ticket is called", || {
         let claimed = claim(node, room, ticket);
@@ -151,6 +151,29 @@ fn wrong_tickets_are_refused_each_by_its_reason() {
 }
 
 #[test]
+fn tickets_of_a_key_put_aside_have_expired_and_new_ones_count() {
+    let node = Node::start();
+    let room = node.live_room("debate");
+    let ticket = draw(&node, &room);
+    let data = node.kill().expect("its folder");
+    let (key, old) = (data.path().join("node.key"), data.path().join("node.key.old"));
+    std::fs::rename(&key, &old).expect("our own folder");
+    let node = Node::start_in(data.path());
+    let answer = claim(&node, &room, &ticket);
+    assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("ticket_expired")));
+    assert_eq!(node.status(&room)["tickets"], 1, "whoever came is still counted");
+    let anew = draw(&node, &room);
+    pass(&node, &room, &anew);
+    // Without the old key nobody knows that it ever was.
+    node.kill();
+    std::fs::remove_file(&old).expect("our own folder");
+    let node = Node::start_in(data.path());
+    let answer = claim(&node, &room, &ticket);
+    assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("ticket_forged")));
+    pass(&node, &room, &anew);
+}
+
+#[test]
 fn tickets_outlive_a_crash_in_their_order() {
     let node = Node::start();
     let room = node.live_room("debate");
@@ -191,16 +214,18 @@ fn arrivals_are_what_was_drawn() {
 
 /// Somebody who claims until they hear, each on a thread of their own; `None` once nobody waits for them.
 fn comes_in(node: &Node, room: &Room, (ticket, over): (&Value, &AtomicBool)) -> Option<Box<dyn Read + Send>> {
-    while !over.load(Ordering::Relaxed) {
+    let mut came = None;
+    until("a seat is theirs, or nobody waits for them", || {
         let claimed = claim(node, room, ticket);
         assert!(matches!(claimed.status, 200 | 202 | 503), "{} {}", claimed.status, claimed.body);
         if let Some(pass) = claimed.body["pass"].as_str() {
             let mut listening = node.open(&format!("/{}/live.opus?pass={pass}", room.name));
             listening.read_exact(&mut [0; 4]).expect("the program comes");
-            return Some(Box::new(listening));
+            came = Some(Box::new(listening) as Box<dyn Read + Send>);
         }
-    }
-    None
+        came.is_some() || over.load(Ordering::Relaxed)
+    });
+    came
 }
 
 /// All tickets at once; ends when so many are in. Who is, by their place in `tickets`.

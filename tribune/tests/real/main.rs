@@ -15,6 +15,7 @@ mod hls;
 mod hold;
 mod icy;
 mod kill;
+mod late;
 mod node;
 mod players;
 mod program;

@@ -108,7 +108,7 @@ fn by_ffmpeg(url: &str) -> Vec<f32> {
     ffmpeg(url, 4)
 }
 
-fn mpv(url: &str) -> Vec<f32> {
+pub fn mpv(url: &str) -> Vec<f32> {
     let rate = ["--audio-samplerate=48000", "--audio-channels=mono", "--audio-format=s16"];
     let to = ["--no-config", "--no-terminal", "--no-video", "--ao=pcm", "--ao-pcm-file=/dev/stdout"];
     hear(&[&["mpv"], &to[..], &rate[..], &[url]].concat())

@@ -22,14 +22,14 @@ fn the_scarcest_resource_binds_and_says_so() {
     let packets = cost(Resource::Packets, 400_000.0, 0.0, 6.0);
     let descriptors = cost(Resource::Descriptors, 20_000.0, 40.0, 1.0);
     for (costs, seats, why) in [
-        (&[processor][..], 70_000, "Processor: 0.020 ms a second for each listener; 75 % of 2 cores."),
+        (&[processor][..], 85_000, "Processor: 0.020 ms a second for each listener; 90 % of 2 cores."),
         (
             &[processor, memory, packets],
-            50_000,
-            "Packets: 6.0 a second for each listener; 75 % of 400000 a second.",
+            56_666,
+            "Packets: 6.0 a second for each listener; 85 % of 400000 a second.",
         ),
-        (&[memory], 100_000, "Memory: 20.0 kB for each listener; 75 % of 4000 MB."),
-        (&[egress, processor], 9_375, "Network: 80.0 kbit/s for each listener; 75 % of 1000 Mbit/s."),
+        (&[memory], 130_000, "Memory: 20.0 kB for each listener; 90 % of 4000 MB."),
+        (&[egress, processor], 10_625, "Network: 80.0 kbit/s for each listener; 85 % of 1000 Mbit/s."),
         (
             &[descriptors, processor],
             19_448,
@@ -39,7 +39,7 @@ fn the_scarcest_resource_binds_and_says_so() {
         (
             &[cost(Resource::Processor, 10.0, 50.0, 1.0)],
             0,
-            "Processor: 1.000 ms a second for each listener; 75 % of 0.01 cores.",
+            "Processor: 1.000 ms a second for each listener; 90 % of 0.01 cores.",
         ),
     ] {
         let auto = from_costs(costs);
@@ -107,8 +107,8 @@ fn the_cap_comes_back_by_itself() {
     let processor = self::measured(Resource::Processor, 2_000.0, [1.0; TIERS]);
     let memory = self::measured(Resource::Memory, 2_400.0, [1.0; TIERS]);
     for (costs, seats, word) in [
-        (&[processor][..], 2_250, "Raised from 1500"),
-        (&[processor, memory], 1_800, "Memory: "),
+        (&[processor][..], 2_700, "Raised from 1800"),
+        (&[processor, memory], 2_160, "Memory: "),
         (&[memory], 1_500, "Raised from 1000"),
         (&[], 1_500, "Raised from 1000"),
     ] {
@@ -127,29 +127,29 @@ fn the_cap_comes_back_by_itself() {
 }
 
 fn measured(resource: Resource, capacity: f64, each: [f64; TIERS]) -> Measured {
-    Measured { resource, capacity, idle: 0.0, each }
+    Measured { resource, capacity, idle: 0.0, each, late: each[0] / 2.0 }
 }
 
 #[test]
 fn those_inside_are_served_as_they_were() {
     let egress = measured(Resource::Egress, 1_000.0, [1.0, 0.5, 1.0]);
-    let processor = measured(Resource::Processor, 2_000.0, [1.0, 1.0, 0.25]);
+    let processor = measured(Resource::Processor, 2_400.0, [1.0, 1.0, 0.25]);
     for (inside, tier, seats) in [
-        ([0, 0, 0], Tier::Full, 750),
-        ([750, 0, 0], Tier::Full, 750),
-        ([750, 0, 0], Tier::LowBitRate, 750),
-        ([500, 0, 0], Tier::LowBitRate, 1_000),
-        ([0, 0, 0], Tier::LowBitRate, 1_500),
-        ([500, 500, 0], Tier::Full, 1_000),
-        ([0, 0, 0], Tier::Segments, 750),
-        ([900, 0, 0], Tier::Full, 750),
-        ([4_000, 0, 0], Tier::Full, 750),
-        ([900, 0, 0], Tier::LowBitRate, 600),
+        ([0, 0, 0], Tier::Full, 850),
+        ([850, 0, 0], Tier::Full, 850),
+        ([850, 0, 0], Tier::LowBitRate, 850),
+        ([600, 0, 0], Tier::LowBitRate, 1_100),
+        ([0, 0, 0], Tier::LowBitRate, 1_700),
+        ([500, 500, 0], Tier::Full, 1_100),
+        ([0, 0, 0], Tier::Segments, 850),
+        ([900, 0, 0], Tier::Full, 850),
+        ([4_000, 0, 0], Tier::Full, 850),
+        ([900, 0, 0], Tier::LowBitRate, 800),
     ] {
         let auto = cap_at(&[egress, processor], inside, tier);
         assert_eq!((auto.seats, auto.binds), (seats, Some(Resource::Egress)), "{inside:?} {tier:?}");
     }
-    assert_eq!(cap_at(&[processor], [0; TIERS], Tier::Segments).seats, 6_000);
+    assert_eq!(cap_at(&[processor], [0; TIERS], Tier::Segments).seats, 8_640);
     assert_eq!(cap_at(&[], [0; TIERS], Tier::Full), from_costs(&[]));
 }
 
@@ -166,6 +166,26 @@ fn what_runs_without_listeners_is_told_from_what_they_cost() {
     assert_eq!(idle.of(&processor), 0.0);
 }
 
+#[test]
+fn the_delayed_tier_lives_on_the_reserve_and_goes_first() {
+    let egress = measured(Resource::Egress, 1_000.0, [1.0, 0.5, 1.0]);
+    let processor = measured(Resource::Processor, 4_000.0, [1.0; TIERS]);
+    let free = Measured { late: 0.0, ..measured(Resource::Descriptors, 600.0, [1.0; TIERS]) };
+    let mut live = Live::new(at(0));
+    for (inside, listeners) in
+        [([0, 0, 0], 1_900.0), ([850, 0, 0], 200.0), ([950, 0, 0], 0.0), ([999; 3], 0.0)]
+    {
+        let room = live.late(&[processor, egress, free], inside);
+        assert_eq!(room, Room { listeners, binds: Some(Resource::Egress) }, "{inside:?}");
+    }
+    live.look(at(5), 1_000, LATE);
+    assert_eq!(live.late(&[egress], [0; TIERS]).listeners, 0.0, "live listeners are served too late");
+    live.look(at(10), 1_000, WELL);
+    let listeners = live.late(&[egress], [0; TIERS]).listeners;
+    assert!((listeners - 1_900.0 * 0.92).abs() < 1e-6, "by what the cap was lowered: {listeners}");
+    assert_eq!([0, 750, 900].map(|inside| late_beside(750, inside).round()), [825.0, 75.0, 0.0]);
+}
+
 fn any_cost() -> impl Strategy<Value = Measured> {
     const RESOURCES: [Resource; 5] =
         [Resource::Processor, Resource::Memory, Resource::Egress, Resource::Packets, Resource::Descriptors];
@@ -175,6 +195,7 @@ fn any_cost() -> impl Strategy<Value = Measured> {
             capacity,
             idle,
             each: [each, each / 2.0, each / 3.0],
+            late: 0.0,
         },
     )
 }

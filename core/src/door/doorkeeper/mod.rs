@@ -386,6 +386,14 @@ impl Doorkeeper {
         self.books.leave_many(Column::Waiting, Departure::TurnedAway, waiting - absent);
     }
 
+    /// People who want in: those not called yet, by the share that comes, and those who are called and may
+    /// be expected. Who was called and never came does not.
+    pub fn wanting(&self) -> u64 {
+        let uncalled = u64::from(self.arrivals().issued()).saturating_sub(self.line.now_serving());
+        let people = uncalled as f64 * self.line.claim_share() + self.line.expected();
+        (people.ceil() as u64).min(self.books.count(Column::Waiting))
+    }
+
     /// When tickets were issued.
     pub fn arrivals(&self) -> &Arrivals {
         self.entries.arrivals()

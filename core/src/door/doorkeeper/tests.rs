@@ -55,6 +55,21 @@ fn whoever_comes_to_an_empty_house_is_seated_within_a_second() {
     assert_eq!((door.books().arrived(), door.seats().taken()), (1, 1));
 }
 
+/// Who was called and never came does not want in for the rest of the evening: seats and the ladder go by it.
+#[test]
+fn the_absent_want_no_seats() {
+    let mut door = open(10);
+    let tickets: Vec<_> = (0..40).map(|_| door.issue(0, holder()).unwrap()).collect();
+    assert_eq!(door.wanting(), 40);
+    for second in 1..60 {
+        tick(&mut door, second);
+        let _ = door.claim(at(second), tickets[0]);
+    }
+    assert!(door.now_serving() >= 40, "all were called: {}", door.now_serving());
+    (60..600).for_each(|second| tick(&mut door, second));
+    assert_eq!((door.wanting(), door.books().count(Column::Waiting)), (0, 40), "a seat never heard lapses");
+}
+
 #[test]
 fn the_draw_is_held_when_its_list_is_closed() {
     let mut door = Doorkeeper::open(opening(40, Some(100), 2));

@@ -37,7 +37,7 @@ const HORIZONS_KNOWN_MAX: f64 = 6.0;
 /// How far the rate wanders, relative to itself: at once, and for a far horizon. It grows more than it falls,
 /// because people give up, and their tickets are called in vain.
 const DRIFT_NEAR: f64 = 0.05;
-const DRIFT_FAR_FASTER: f64 = 0.6;
+const DRIFT_FAR_FASTER: f64 = 0.9;
 const DRIFT_FAR_SLOWER: f64 = 0.35;
 /// The horizon at which half of it is reckoned with, in seconds.
 const DRIFT_HALF_S: f64 = 900.0;

@@ -13,7 +13,7 @@ const BUCKETS: usize = 5;
 /// Most forecasts of one horizon that are open at a time.
 const OPEN_MAX: usize = 24;
 /// A bound is to be wrong this often.
-const MISSES: f64 = 0.1;
+const MISSES: f64 = 0.06;
 /// How fast a width changes: by so much, in logarithm, for a bound that was wrong.
 const STEP: f64 = 0.12;
 const WIDTH_MIN: f64 = 0.3;

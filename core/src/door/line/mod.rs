@@ -156,6 +156,11 @@ impl Line {
         self.cohorts.outstanding() + self.at_door.len() as u64
     }
 
+    /// People who are called and may be expected: on their way, by the share that comes, or at the door.
+    pub fn expected(&self) -> f64 {
+        self.cohorts.expected(self.ratio.share()) + self.at_door.len() as f64
+    }
+
     /// Called people who found no seat and ask again.
     pub fn at_door(&self) -> u64 {
         self.at_door.len() as u64
@@ -188,7 +193,7 @@ impl Line {
         self.cohorts.settle(now, &mut self.ratio);
         let Some(ranked) = seen.ranked else { return };
         self.cohorts.call(now, self.now_serving.min(ranked));
-        let expected = self.cohorts.expected(self.ratio.share()) + self.at_door.len() as f64;
+        let expected = self.expected();
         let room = |seats: u64| (seats.saturating_sub(seen.taken) as f64 - expected).max(0.0);
         self.room_left = room(seen.cap);
         if now < self.quiet_until {

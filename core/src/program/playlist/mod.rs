@@ -4,7 +4,8 @@
 //! Addresses, all relative to the playlist they stand in: `/{room}/live.m3u8` names `hls/{rendition}.m3u8`,
 //! and that one names `{rendition}/{edition}/init.mp4`, `{rendition}/{edition}/{segment}.mp4` and
 //! `{rendition}/{edition}/{part}.part.mp4` beside it. A segment is the concatenation of its parts' chunks,
-//! and its number is its media sequence number.
+//! and its number is its media sequence number. `/{room}/late.m3u8` names `late/{rendition}.m3u8`, which is
+//! written in `egress::late`, and that one names files in `{rendition}/{edition}` beside it in the same way.
 
 mod live;
 mod query;
@@ -33,16 +34,26 @@ pub fn multivariant(renditions: &Renditions) -> String {
     let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     for codec in [Codec::Opus, Codec::AacLc] {
         for rendition in renditions.iter().filter(|rendition| rendition.codec == codec) {
-            out += &format!(
-                "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\nhls/{}.m3u8\n",
-                bandwidth_max(rendition),
-                bandwidth(rendition),
-                codec.rfc6381(),
-                rendition.name(),
-            );
+            out += &variant(rendition, "hls");
         }
     }
     out
+}
+
+/// The multivariant playlist at `/{room}/late.m3u8`: the one rendition of the delayed tier.
+pub fn late(rendition: &Rendition) -> String {
+    format!("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n{}", variant(rendition, "late"))
+}
+
+/// A rendition, and where its media playlist is.
+fn variant(rendition: &Rendition, folder: &str) -> String {
+    format!(
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"\n{folder}/{}.m3u8\n",
+        bandwidth_max(rendition),
+        bandwidth(rendition),
+        rendition.codec.rfc6381(),
+        rendition.name(),
+    )
 }
 
 /// Bits a second with the chunks' own: 104 bytes and 4 for each unit.
@@ -57,14 +68,14 @@ fn bandwidth_max(rendition: &Rendition) -> u64 {
 }
 
 /// `parts` parts in seconds, with five digits: a part is 0.32000.
-fn seconds(parts: u64) -> String {
+pub(crate) fn seconds(parts: u64) -> String {
     let hundredths = parts * PART_SAMPLES * 100 / u64::from(RATE_HZ);
     format!("{}.{:02}000", hundredths / 100, hundredths % 100)
 }
 
 /// What the wall clock said at the first sample a decoder gives for a part that began at `began_at`: the
 /// priming comes first.
-fn first_heard(began_at: WallTime, rendition: &Rendition) -> String {
+pub(crate) fn first_heard(began_at: WallTime, rendition: &Rendition) -> String {
     WallTime(began_at.0 - i64::from(rendition.priming_samples) * 1_000 / i64::from(RATE_HZ)).rfc3339()
 }
 

@@ -64,6 +64,7 @@ impl Node {
             config,
             store,
             key,
+            ticket_keys: keys::ticket_keys(data, &keys::node_key(data, world).unwrap()).unwrap(),
             webhooks,
             scribe: crate::door::Scribe::start(world).unwrap(),
             capacity: crate::capacity::Capacity::plenty(),

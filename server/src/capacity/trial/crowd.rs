@@ -2,7 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
+
+use super::tls::NAME;
 
 /// Bytes read at a time: more than a segment of the best bit rate.
 const READ_BYTES: usize = 32 * 1_024;
@@ -12,28 +18,52 @@ const HEAD_BYTES_MAX: usize = 4_096;
 
 /// Everybody who listens.
 pub(super) struct Crowd {
+    at: SocketAddr,
+    wait: Duration,
+    by_tls: Option<Arc<ClientConfig>>,
     listeners: Vec<Listener>,
     buffer: Vec<u8>,
     due: u64,
 }
 
 struct Listener {
-    socket: TcpStream,
+    socket: Socket,
     body: Body,
     taken: u64,
 }
 
+/// In the clear, or by TLS.
+pub(super) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
 impl Crowd {
-    /// They come one by one, and each asks for the program.
-    pub fn gather(at: SocketAddr, listeners: u64, wait: Duration) -> io::Result<Self> {
+    /// Nobody yet; a socket waits no longer than `wait` for its bytes.
+    pub fn at(at: SocketAddr, by_tls: Option<Arc<ClientConfig>>, wait: Duration) -> Self {
+        Self { at, wait, by_tls, listeners: Vec::new(), buffer: vec![0; READ_BYTES], due: 0 }
+    }
+
+    /// So many more come, one by one, each asks for the program, and takes what one is given on joining.
+    pub fn join(&mut self, count: u64, first_bytes: u64) -> io::Result<()> {
         let come = |_| {
-            let mut socket = TcpStream::connect(at)?;
-            socket.set_read_timeout(Some(wait))?;
+            let mut socket = Socket::open(self.at, self.by_tls.as_ref(), self.wait)?;
             socket.write_all(REQUEST)?;
             Ok(Listener { socket, body: Body::Head { seen: 0, bytes: 0 }, taken: 0 })
         };
-        let listeners = (0..listeners).map(come).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, buffer: vec![0; READ_BYTES], due: 0 })
+        let mut listeners = (0..count).map(come).collect::<io::Result<Vec<_>>>()?;
+        for listener in &mut listeners {
+            listener.take_to(first_bytes, &mut self.buffer)?;
+            listener.taken += self.due;
+            listener.taken -= first_bytes;
+        }
+        self.listeners.append(&mut listeners);
+        Ok(())
+    }
+
+    /// All but so many leave.
+    pub fn keep(&mut self, count: u64) {
+        self.listeners.truncate(count as usize);
     }
 
     /// How many they are.
@@ -44,16 +74,58 @@ impl Crowd {
     /// Everybody takes so many more bytes of sound.
     pub fn take(&mut self, bytes: u64) -> io::Result<()> {
         self.due += bytes;
-        for listener in &mut self.listeners {
-            while listener.taken < self.due {
-                let read = listener.socket.read(&mut self.buffer)?;
-                if read == 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a listener was sent away"));
-                }
-                listener.taken += listener.body.sound_in(&self.buffer[..read])?;
+        let Self { listeners, buffer, due, .. } = self;
+        listeners.iter_mut().try_for_each(|listener| listener.take_to(*due, buffer))
+    }
+}
+
+impl Listener {
+    fn take_to(&mut self, due: u64, buffer: &mut [u8]) -> io::Result<()> {
+        while self.taken < due {
+            let read = self.socket.read(buffer)?;
+            if read == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a listener was sent away"));
             }
+            self.taken += self.body.sound_in(&buffer[..read])?;
         }
         Ok(())
+    }
+}
+
+impl Socket {
+    /// Connects; a handshake happens with the first bytes.
+    pub fn open(at: SocketAddr, by_tls: Option<&Arc<ClientConfig>>, wait: Duration) -> io::Result<Self> {
+        let socket = TcpStream::connect(at)?;
+        socket.set_read_timeout(Some(wait))?;
+        let Some(config) = by_tls else { return Ok(Self::Plain(socket)) };
+        let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
+        let connection = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+        Ok(Self::Tls(Box::new(StreamOwned::new(connection, socket))))
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(socket) => socket.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(socket) => socket.flush(),
+        }
     }
 }
 

@@ -4,13 +4,17 @@
 //! listener, on threads of its own whose processor time is read from the kernel. The crowd that listens is on
 //! another thread, so that its own work is not counted. A part is sent when everybody has had the one before,
 //! so that the machine's other work makes the test longer; what it takes of caches and of halves of cores
-//! makes the result larger all the same, so the cheapest segment counts.
+//! makes the result larger all the same.
 
+mod costs;
 mod crowd;
+mod late;
+mod tls;
+mod used;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -19,10 +23,11 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, Method};
-use serde::{Deserialize, Serialize};
+use rustls::ClientConfig;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
-use tribune_core::door::capacity::{Measured, Resource, TIERS, Tier};
+use tokio::sync::mpsc;
+use tribune_core::door::KeyRing;
+use tribune_core::door::capacity::{TIERS, Tier};
 use tribune_core::egress::Window;
 use tribune_core::mix::Kind;
 use tribune_core::program::{
@@ -32,41 +37,55 @@ use tribune_core::program::{
 use tribune_core::room::{Facts, Name};
 use tribune_core::time::WallTime;
 
-use super::machine::{self, Memory};
-use super::{Quota, Serving};
+use super::{Quota, Serving, machine};
 use crate::answer::Failure;
 use crate::descriptors;
 use crate::door::{self, Audience, Desk, Scribe};
 use crate::egress::live::{self, Ask, Form};
 use crate::net::{self, Bound, Gated, Limits, ListenerSpec, Trusted};
-use crate::ops::{Metrics, open_descriptors};
+use crate::ops::{Metrics, OutputMetrics, open_descriptors};
 use crate::program::Titles;
 use crate::shutdown;
 use crate::window::{self, Crossing, Live};
 use crate::world::World;
+pub use costs::{Channel, Costs};
 use crowd::Crowd;
+use used::{Threads, process_bytes};
 
+/// Of the listeners, one of so many comes first: what the first ones cost is not what one more does.
+const FIRST_OF: u64 = 3;
 /// Listeners in the test, as far as descriptors go.
-const LISTENERS_MAX: u64 = 500;
+const LISTENERS_MAX: u64 = 1_000;
+/// Listeners who come to be weighed: the allocator takes megabytes at once, so that fewer say little. By TLS
+/// their handshakes would take longer than all the rest.
+const WEIGHED_MAX: u64 = 3_000;
 /// With fewer, what does not belong to listeners weighs too much.
 const LISTENERS_MIN: u64 = 16;
 /// Descriptors left to the node during the test.
 const DESCRIPTORS_LEFT: u64 = 128;
 /// Parts sent to everybody for each way of being served, whole segments.
-const PARTS: u64 = 24;
+const PARTS: u64 = 48;
 /// No part is begun after this, for each way of being served.
-const TIER_WAIT: Duration = Duration::from_millis(600);
-/// How long a socket of the crowd waits for its bytes.
-const SOCKET_WAIT: Duration = Duration::from_secs(5);
+const TIER_WAIT: Duration = Duration::from_millis(1_500);
+/// How long a socket of the crowd waits for its bytes: on a machine that has other work, which comes first.
+const SOCKET_WAIT: Duration = Duration::from_secs(60);
+/// How long the test's own threads may take to end.
+const END_WAIT: Duration = Duration::from_secs(5);
 /// Ethernet, IPv4 and TCP with timestamps, around what fits in an ordinary packet, in bytes.
 const PACKET_HEAD_BYTES: f64 = 66.0;
 const PACKET_BYTES_MAX: f64 = 1_448.0;
 /// What is said around a part in HTTP/1.1's chunked coding, in bytes.
 const CHUNK_HEAD_BYTES: f64 = 7.0;
+/// What this process keeps for one listener when its growth does not say, in bytes: measured with thousands.
+const PROCESS_BYTES: f64 = 32_000.0;
+/// Plausible values of the same.
+const PROCESS_BYTES_PLAUSIBLE: std::ops::Range<f64> = 8_000.0..400_000.0;
 /// What the kernel keeps for one of our sockets when its own count does not say, in bytes.
 const SOCKET_BYTES: f64 = 5_000.0;
 /// Plausible values of the same.
 const SOCKET_BYTES_PLAUSIBLE: std::ops::Range<f64> = 2_000.0..40_000.0;
+/// How often is looked how far the audience is.
+const LOOK: Duration = Duration::from_micros(500);
 const FOLDER: &str = "self-test";
 
 /// What the test is made with.
@@ -76,27 +95,12 @@ pub struct Trial {
     pub world: World,
     /// A folder it may make a folder of its own in.
     pub data: PathBuf,
+    /// How listeners come.
+    pub by: Channel,
     /// Descriptors that are free.
     pub descriptors: u64,
     /// Threads that serve, as many as the audience has.
     pub threads: usize,
-}
-
-/// What one listener costs, by how they are served.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Costs {
-    /// Listeners in the test.
-    pub listeners: u64,
-    /// Milliseconds of processor a second.
-    pub processor_ms: [f64; TIERS],
-    /// Bytes of this process.
-    pub process_bytes: f64,
-    /// Bytes of the kernel.
-    pub kernel_bytes: f64,
-    /// Bytes a second on the wire.
-    pub egress_bytes: [f64; TIERS],
-    /// Packets a second on the wire.
-    pub packets: [f64; TIERS],
 }
 
 /// Why nothing was measured.
@@ -105,6 +109,9 @@ pub enum TrialError {
     /// There are too few descriptors for a crowd.
     #[error("only {0} file descriptors are free; raise the limit (ulimit -n)")]
     Descriptors(u64),
+    /// A certificate for itself.
+    #[error("{0}")]
+    Tls(String),
     /// A socket, a file or a thread.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -116,56 +123,35 @@ pub enum TrialError {
     Bug(&'static str),
 }
 
-impl Costs {
-    /// With what this machine has: everything the cap follows from but descriptors. What is not known of the
-    /// machine is left out, and so binds nothing.
-    pub fn on(&self, egress_mbit: Option<u64>) -> Vec<Measured> {
-        let processor = Measured {
-            resource: Resource::Processor,
-            capacity: machine::cores() * 1e3,
-            idle: 0.0,
-            each: self.processor_ms,
-        };
-        let memory = machine::memory().map(|Memory { most, available }| Measured {
-            resource: Resource::Memory,
-            capacity: most as f64,
-            idle: (most - available) as f64,
-            each: [self.process_bytes + self.kernel_bytes; TIERS],
-        });
-        let egress = egress_mbit.map(|mbit| Measured {
-            resource: Resource::Egress,
-            capacity: mbit as f64 * 1e6 / 8.0,
-            idle: 0.0,
-            each: self.egress_bytes,
-        });
-        [Some(processor), memory, egress].into_iter().flatten().collect()
-    }
-}
-
 impl Trial {
     /// With what is free now.
-    pub fn on(world: World, data: PathBuf) -> Self {
+    pub fn on(world: World, data: PathBuf, by: Channel) -> Self {
         let open = open_descriptors().unwrap_or_default();
         Self {
             world,
             data,
+            by,
             descriptors: descriptors::most().unwrap_or_default().saturating_sub(open),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
-    /// Takes about a second; holds the calling thread up.
+    /// Takes some seconds; holds the calling thread up.
     ///
     /// # Errors
     /// Nothing could be measured, and why.
     pub fn run(self) -> Result<Costs, TrialError> {
-        let listeners = (self.descriptors.saturating_sub(DESCRIPTORS_LEFT) / 2).min(LISTENERS_MAX);
-        if listeners < LISTENERS_MIN {
+        let fit = self.descriptors.saturating_sub(DESCRIPTORS_LEFT) / 2;
+        if fit < LISTENERS_MIN {
             return Err(TrialError::Descriptors(self.descriptors));
         }
+        let weighed = match self.by {
+            Channel::Clear => fit.min(WEIGHED_MAX),
+            Channel::Tls => fit.min(LISTENERS_MAX),
+        };
         let folder = self.data.join(FOLDER);
-        let hall = Hall::open(&self, &folder, listeners);
-        let costs = hall.and_then(|hall| hall.measure(listeners));
+        let hall = Hall::open(&self, &folder, weighed);
+        let costs = hall.and_then(|hall| hall.measure(self.by, weighed));
         // It is made anew each time; what is left of it harms nobody.
         let _ = fs::remove_dir_all(&folder);
         costs
@@ -178,12 +164,21 @@ struct Hall {
     runtime: Runtime,
     threads: Threads,
     at: SocketAddr,
+    client: Option<Arc<ClientConfig>>,
     parts: mpsc::Sender<Crossing>,
-    window: watch::Receiver<Arc<Window>>,
+    live: Live,
+    output: OutputMetrics,
     renditions: Arc<Renditions>,
     serving: Arc<Serving>,
     next: PartNo,
     trigger: shutdown::Trigger,
+}
+
+/// Of segments as dear as they were: the cheapest are of moments when nobody else used the machine, and an
+/// evening has few of those; the dearest are of something else that happened.
+fn middle(mut took_ms: Vec<f64>) -> f64 {
+    took_ms.sort_by(f64::total_cmp);
+    took_ms.get(took_ms.len() / 2).copied().unwrap_or_default()
 }
 
 /// What answers the crowd.
@@ -196,7 +191,7 @@ struct Served {
 }
 
 impl Hall {
-    fn open(trial: &Trial, folder: &std::path::Path, listeners: u64) -> Result<Self, TrialError> {
+    fn open(trial: &Trial, folder: &std::path::Path, weighed: u64) -> Result<Self, TrialError> {
         let Trial { world, threads: count, .. } = *trial;
         let threads = Threads::default();
         let noted = threads.clone();
@@ -206,37 +201,32 @@ impl Hall {
         let renditions = Arc::new(Renditions::new(&program::DEFAULT)?);
         let edition = Edition(WallTime(0));
         let (parts, live) = window::cross(runtime.handle(), renditions.clone(), edition);
-        let window = live.window.clone();
-        let name = Name::parse("self-test").map_err(|_| TrialError::Bug("the name of the room is none"))?;
-        let facts = Facts::new(name, "Self-test".to_owned());
-        let desk = Desk::open(door::Begin {
-            world,
-            facts: &facts,
-            folder,
-            scribe: Scribe::start(world)?,
-            secret: world.entropy(),
-            now_serving: 0,
-            cap: 0,
-        });
+        let facts = facts()?;
+        let desk = desk(world, &facts, folder)?;
         let quota = Quota::new(desk);
         // Who was there for one way of being served may not have left when those for the next come.
-        quota.give(listeners * TIERS as u64);
+        quota.give(weighed * TIERS as u64);
         let serving = Arc::<Serving>::default();
         let metrics = Metrics::new(folder);
+        let output = metrics.output(FOLDER, Form::Opus.word());
         let served = Arc::new(Served {
-            live,
+            live: live.clone(),
             titles: Titles::new(facts.title),
             audience: Audience::new(world, quota),
             serving: serving.clone(),
             metrics: metrics.clone(),
         });
         let limits = Limits {
-            connections_max: listeners as u32 * TIERS as u32 + 16,
+            connections_max: weighed as u32 * TIERS as u32 + 16,
             ..Limits::public(trial.descriptors)
+        };
+        let (tls, client) = match trial.by {
+            Channel::Clear => (None, None),
+            Channel::Tls => tls::pair().map(|(server, client)| (Some(server), Some(client)))?,
         };
         let spec = ListenerSpec {
             name: "public",
-            tls: None,
+            tls,
             trusted: Trusted::default(),
             limits,
             take_source: None,
@@ -248,56 +238,101 @@ impl Hall {
         let _on = runtime.enter();
         let bound = Bound::open(&[SocketAddr::from(([127, 0, 0, 1], 0))]).map_err(io::Error::other)?;
         let at = *bound.addrs().first().ok_or(TrialError::Bug("a listener without an address"))?;
-        let app = Router::new().route("/{room}/live.opus", get(answer)).with_state(served);
+        let app = Router::new()
+            .route("/{room}/live.opus", get(answer))
+            .route("/{room}/late/{file}", get(late::answer))
+            .with_state(served);
         drop(net::serve(bound, spec, app, shutdown));
         drop(_on);
-        let next = PartNo(0);
-        Ok(Self { world, runtime, threads, at, parts, window, renditions, serving, next, trigger })
+        Ok(Self {
+            world,
+            runtime,
+            threads,
+            at,
+            client,
+            parts,
+            live,
+            output,
+            renditions,
+            serving,
+            next: PartNo(0),
+            trigger,
+        })
     }
 
-    fn measure(mut self, listeners: u64) -> Result<Costs, TrialError> {
+    fn measure(mut self, by: Channel, weighed: u64) -> Result<Costs, TrialError> {
         self.feed(SEGMENT_PARTS)?;
         self.settle()?;
-        let (process, kernel) = (process_bytes(), machine::slab_bytes());
+        let mut crowd = self.crowd();
+        let (process_bytes, kernel_bytes) = self.memory(&mut crowd, weighed)?;
+        let listeners = weighed.min(LISTENERS_MAX);
+        crowd.keep(listeners);
         let mut costs = Costs {
+            by,
             listeners,
             processor_ms: [0.0; TIERS],
-            process_bytes: 0.0,
-            kernel_bytes: SOCKET_BYTES,
+            process_bytes,
+            kernel_bytes,
             egress_bytes: [0.0; TIERS],
             packets: [0.0; TIERS],
+            late_processor_ms: 0.0,
+            late_egress_bytes: 0.0,
         };
         for tier in Tier::ALL {
-            self.serving.set_next(tier);
-            let mut crowd = self.gather(listeners, tier)?;
+            if tier != Tier::Full {
+                self.serving.set_next(tier);
+                crowd = self.crowd();
+                self.welcome(&mut crowd, listeners, tier)?;
+            }
             costs.processor_ms[tier as usize] = self.play(&mut crowd, tier)?;
             (costs.egress_bytes[tier as usize], costs.packets[tier as usize]) = self.wire(tier);
-            if tier == Tier::Full {
-                let grown = |now: Option<u64>, before: Option<u64>| {
-                    Some((now?.checked_sub(before?)?) as f64 / listeners as f64)
-                };
-                costs.process_bytes = grown(process_bytes(), process).unwrap_or_default();
-                // Both ends of a connection are ours here.
-                let socket = grown(machine::slab_bytes(), kernel).map(|both| both / 2.0);
-                let plausible = socket.filter(|bytes| SOCKET_BYTES_PLAUSIBLE.contains(bytes));
-                costs.kernel_bytes = plausible.unwrap_or(SOCKET_BYTES);
-            }
         }
+        (costs.late_processor_ms, costs.late_egress_bytes) = self.late(listeners)?;
         self.trigger.at_once();
-        self.runtime.shutdown_timeout(SOCKET_WAIT);
+        self.runtime.shutdown_timeout(END_WAIT);
         Ok(costs)
     }
 
-    /// Everybody comes, and has what one is given on joining.
-    fn gather(&self, listeners: u64, tier: Tier) -> Result<Crowd, TrialError> {
+    fn crowd(&self) -> Crowd {
+        Crowd::at(self.at, self.client.clone(), SOCKET_WAIT)
+    }
+
+    /// So many come, and have what one is given on joining.
+    fn welcome(&self, crowd: &mut Crowd, count: u64, tier: Tier) -> Result<(), TrialError> {
         let joins = match tier {
             Tier::Full | Tier::LowBitRate => 1,
             Tier::Segments => SEGMENT_PARTS,
         };
         let head = self.renditions.ogg_headers("Self-test").map_or(0, |head| head.len() as u64);
-        let mut crowd = Crowd::gather(self.at, listeners, SOCKET_WAIT)?;
-        crowd.take(head + joins * self.page_bytes(tier))?;
-        Ok(crowd)
+        Ok(crowd.join(count, head + joins * self.page_bytes(tier))?)
+    }
+
+    /// Bytes of this process and of the kernel by which one more listener makes them grow, who hears a whole
+    /// segment.
+    fn memory(&mut self, crowd: &mut Crowd, listeners: u64) -> Result<(f64, f64), TrialError> {
+        let first = listeners / FIRST_OF;
+        self.welcome(crowd, first, Tier::Full)?;
+        self.hear(crowd)?;
+        let (process, kernel) = (process_bytes(), machine::kernel_bytes());
+        self.welcome(crowd, listeners - first, Tier::Full)?;
+        self.hear(crowd)?;
+        let grown = |now: Option<u64>, before: Option<u64>| {
+            Some((now?.checked_sub(before?)?) as f64 / (listeners - first) as f64)
+        };
+        // What the allocator set aside before may carry all of them: then nothing was measured.
+        let process = grown(process_bytes(), process).filter(|bytes| PROCESS_BYTES_PLAUSIBLE.contains(bytes));
+        // Both ends of a connection are ours here.
+        let socket = grown(machine::kernel_bytes(), kernel).map(|both| both / 2.0);
+        let plausible = socket.filter(|bytes| SOCKET_BYTES_PLAUSIBLE.contains(bytes));
+        Ok((process.unwrap_or(PROCESS_BYTES), plausible.unwrap_or(SOCKET_BYTES)))
+    }
+
+    fn hear(&mut self, crowd: &mut Crowd) -> Result<(), TrialError> {
+        for _ in 0..SEGMENT_PARTS {
+            self.feed(1)?;
+            crowd.take(self.page_bytes(Tier::Full))?;
+        }
+        Ok(())
     }
 
     /// Milliseconds of processor for one listener and second of sound.
@@ -306,15 +341,20 @@ impl Hall {
             Tier::Full | Tier::LowBitRate => 1,
             Tier::Segments => SEGMENT_PARTS,
         };
-        let (began, mut parts, mut least_ms) = (self.world.now(), 0, f64::INFINITY);
+        self.until(|output| output.listeners.get() == crowd.len() as i64)?;
+        let (began, mut parts, mut took_ms) = (self.world.now(), 0, Vec::new());
         while parts < PARTS && (parts == 0 || self.world.now().since(began) < TIER_WAIT) {
             let before_ms = self.threads.processor_ms()?;
             for _ in 0..SEGMENT_PARTS / step {
+                let bytes = step * self.page_bytes(tier);
+                let all = self.output.sent_bytes.get() + bytes * crowd.len() as u64;
                 self.feed(step)?;
-                crowd.take(step * self.page_bytes(tier))?;
+                // Nobody of the crowd waits on a socket meanwhile: to wake them would be the sender's work
+                // here, and is a network card's where they are far away.
+                self.until(|output| output.sent_bytes.get() >= all)?;
+                crowd.take(bytes)?;
             }
-            // Other work takes caches and halves of cores away: a segment is dearer by it, never cheaper.
-            least_ms = least_ms.min(self.threads.processor_ms()? - before_ms);
+            took_ms.push(self.threads.processor_ms()? - before_ms);
             parts += SEGMENT_PARTS;
         }
         // Whoever comes next finds a whole segment.
@@ -322,7 +362,18 @@ impl Hall {
         self.feed(left)?;
         self.settle()?;
         let seconds = (SEGMENT_PARTS * PART_MS) as f64 / 1e3;
-        Ok(least_ms / seconds / crowd.len() as f64)
+        Ok(middle(took_ms) / seconds / crowd.len() as f64)
+    }
+
+    fn until(&self, is_so: impl Fn(&OutputMetrics) -> bool) -> io::Result<()> {
+        let began = self.world.now();
+        while !is_so(&self.output) {
+            if self.world.now().since(began) > SOCKET_WAIT {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the audience is not as it should be"));
+            }
+            self.world.rest(LOOK);
+        }
+        Ok(())
     }
 
     fn feed(&mut self, parts: u64) -> Result<(), TrialError> {
@@ -339,7 +390,7 @@ impl Hall {
     fn settle(&mut self) -> Result<(), TrialError> {
         let fed = self.next;
         let is_there = |window: &Arc<Window>| window.last().is_some_and(|part| part.no.next() == fed);
-        let settled = self.runtime.block_on(self.window.wait_for(is_there)).map(drop);
+        let settled = self.runtime.block_on(self.live.window.wait_for(is_there)).map(drop);
         settled.map_err(|_| TrialError::Bug("the window is gone"))
     }
 
@@ -407,32 +458,19 @@ fn units_of(rendition: &Rendition) -> Units {
     Units::join((0..units).map(|_| unit.as_slice()))
 }
 
-fn process_bytes() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let field = |n: usize| statm.split(' ').nth(n)?.parse::<u64>().ok();
-    field(1)?.checked_mul(4_096)
+fn facts() -> Result<Facts, TrialError> {
+    let name = Name::parse(FOLDER).map_err(|_| TrialError::Bug("the name of the room is none"))?;
+    Ok(Facts::new(name, "Self-test".to_owned()))
 }
 
-/// The threads that serve, by their folders in `/proc`.
-#[derive(Clone, Debug, Default)]
-struct Threads(Arc<Mutex<Vec<PathBuf>>>);
-
-impl Threads {
-    fn note(&self) {
-        if let Ok(place) = fs::read_link("/proc/thread-self") {
-            let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            threads.push(PathBuf::from("/proc").join(place).join("schedstat"));
-        }
-    }
-
-    /// Milliseconds all of them have run: what others run at the same time does not count.
-    fn processor_ms(&self) -> io::Result<f64> {
-        let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ran_ns = |place: &PathBuf| {
-            let line = fs::read_to_string(place)?;
-            let field = line.split_whitespace().next().unwrap_or_default();
-            field.parse::<f64>().map_err(io::Error::other)
-        };
-        Ok(threads.iter().map(ran_ns).sum::<io::Result<f64>>()? / 1e6)
-    }
+fn desk(world: World, facts: &Facts, folder: &std::path::Path) -> io::Result<Arc<Desk>> {
+    Ok(Desk::open(door::Begin {
+        world,
+        facts,
+        folder,
+        scribe: Scribe::start(world)?,
+        keys: KeyRing::new(&world.entropy()),
+        now_serving: 0,
+        cap: 0,
+    }))
 }

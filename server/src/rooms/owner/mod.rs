@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tribune_core::mix::HoldSound;
@@ -37,15 +36,12 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long the disk is waited for before the room goes on without it.
 const DISK_WAIT: Duration = Duration::from_secs(2);
 /// The outputs that are counted by room.
-const OUTPUTS: [&str; 4] = ["opus", "aac", "mp4", HLS];
+const OUTPUTS: [&str; 5] = ["opus", "aac", "mp4", HLS, "late"];
 /// The one whose listeners are estimated.
 const HLS: &str = "hls";
 /// How long players can still ask for the last parts of a program that has ended: twice what a player keeps
 /// unheard.
 const LINGER: Duration = Duration::from_secs(60);
-
-/// What the key of tickets is made with besides the node's own.
-const TICKETS_DOMAIN: &[u8] = b"tribune tickets\0";
 
 pub(super) struct Owner {
     pub(super) node: Arc<Node>,
@@ -170,13 +166,12 @@ fn desk_of(node: &Node, kept: &Kept) -> Arc<Desk> {
     let said: serde_json::Value =
         kept.chain.last.as_ref().and_then(|last| serde_json::from_slice(last).ok()).unwrap_or_default();
     let setup = &node.setup;
-    let secret = Sha256::new_with_prefix(TICKETS_DOMAIN).chain_update(setup.key.to_bytes()).finalize();
     let desk = Desk::open(door::Begin {
         world: setup.world,
         facts: &kept.facts,
         folder: &node.door_folder(&kept.facts.name),
         scribe: setup.scribe.clone(),
-        secret: secret.into(),
+        keys: setup.ticket_keys.clone(),
         now_serving: said["now_serving"].as_u64().unwrap_or_default(),
         cap: 0,
     });

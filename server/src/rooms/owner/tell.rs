@@ -8,8 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::Value;
 use tribune_core::door::Snapshot;
+use tribune_core::egress::late::BEHIND_S;
 use tribune_core::room::{Facts, Hearing, Replay, State};
-use tribune_core::status::{Draft, Figures, ReplayLinks, Sealed, Status, Taken};
+use tribune_core::status::{Draft, Figures, LateSaid, LateState, ReplayLinks, Sealed, Status, Taken};
 
 use super::{HLS, Owner, in_time};
 use crate::capacity::{Asked, Open};
@@ -21,6 +22,8 @@ use crate::store::Statuses;
 
 /// Statuses shown that the disk has not taken yet; it is given all of them again with the next one.
 const STATUSES_FRESH_MAX: usize = 128;
+/// Why nobody can begin to hear late.
+const FULL: &str = "There is no more room for it now: those who hear it live come first.";
 
 impl Owner {
     /// Makes the next status when there is anything new, keeps it, then shows it.
@@ -132,12 +135,30 @@ impl Owner {
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
+            late: self.program.program.as_ref().map(|program| self.late(program)),
             door: Snapshot {
                 cap: Some(self.quota.said()),
                 ladder: Some(self.node.setup.capacity.ladder()),
                 ..self.quota.desk().snapshot()
             },
         }
+    }
+
+    fn late(&self, program: &Program) -> LateSaid {
+        let setup = &self.node.setup;
+        let budget = setup.capacity.late();
+        let (state, why) = match (program.live().late.borrow().playlist.is_some(), budget.binds()) {
+            (false, _) => (LateState::Soon, "It begins half a minute after the program does.".to_owned()),
+            (true, _) if budget.has_room(self.node.now().time) => {
+                (LateState::Open, "Everybody may hear it, without a seat.".to_owned())
+            }
+            (true, Some(least)) => {
+                (LateState::Full, format!("{FULL} {} is what there is least of.", least.word()))
+            }
+            (true, None) => (LateState::Full, FULL.to_owned()),
+        };
+        let hls = format!("{}/{}/late.m3u8", setup.config.public_base(), self.room.facts().name);
+        LateSaid { hls, behind_s: BEHIND_S, state, why }
     }
 
     pub(super) fn replay_links(&self, facts: &Facts) -> Option<ReplayLinks> {
