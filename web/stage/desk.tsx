@@ -186,6 +186,7 @@ function Cap({ app }: { app: App }) {
       />
       <p class="soft" role="status">
         {consequence(app, cap, taken)}
+        {cap !== now && waits(app, cap - now)}
         {isAbove && ` ${say.say('cap_above', { count: measured })}`}
       </p>
       <div class="row">
@@ -204,7 +205,19 @@ function Cap({ app }: { app: App }) {
 function consequence(app: App, cap: number, taken: number): string {
   const { say } = app.state.say;
   if (cap > taken) return say('cap_more', { count: cap - taken });
+  if (cap === 0 && taken === 0) return say('cap_nobody');
   return cap === taken ? say('cap_full', { count: taken }) : say('cap_fewer', { count: taken - cap });
+}
+
+/** What so many seats more, or fewer, mean for those in line. */
+function waits(app: App, more: number): string {
+  const { say, status } = app.state;
+  const waiting = status?.waiting ?? 0;
+  if (!waiting) return '';
+  const aSecond = status?.rate?.p50 ?? 0;
+  if (!aSecond) return ` ${say.say('cap_line', { count: waiting })}`;
+  const minutes = Math.ceil(Math.min(Math.abs(more), more > 0 ? waiting : Infinity) / aSecond / 60);
+  return ` ${say.say(more > 0 ? 'cap_sooner' : 'cap_longer', { count: waiting, minutes })}`;
 }
 
 /** When it starts, and what another start would mean for those who wait. */

@@ -134,6 +134,21 @@ test('the desk announces, limits, reschedules and shows who is signed in; axe fi
   await ada.leave();
 });
 
+test('before another number of seats is set, the desk says what it means for the line', async () => {
+  const room = await node.room();
+  await room.live();
+  await room.cap(0);
+  for (let come = 0; come < 3; come++) await fetch(`${node.origin}/${room.name}/ticket`, { method: 'POST' });
+  const ada = await onStage(room, 'host', 'Ada');
+  await ada.page.click('summary:has-text("Seats")');
+  await ada.reads(/Nobody is let in: whoever comes waits in line/);
+  await ada.page.fill('[name=cap]', '2');
+  await ada.reads(/Lets 2 more people in\. 3 people are in line; how much it changes their wait cannot be said/);
+  await ada.page.click('button:text-is("Set")');
+  await ada.reads(/Room for 2 listeners/);
+  await ada.leave();
+});
+
 test('the operator sees the room in the console, and its evening', async () => {
   const room = await node.room({ title: 'Bread and roses' });
   await room.live();

@@ -64,6 +64,9 @@ export interface Status {
     hls_estimate: number;
   };
   listening: number;
+  /** People in line, and how fast it moves, in people a second; both absent on older nodes. */
+  waiting?: number;
+  rate?: { p50?: number | null };
   peak: number;
   replays: number;
   turned_away: number;
