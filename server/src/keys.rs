@@ -162,6 +162,10 @@ mod tests {
     #[test]
     fn a_damaged_secret_is_named_and_not_replaced() {
         let data = tempfile::tempdir().unwrap();
+        let key = SigningKey::from_bytes(&[1; 32]);
+        fs::write(data.path().join(NODE_KEY_OLD_FILE), b"short").unwrap();
+        let error = ticket_keys(data.path(), &key).unwrap_err().to_string();
+        assert!(error.contains("node.key.old is damaged"), "{error}");
         for name in [NODE_KEY_FILE, OPERATOR_KEY_FILE] {
             fs::write(data.path().join(name), "short").unwrap();
         }

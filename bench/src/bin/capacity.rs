@@ -48,6 +48,8 @@ const SPAN_MAX: Duration = Duration::from_secs(170);
 /// More missing or late than this is broken.
 const BAD_SHARE_MAX: f64 = 0.01;
 const LATE_P99_MS_MAX: u64 = 1_000;
+/// What lies beyond the 99th percentile that a node looks at.
+const LATE_PART_SHARE_MAX: f64 = 0.01;
 /// How long the self-test may take.
 const TEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -248,7 +250,7 @@ struct Late {
 impl Late {
     /// The node lowers its own cap.
     fn is_too_late(self) -> bool {
-        self.over_part_share > 0.01 || self.over_second_share > LATE_PARTS_SHARE_MAX
+        self.over_part_share > LATE_PART_SHARE_MAX || self.over_second_share > LATE_PARTS_SHARE_MAX
     }
 }
 

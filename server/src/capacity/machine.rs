@@ -300,6 +300,7 @@ mod tests {
         assert!(cores() > 0.0);
         assert!(memory().is_some_and(|memory| memory.available <= memory.most));
         assert!(ticks().is_some_and(|ticks| ticks.stolen <= ticks.all));
+        assert!(kernel_bytes().is_some_and(|bytes| bytes > 0));
         assert!(name().contains("Linux"));
     }
 }

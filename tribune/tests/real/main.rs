@@ -17,6 +17,7 @@ mod icy;
 mod kill;
 mod late;
 mod node;
+mod pause;
 mod players;
 mod program;
 mod recording;

@@ -50,7 +50,7 @@ use crate::window::{self, Crossing, Live};
 use crate::world::World;
 pub use costs::{Channel, Costs};
 use crowd::Crowd;
-use used::{Threads, process_bytes};
+use used::{Threads, middle, process_bytes};
 
 /// Of the listeners, one of so many comes first: what the first ones cost is not what one more does.
 const FIRST_OF: u64 = 3;
@@ -172,13 +172,6 @@ struct Hall {
     serving: Arc<Serving>,
     next: PartNo,
     trigger: shutdown::Trigger,
-}
-
-/// Of segments as dear as they were: the cheapest are of moments when nobody else used the machine, and an
-/// evening has few of those; the dearest are of something else that happened.
-fn middle(mut took_ms: Vec<f64>) -> f64 {
-    took_ms.sort_by(f64::total_cmp);
-    took_ms.get(took_ms.len() / 2).copied().unwrap_or_default()
 }
 
 /// What answers the crowd.
@@ -365,6 +358,7 @@ impl Hall {
         Ok(middle(took_ms) / seconds / crowd.len() as f64)
     }
 
+    /// Waits until the audience is so.
     fn until(&self, is_so: impl Fn(&OutputMetrics) -> bool) -> io::Result<()> {
         let began = self.world.now();
         while !is_so(&self.output) {
