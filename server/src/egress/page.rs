@@ -19,20 +19,20 @@ pub(super) async fn page(State(node): At, Path(name): Path<String>, asked: Asked
     let text = |name| asked.headers.get(name).and_then(|value| value.to_str().ok());
     let lang = Lang::choose(asked.parameter("lang"), text(header::ACCEPT_LANGUAGE));
     let encoding = Encoding::choose(text(header::ACCEPT_ENCODING));
-    let site = Site { public: node.config.public_base(), stage: node.config.stage_base() };
+    let site = || Site { public: node.config.public_base(), stage: node.config.stage_base() };
     let room = room(&node, &name).ok();
     let view = room.as_ref().map(|room| room.view());
     let status = || present(&node, &view.as_ref()?.status.bytes);
     if let Some(ticketed) = room.as_ref().and_then(|room| ticketed(&asked, room))
         && let Some(status) = status()
     {
-        let page = page::render_personal(&ticketed, &status, lang, &site);
+        let page = page::render_personal(&ticketed, &status, lang, &site());
         return page.respond(encoding, page.encode(encoding));
     }
     let key = Key { room: view.as_ref().map(|view| (name, view.status.seq)), lang, encoding };
     let render = || match status() {
-        Some(status) => render(&status, lang, &site),
-        None => missing(lang, &site),
+        Some(status) => render(&status, lang, &site()),
+        None => missing(lang, &site()),
     };
     node.pages.get(node.world.now(), key, render).respond()
 }

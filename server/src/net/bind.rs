@@ -1,10 +1,9 @@
 //! Sockets that listen.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
@@ -31,7 +30,7 @@ pub enum BindError {
 
 impl Bound {
     /// Listens on every address. `[::]` takes IPv4 as well unless an IPv4 address with the same port is in
-    /// the list; any other IPv6 address takes only its own. Must be called on a runtime.
+    /// the list; any other IPv6 address takes only its own.
     ///
     /// # Errors
     /// The list is empty, or one address cannot be had; then none is.
@@ -77,8 +76,11 @@ fn listen(addr: SocketAddr, stack: Stack) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
+    // Every connection has it from here (tcp(7)). A part is sent the moment it is cut; waiting to fill a
+    // packet would add to everybody's delay.
+    socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 pub(crate) fn advice(error: &io::Error) -> String {

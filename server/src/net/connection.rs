@@ -11,7 +11,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonical, proxy_header};
@@ -19,6 +18,7 @@ use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
 use super::requests::{InFlight, Near, answer, seen};
+use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
@@ -44,8 +44,10 @@ enum Early {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+pub(super) async fn run(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) {
     tokio::select! {
+        // Most answers are ready at once, and then nobody has to be asked whether to wait for them.
+        biased;
         ended = serve(shared, socket, peer) => match ended {
             Ok(()) | Err(Early::Gone) => {}
             Err(Early::Shed(why)) => shed(shared, why),
@@ -61,18 +63,18 @@ fn shed(shared: &Shared, why: Shed) {
     }
 }
 
-async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Result<(), Early> {
-    // A part is sent the moment it is cut; waiting to fill a packet would add to everybody's delay.
-    let _ = socket.set_nodelay(true);
+async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result<(), Early> {
     let limits = &shared.spec.limits;
     let (stream, near) = timeout(limits.handshake(), handshake(shared, socket, peer))
         .await
         .map_err(|_| handshake_slow(shared))??;
     let (stream, opening) = tokio::select! {
+        biased;
         opened = timeout(limits.head(), open(stream, shared, near.addr)) =>
             opened.map_err(|_| Early::Shed(Shed::HeadSlow))??,
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
+    // What the library needs for a connection is set aside only for those it serves: all others are smaller.
     match opening {
         Opening::Http1 => {
             let rest = match &shared.gate {
@@ -80,10 +82,10 @@ async fn serve(shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> Res
                 None => Some(stream),
             };
             if let Some(stream) = rest {
-                http1(shared, stream, near).await;
+                Box::pin(http1(shared, stream, near)).await;
             }
         }
-        Opening::Http2 => http2(shared, stream, near).await,
+        Opening::Http2 => Box::pin(http2(shared, stream, near)).await,
         Opening::Source(take, head) => {
             take(SourceRequest::new(head.clone(), stream, source_seen(shared, near, &head))).await;
         }
@@ -97,7 +99,7 @@ fn handshake_slow(shared: &Shared) -> Early {
 }
 
 /// PROXY header, then TLS, as far as this listener has them.
-async fn handshake(shared: &Shared, socket: TcpStream, peer: SocketAddr) -> Result<(Stream, Near), Early> {
+async fn handshake(shared: &Shared, socket: Socket, peer: SocketAddr) -> Result<(Stream, Near), Early> {
     let sent = shared.counts.sent_bytes.clone();
     let mut io = Guarded::new(socket, sent, shared.spec.limits.stall());
     let mut addr = canonical(peer.ip());
@@ -107,7 +109,7 @@ async fn handshake(shared: &Shared, socket: TcpStream, peer: SocketAddr) -> Resu
     let Some(certificates) = &shared.spec.tls else {
         return Ok((Stream::plain(io), Near { addr, scheme: Scheme::Http }));
     };
-    match TlsAcceptor::from(certificates.config()).accept(io).await {
+    match Box::pin(TlsAcceptor::from(certificates.config()).accept(io)).await {
         Ok(tls) => {
             shared.counts.handshakes_done.inc();
             Ok((Stream::tls(tls), Near { addr, scheme: Scheme::Https }))

@@ -17,6 +17,7 @@ pub mod limits;
 /// Port 80: leads to 443, and answers the certificate authority.
 pub mod redirect;
 mod requests;
+mod socket;
 /// Live sources as Icecast clients send them.
 pub mod source;
 mod stream;
@@ -24,15 +25,15 @@ mod stream;
 pub mod tls;
 mod unread;
 
-use std::io::{Read, Write};
-use std::net::{self, IpAddr, SocketAddr};
+use std::io::{self, Read, Write};
+use std::net::{self, IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use ipnet::IpNet;
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -43,6 +44,7 @@ pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
 pub use limits::Limits;
 pub use requests::{ClientAddr, Reached};
+use socket::Socket;
 pub use source::{SourceRequest, TakeSource};
 pub use stream::Stream;
 
@@ -139,9 +141,15 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>, connections: TaskTracker) {
+    // SAFETY: the standard library's listener owns one descriptor, always the same, until it is dropped.
+    let watched = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
+    let listener = match watched {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(listener = shared.spec.name, %error, "accept_impossible"),
+    };
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.async_io(Interest::READABLE, one) => accepted,
             () = shared.shutdown.draining() => return,
         };
         match accepted {
@@ -151,14 +159,19 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>
     }
 }
 
+/// A connection that waits, as a socket that does not block.
+fn one(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, peer))
+}
+
 /// A failed accept is either the visitor's (they were gone before we looked) or ours (no descriptors, no
 /// memory).
-async fn rest(shared: &Shared, error: &std::io::Error) {
+async fn rest(shared: &Shared, error: &io::Error) {
     let theirs = matches!(
         error.kind(),
-        std::io::ErrorKind::ConnectionAborted
-            | std::io::ErrorKind::ConnectionReset
-            | std::io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     );
     if theirs {
         return;
@@ -177,7 +190,7 @@ fn begin(
 ) {
     shared.counts.accepted.inc();
     let Ok(permit) = room.clone().try_acquire_owned() else {
-        return refuse(shared, &socket, peer);
+        return refuse(shared, socket, peer);
     };
     let (shared, accepted) = (shared.clone(), shared.spec.world.now());
     connections.spawn(async move {
@@ -185,26 +198,26 @@ fn begin(
         if let Some(gate) = &shared.gate {
             gate.first_turn(accepted);
         }
-        connection::run(&shared, socket, peer).await;
+        connection::run(&shared, Socket::new(socket), peer).await;
         shared.counts.open.dec();
         drop(permit);
     });
 }
 
 /// Being refused costs less than asking did: no task, no buffer, no wait.
-fn refuse(shared: &Shared, socket: &TcpStream, peer: SocketAddr) {
+fn refuse(shared: &Shared, mut socket: TcpStream, peer: SocketAddr) {
     shared.counts.refused.inc();
     shared.spec.metrics.ledger.shed(Shed::ConnectionsFull);
     if shared.spec.tls.is_none() {
         // What was asked is taken off the socket: one that closes over bytes which nobody read is reset, and
         // the answer may be lost with it. A socket that cannot take these few bytes at once belongs to
         // somebody who does not read.
-        let (plain, mut asked) = (SockRef::from(socket), [0; ASKED_BYTES]);
-        let read = (&*plain).read(&mut asked).unwrap_or_default();
+        let mut asked = [0; ASKED_BYTES];
+        let read = socket.read(&mut asked).unwrap_or_default();
         let told =
             shared.gate.as_ref().and_then(|gate| gate.turns_away(&asked[..read], canonical(peer.ip())));
-        let _ = (&*plain).write(told.as_deref().unwrap_or(FULL));
-        let _ = plain.shutdown(net::Shutdown::Write);
+        let _ = socket.write(told.as_deref().unwrap_or(FULL));
+        let _ = socket.shutdown(net::Shutdown::Write);
     }
     if let Some(repeated) = CONNECTIONS_FULL.pass(shared.spec.world.now()) {
         let connections_max = shared.spec.limits.connections_max;

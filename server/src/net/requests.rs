@@ -90,6 +90,7 @@ pub(super) fn seen(near: Near, trusted: &Trusted, head: (&HeaderMap, Option<&str
 /// Counts answers by the pattern that matched, which has few values, never by path, which has as many as a
 /// stranger likes.
 pub(super) fn counted(app: Router, counts: ListenerMetrics) -> Router {
+    let counts = Arc::new(counts);
     app.layer(from_fn(move |request: axum::extract::Request, next: Next| {
         let counts = counts.clone();
         async move {

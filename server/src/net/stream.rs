@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
+use super::socket::Socket;
 use crate::ops::metrics::Count;
 
 /// A connection after its handshake, in the clear or not.
@@ -97,14 +97,14 @@ impl AsyncWrite for Stream {
 /// The socket itself, with what a PROXY header's reader read too much.
 pub(super) struct Guarded {
     pub(super) first: Bytes,
-    socket: TcpStream,
+    socket: Socket,
     sent_bytes: Count,
     stall_max: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Guarded {
-    pub(super) fn new(socket: TcpStream, sent_bytes: Count, stall_max: Duration) -> Self {
+    pub(super) fn new(socket: Socket, sent_bytes: Count, stall_max: Duration) -> Self {
         Self { first: Bytes::new(), socket, sent_bytes, stall_max, stalled: None }
     }
 
