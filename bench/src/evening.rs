@@ -21,6 +21,8 @@ pub const ROOM: &str = "bench";
 const TURN: Duration = Duration::from_secs(2);
 /// Of a hum's power, what is left is silence, in decibels below it.
 const SILENCE_DB: f64 = 20.0;
+/// So long everybody who came in has to catch up with what they missed while the last ones came.
+const SETTLE: Duration = Duration::from_secs(5);
 /// For everybody to come in, and for the last answers.
 const SLACK: Duration = Duration::from_secs(120);
 /// How long a mute may take to be found.
@@ -69,7 +71,7 @@ impl Evening {
         let (mut ann, mut bob) = (join(node, &key, "ann")?, join(node, &key, "bob")?);
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let until = Instant::now() + self.lasting + SLACK;
+            let until = Instant::now() + SETTLE + self.lasting + SLACK;
             let over = || is_over.load(Ordering::Relaxed);
             let annie = scope.spawn(move || hum_until(&mut ann, 0, until, over));
             let bobby = scope.spawn(move || hum_until(&mut bob, 9, until, over));
@@ -78,8 +80,9 @@ impl Evening {
             let mut hearing = Listeners::at(address, &path)
                 .and_then(|mut all| all.grow(self.listeners as usize).map(|()| all))
                 .inspect_err(|_| done())?;
-            let before = Seen::of(node).inspect_err(|_| done())?;
             let heard = scope.spawn(move || hearing.hear(over));
+            std::thread::sleep(SETTLE);
+            let before = Seen::of(node).inspect_err(|_| done())?;
             let muting = scope.spawn(move || mutes(node, over));
             let gave = meanwhile(address);
             done();

@@ -90,6 +90,11 @@ impl Came {
         self.waits_us.get(at).map_or(0.0, |us| f64::from(*us) / 1_000.0)
     }
 
+    fn went_wrong(&mut self, end: &End) {
+        self.refused += u64::from(matches!(end, End::Refused));
+        self.broken += u64::from(matches!(end, End::Broken));
+    }
+
     /// Answers of a hundred of statuses, such as 5 for all that begin with 5.
     pub fn hundred(&self, first: u16) -> u64 {
         self.answered.iter().filter(|(status, _)| **status / 100 == first).map(|(_, count)| count).sum()
@@ -187,14 +192,19 @@ impl AtDoor {
             self.came.refused += 1;
             return;
         };
+        let request = ask.request.clone();
+        let mut person = Person { stream, due, second, request, sent: 0, head: [0; 12], got: 0 };
+        // On one machine a connection mostly stands at once; then only the answer is waited for.
+        let waits = match person.ask().map_err(|error| failed(&error)) {
+            Ok(()) => Interest::READABLE,
+            Err(End::Waits) => Interest::READABLE | Interest::WRITABLE,
+            Err(end) => return self.came.went_wrong(&end),
+        };
         let place = self.free.pop().unwrap_or_else(|| {
             self.open.push(None);
             self.open.len() - 1
         });
-        let request = ask.request.clone();
-        let mut person = Person { stream, due, second, request, sent: 0, head: [0; 12], got: 0 };
-        let both = Interest::READABLE | Interest::WRITABLE;
-        if self.poll.registry().register(&mut person.stream, Token(place), both).is_err() {
+        if self.poll.registry().register(&mut person.stream, Token(place), waits).is_err() {
             self.came.broken += 1;
             self.free.push(place);
             return;
@@ -217,8 +227,7 @@ impl AtDoor {
                 self.came.bytes += person.got as u64;
                 self.came.waits_us.push(micros(waited));
             }
-            End::Refused => self.came.refused += 1,
-            End::Broken => self.came.broken += 1,
+            end => self.came.went_wrong(&end),
         }
         self.leave(place);
     }
@@ -241,13 +250,20 @@ impl AtDoor {
 }
 
 impl Person {
-    /// Sends what is to be sent and reads what has come.
-    fn go_on(&mut self, buffer: &mut [u8]) -> End {
+    /// Sends what is to be sent.
+    fn ask(&mut self) -> io::Result<()> {
         while self.sent < self.request.len() {
-            match self.stream.write(&self.request[self.sent..]) {
-                Ok(sent) => self.sent += sent,
-                Err(error) => return failed(&error),
-            }
+            self.sent += self.stream.write(&self.request[self.sent..])?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is to be sent, else reads what has come.
+    fn go_on(&mut self, buffer: &mut [u8]) -> End {
+        if self.sent < self.request.len()
+            && let Err(error) = self.ask()
+        {
+            return failed(&error);
         }
         loop {
             match self.stream.read(buffer) {
