@@ -20,6 +20,9 @@ pub mod books;
 /// 1. Who may come in.
 pub mod door;
 
+/// 1b. Crowd or attack.
+pub mod guard;
+
 /// 2. Who is who: names, keys, roles, the life of a room.
 pub mod room;
 

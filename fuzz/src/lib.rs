@@ -2,10 +2,12 @@
 //! corpus, without a fuzzer.
 
 mod door;
+mod logs;
 mod recording;
 mod requests;
 
 pub use door::*;
+pub use logs::*;
 pub use recording::*;
 pub use requests::*;
 
@@ -21,7 +23,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 33] = [
+pub const TARGETS: [(&str, Target); 34] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -55,6 +57,7 @@ pub const TARGETS: [(&str, Target); 33] = [
     ("whip_fragment", whip_fragment),
     ("ticket", ticket),
     ("pass", pass),
+    ("access_log", access_log),
 ];
 
 /// Pages, and packets out of all of them as if they were one stream.

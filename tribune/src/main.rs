@@ -3,6 +3,7 @@
 mod capacity;
 mod check_config;
 mod demo;
+mod inspect;
 mod room;
 mod serve;
 mod verify;
@@ -32,6 +33,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     CheckConfig(check_config::Args),
     Capacity(capacity::Args),
+    Inspect(inspect::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,5 +44,6 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Capacity(args) => capacity::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
     }
 }

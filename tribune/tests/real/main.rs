@@ -14,6 +14,7 @@ mod floor;
 mod hls;
 mod hold;
 mod icy;
+mod inspect;
 mod kill;
 mod late;
 mod node;

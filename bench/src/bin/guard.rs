@@ -1,0 +1,256 @@
+//! The guard over labelled logs, beside what others use: how soon an attack is told, how often a crowd is
+//! called one, whether the stated shares hold, and whom it would shed. Method and table: `docs/guard.md`.
+//!
+//! `guard FOLDER` reads every `*.csv.gz` there: columns `t, src, …, uri, status, bytes, …, req_time,
+//! completion, referer, ua, label`, of which the last is `attack` or not. Prints one line of JSON a case.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::hash::RandomState;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use flate2::read::MultiGzDecoder;
+use serde_json::{Value, json};
+use tribune_core::guard::inspect::{Findings, Inspection};
+use tribune_core::guard::log::{Entry, Taken};
+
+/// What is judged at once, in milliseconds, as in core.
+const WINDOW_MS: i64 = 5_000;
+/// A window is attacked when so large a share of its requests are.
+const ATTACKED_SHARE_MIN: f64 = 0.1;
+
+struct Line {
+    at_ms: i64,
+    source: String,
+    target: String,
+    status: u16,
+    bytes: u64,
+    took_ms: u32,
+    is_whole: bool,
+    agent: String,
+    is_attack: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let folder = std::env::args().nth(1).context("usage: guard FOLDER\nExample: guard ../shared/data/lab")?;
+    let entries = fs::read_dir(&folder).with_context(|| format!("{folder} cannot be read"))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths.iter().filter(|path| path.to_string_lossy().ends_with(".csv.gz")) {
+        let lines = read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        writeln!(io::stdout(), "{}", case(name.trim_end_matches(".csv.gz"), &lines))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
+    let mut lines = BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines();
+    let head = lines.next().context("it is empty")??;
+    let columns: BTreeMap<&str, usize> = head.split(',').zip(0..).collect();
+    let at = |name: &str| columns.get(name).copied().with_context(|| format!("it has no column {name}"));
+    let (t, src, uri, status) = (at("t")?, at("src")?, at("uri")?, at("status")?);
+    let (bytes, took, whole, agent) = (at("bytes")?, at("req_time")?, at("completion")?, at("ua")?);
+    let label = at("label")?;
+    lines
+        .map(|line| {
+            let line = line?;
+            let fields = fields(&line);
+            let field = |at: usize| fields.get(at).map_or("", String::as_str);
+            Ok(Line {
+                at_ms: (field(t).parse::<f64>()? * 1_000.0) as i64,
+                source: field(src).to_owned(),
+                target: field(uri).to_owned(),
+                status: field(status).parse().unwrap_or(0),
+                bytes: field(bytes).parse().unwrap_or(0),
+                took_ms: (field(took).parse::<f64>().unwrap_or(0.0) * 1_000.0) as u32,
+                is_whole: field(whole) == "OK",
+                agent: field(agent).to_owned(),
+                is_attack: field(label) == "attack",
+            })
+        })
+        .collect()
+}
+
+/// Fields of a line of CSV; those in quotation marks may have commas (RFC 4180).
+fn fields(line: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for part in line.chars() {
+        match part {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => fields.last_mut().into_iter().for_each(|field| field.push(other)),
+        }
+    }
+    fields
+}
+
+fn case(name: &str, lines: &[Line]) -> Value {
+    let mut inspection = Inspection::new(RandomState::new());
+    for line in lines {
+        inspection.take(&Entry {
+            at_ms: line.at_ms,
+            remote: Cow::Borrowed(&line.source),
+            target: Cow::Borrowed(&line.target),
+            status: line.status,
+            bytes: line.bytes,
+            took_ms: Some(line.took_ms),
+            taken: if line.is_whole { Taken::Whole } else { Taken::Broken },
+            agent: Cow::Borrowed(&line.agent),
+        });
+    }
+    let findings = inspection.finish();
+    let truth = Truth::of(lines);
+    let told: BTreeMap<i64, bool> = findings
+        .windows
+        .iter()
+        .map(|window| (window.span_ms().0 / WINDOW_MS, window.kind().is_attack()))
+        .collect();
+    json!({
+        "case": name,
+        "verdict": findings.verdict.kind,
+        "self_inflicted": findings.verdict.self_inflicted,
+        "guard": truth.score(&told),
+        "share_held": truth.held(&findings),
+        "brier": truth.brier(&findings),
+        "red": truth.red(&findings),
+        "others": {
+            "rate": truth.score(&by_rate(lines)),
+            "limit": truth.score(&by_limit(lines)),
+            "entropy": truth.score(&by_entropy(lines)),
+        },
+    })
+}
+
+/// What is true of a case, by its labels.
+struct Truth {
+    /// Requests of each window, and those of an attack among them.
+    windows: BTreeMap<i64, (f64, f64)>,
+    attackers: BTreeSet<String>,
+    onset_ms: Option<i64>,
+}
+
+impl Truth {
+    fn of(lines: &[Line]) -> Self {
+        let mut windows = BTreeMap::<i64, (f64, f64)>::new();
+        for line in lines {
+            let window = windows.entry(line.at_ms / WINDOW_MS).or_default();
+            window.0 += 1.0;
+            window.1 += f64::from(u8::from(line.is_attack));
+        }
+        let attacks = || lines.iter().filter(|line| line.is_attack);
+        let attackers = attacks().map(|line| line.source.clone()).collect();
+        // A probe before the attack shows nothing yet.
+        let onset =
+            |&(window, &(all, bad)): &(&i64, &(f64, f64))| bad >= ATTACKED_SHARE_MIN * all && *window >= 0;
+        let first = windows.iter().find(onset).filter(|(_, (_, bad))| *bad > 0.0).map(|(window, _)| *window);
+        let onset_ms =
+            first.and_then(|first| attacks().map(|line| line.at_ms).find(|at_ms| at_ms / WINDOW_MS >= first));
+        Self { windows, attackers, onset_ms }
+    }
+
+    fn is_attacked(&self, window: i64) -> bool {
+        self.windows.get(&window).is_some_and(|(all, bad)| *bad >= ATTACKED_SHARE_MIN * all)
+    }
+
+    /// How soon the attack was told, in seconds from its first line to the end of the first window called
+    /// one; windows that were called one and are none; and those that are and were not.
+    fn score(&self, told: &BTreeMap<i64, bool>) -> Value {
+        let called = |window: &i64| told.get(window).copied().unwrap_or(false);
+        let soon = self.onset_ms.and_then(|onset| {
+            let first = self.windows.keys().find(|window| **window >= onset / WINDOW_MS && called(window))?;
+            Some(((first + 1) * WINDOW_MS - onset) as f64 / 1_000.0)
+        });
+        let wrong =
+            self.windows.keys().filter(|window| called(window) && !self.is_attacked(**window)).count();
+        let missed =
+            self.windows.keys().filter(|window| !called(window) && self.is_attacked(**window)).count();
+        let windows = self.windows.len();
+        json!({"told_after_s": soon, "called_wrongly": wrong, "missed": missed, "windows": windows})
+    }
+
+    /// Of the windows, in how many the share of requests lies in the stated range.
+    fn held(&self, findings: &Findings) -> Value {
+        let held = findings.windows.iter().filter(|window| {
+            let (all, bad) = self.windows.get(&(window.span_ms().0 / WINDOW_MS)).copied().unwrap_or_default();
+            let share = window.verdict(0).attack_share.requests;
+            (share.low..=share.high).contains(&(bad / all.max(1.0)))
+        });
+        json!([held.count(), findings.windows.len()])
+    }
+
+    /// The mean square of how far the probability of an attack was from what is true (Brier 1950).
+    fn brier(&self, findings: &Findings) -> f64 {
+        let squares = findings.windows.iter().map(|window| {
+            let verdict = window.verdict(0);
+            let says = match verdict.kind.is_attack() {
+                true => verdict.confidence,
+                false => 1.0 - verdict.confidence,
+            };
+            let is = f64::from(u8::from(self.is_attacked(window.span_ms().0 / WINDOW_MS)));
+            (says - is) * (says - is)
+        });
+        squares.sum::<f64>() / findings.windows.len().max(1) as f64
+    }
+
+    fn red(&self, findings: &Findings) -> Value {
+        let right = findings.red.iter().filter(|red| self.attackers.contains(&red.source)).count();
+        json!({"attackers": self.attackers.len(), "named": right, "honest_named": findings.red.len() - right})
+    }
+}
+
+fn by_window(lines: &[Line]) -> BTreeMap<i64, BTreeMap<&str, f64>> {
+    let mut windows = BTreeMap::<i64, BTreeMap<&str, f64>>::new();
+    for line in lines {
+        *windows.entry(line.at_ms / WINDOW_MS).or_default().entry(&line.source).or_default() += 1.0;
+    }
+    windows
+}
+
+/// A threshold on the rate: more than three times the middle of what was before.
+fn by_rate(lines: &[Line]) -> BTreeMap<i64, bool> {
+    let mut before: Vec<f64> = Vec::new();
+    let mut judge = |sources: BTreeMap<&str, f64>| {
+        let requests: f64 = sources.values().sum();
+        before.sort_by(f64::total_cmp);
+        let is_more = before.len() >= 3 && requests > 3.0 * before[before.len() / 2];
+        before.push(requests);
+        is_more
+    };
+    by_window(lines).into_iter().map(|(window, sources)| (window, judge(sources))).collect()
+}
+
+/// A limit for each address, as nginx's `limit_req`: ten a second and twenty more, and an attack when one of
+/// twenty requests is beyond it.
+fn by_limit(lines: &[Line]) -> BTreeMap<i64, bool> {
+    let judge = |sources: BTreeMap<&str, f64>| {
+        let most = 10.0 * WINDOW_MS as f64 / 1_000.0 + 20.0;
+        let (all, beyond) = sources.values().fold((0.0, 0.0), |(all, beyond), requests| {
+            (all + requests, beyond + (requests - most).max(0.0))
+        });
+        beyond > 0.05 * all
+    };
+    by_window(lines).into_iter().map(|(window, sources)| (window, judge(sources))).collect()
+}
+
+/// The entropy of addresses: an attack when it leaves what was before by three deviations, summed up (CUSUM).
+fn by_entropy(lines: &[Line]) -> BTreeMap<i64, bool> {
+    let mut before: Vec<f64> = Vec::new();
+    let mut sum = 0.0_f64;
+    let mut judge = |sources: BTreeMap<&str, f64>| {
+        let all: f64 = sources.values().sum();
+        let bits: f64 = sources.values().map(|part| -(part / all) * (part / all).log2()).sum();
+        let even = if sources.len() > 1 { bits / (sources.len() as f64).log2() } else { 1.0 };
+        let count = before.len().max(1) as f64;
+        let mean = before.iter().sum::<f64>() / count;
+        let deviation = (before.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / count).sqrt().max(0.01);
+        let away = if before.len() < 3 { 0.0 } else { (even - mean).abs() / deviation };
+        sum = (sum + away - 1.0).max(0.0);
+        before.push(even);
+        sum > 3.0
+    };
+    by_window(lines).into_iter().map(|(window, sources)| (window, judge(sources))).collect()
+}

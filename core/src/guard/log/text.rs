@@ -1,0 +1,91 @@
+//! `remote ident user [day/month/year:hour:minute:second zone] "request" status bytes "referer" "agent"`:
+//! the Common Log Format, and with its last two fields the Combined one; Apache's `vcombined` has a name
+//! before it.
+
+use std::borrow::Cow;
+
+use super::{Entry, Taken};
+
+const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
+    let (first, rest) = word(line)?;
+    let (second, _) = word(rest)?;
+    let is_address =
+        |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::IpAddr>().is_ok());
+    let remote = if !is_address(first) && is_address(second) { second } else { first };
+    let open = rest.iter().position(|byte| *byte == b'[')?;
+    let close = open + rest.get(open..)?.iter().position(|byte| *byte == b']')?;
+    let at_ms = time(rest.get(open + 1..close)?)?;
+    let (request, rest) = quoted(rest.get(close + 1..)?)?;
+    let (status, rest) = word(rest)?;
+    let status = number(status).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+    let (bytes, rest) = word(rest).unwrap_or((b"-", b""));
+    let agent = quoted(rest).and_then(|(_, rest)| quoted(rest)).map_or(&b""[..], |(agent, _)| agent);
+    let mut words = request.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let target = match (words.next(), words.next()) {
+        (Some(_), Some(target)) => target,
+        _ => request,
+    };
+    Some(Entry {
+        at_ms,
+        remote: String::from_utf8_lossy(remote),
+        target: String::from_utf8_lossy(target),
+        status,
+        bytes: number(bytes).unwrap_or(0),
+        took_ms: None,
+        taken: Taken::Unsaid,
+        agent: if agent == b"-" { Cow::Borrowed("") } else { String::from_utf8_lossy(agent) },
+    })
+}
+
+/// The first word, and what follows it.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.trim_ascii_start();
+    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// What stands between quotation marks, of which those with a backslash before them are part of it.
+fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.trim_ascii_start().strip_prefix(b"\"")?;
+    let mut at = 0;
+    loop {
+        match text.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some((&text[..at], &text[at + 1..])),
+            _ => at += 1,
+        }
+    }
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// `10/Oct/2000:13:55:36 -0700` as milliseconds since 1970 in UTC.
+fn time(text: &[u8]) -> Option<i64> {
+    let of = |from: usize, to: usize| text.get(from..to).and_then(number).and_then(|n| i64::try_from(n).ok());
+    let month = MONTHS.iter().position(|name| text.get(3..6) == Some(*name))? as i64 + 1;
+    let (day, year) = (of(0, 2)?, of(7, 11)?);
+    let (hour, minute, second) = (of(12, 14)?, of(15, 17)?, of(18, 20)?);
+    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let zone = match (text.get(21), of(22, 24), of(24, 26)) {
+        (Some(b'+'), Some(hours), Some(minutes)) => hours * 60 + minutes,
+        (Some(b'-'), Some(hours), Some(minutes)) => -(hours * 60 + minutes),
+        _ => 0,
+    };
+    let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - zone;
+    Some((minutes * 60 + second) * 1_000)
+}
+
+/// Days from 1 January 1970 to a day of the Gregorian calendar, counting years from March so that the leap
+/// day is the last one.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
+}
