@@ -31,7 +31,7 @@ const NAMED_MAX: usize = 10;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tribune inspect /var/log/nginx/access.log
-  zcat access.log.*.gz | tribune inspect --json -
+  zcat $(ls -tr /var/log/nginx/access.log.*.gz) | tribune inspect --json -     # the oldest first
 
 A JSON line has time (seconds or RFC 3339), remote, method, uri, status, bytes and request_time, and if it
 can complete, referer and user_agent. With request_time, slow connections are seen as well.")]

@@ -39,6 +39,8 @@ const SOUND_FIRST: u64 = 12;
 /// Different things that are told apart; who asked for three looks around.
 const DIFFERENT_MAX: usize = 8;
 const LOOKS_AROUND: usize = 3;
+/// Whoever asks in so many windows of a span, where there is nothing to hear, may be somebody and may not.
+const STAYS_WINDOWS: u64 = 4;
 /// Slower than this somebody reads to hold a connection: bytes a second, over at least so many milliseconds.
 const READS_PER_S_MIN: u64 = 2_000;
 const READS_MS_MIN: u32 = 10_000;
@@ -196,10 +198,10 @@ impl Visit {
     ) -> First {
         let (kind, is_good) = (asked(&entry.target), (200..400).contains(&entry.status));
         let is_whole = entry.taken != Taken::Broken;
-        let is_wrong = WRONG.contains(&entry.status) || (quick == Quick::Elsewhere && is_slow(entry, kind));
+        let is_wrong = WRONG.contains(&entry.status) || (quick == Quick::Elsewhere && is_slow(entry));
         self.last_window = window;
         self.requests += 1;
-        self.answered += u64::from(is_good);
+        self.answered += u64::from(is_good && !is_wrong);
         if is_good {
             self.different.see(target);
         }
@@ -208,7 +210,13 @@ impl Visit {
             self.looked_ms = Some(entry.at_ms);
         }
         let sound = match (kind, is_good, entry.took_ms) {
-            (Asked::Sound, true, Some(SOUND_MS_MIN..)) => 2,
+            (Asked::Sound, true, Some(SOUND_MS_MIN..)) => {
+                if reads_slowly(entry) {
+                    0
+                } else {
+                    2
+                }
+            }
             (Asked::Sound, true, _) if is_whole => 1,
             _ => 0,
         };
@@ -307,7 +315,8 @@ impl Visit {
         } else if others > TIMES_EXPLAINED * explained {
             if self.is_many() { Account::Many } else { Account::Unexplained }
         } else if !self.hears() && says_one_thing {
-            Account::Unexplained
+            // Where there is nothing to hear, it may be a page that is reloaded for what is new on it.
+            if site == Site::Pages { Account::Unsure } else { Account::Unexplained }
         } else if others > explained {
             Account::Unsure
         } else if span.refused > 0 {
@@ -315,18 +324,19 @@ impl Visit {
         } else if self.hears() {
             Account::Listener
         } else {
-            self.still_silent(window, site)
+            self.still_silent((window, windows), site)
         }
     }
 
     /// What whoever has not heard anything yet is put to.
-    fn still_silent(&self, window: i64, site: Site) -> Account {
+    fn still_silent(&self, (window, windows): (i64, u64), site: Site) -> Account {
+        let late = (window + 1) * WINDOW_MS - self.first_ms > BEGIN_MS;
         match site {
+            Site::Pages if late && windows >= STAYS_WINDOWS => Account::Unsure,
             Site::Pages => Account::Newcomer,
-            Site::Sounds | Site::Lists if self.refused > 0 => Account::OurDoing,
-            Site::Sounds | Site::Lists if (window + 1) * WINDOW_MS - self.first_ms > BEGIN_MS => {
-                Account::Idle
-            }
+            // Told to wait, they wait.
+            Site::Sounds | Site::Lists if self.refused > 0 => Account::Newcomer,
+            Site::Sounds | Site::Lists if late => Account::Idle,
             Site::Sounds | Site::Lists if self.different.count() < LOOKS_AROUND => Account::Unsure,
             Site::Sounds | Site::Lists => Account::Newcomer,
         }
@@ -367,13 +377,15 @@ pub enum Site {
     Pages,
 }
 
-/// A small answer that took very long: somebody reads it so slowly, or sent their request so slowly, that it
-/// only holds a connection.
-fn is_slow(entry: &Entry<'_>, kind: Asked) -> bool {
-    let Some(took_ms @ READS_MS_MIN..) = entry.took_ms else { return false };
-    kind == Asked::Other
-        && entry.status != 101
-        && entry.bytes.saturating_mul(1_000) / u64::from(took_ms) < READS_PER_S_MIN
+/// An answer that took very long for its size: somebody reads it so slowly, or sent their request so slowly,
+/// that it only holds a connection.
+fn is_slow(entry: &Entry<'_>) -> bool {
+    entry.status != 101 && entry.took_ms.is_some_and(|took| took >= READS_MS_MIN) && reads_slowly(entry)
+}
+
+fn reads_slowly(entry: &Entry<'_>) -> bool {
+    let took_ms = u64::from(entry.took_ms.unwrap_or(0)).max(1);
+    entry.bytes.saturating_mul(1_000) / took_ms < READS_PER_S_MIN
 }
 
 const fn place(window: i64) -> usize {

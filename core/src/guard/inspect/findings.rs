@@ -14,6 +14,8 @@ use crate::time::WallTime;
 
 /// Windows that are written at most; of longer logs neighbours of one kind are put together.
 const WINDOWS_MAX: usize = 20_000;
+/// With more lines out of order nothing can be said.
+const JUMBLED_SHARE_MAX: f64 = 0.05;
 /// Below so many requests a log says nothing.
 const REQUESTS_MIN: u64 = 20;
 /// Of the attacked windows, so large a share with a crowd in them make both of the whole.
@@ -72,8 +74,9 @@ pub(super) fn write(
     let (total, yellow) = (sources.total(), sources.doubted());
     let mut red: Vec<_> = sources.into_blamed().map(blamed).collect();
     red.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.source.cmp(&other.source)));
+    let jumbled = skipped.get(&Skipped::OutOfOrder).copied().unwrap_or_default();
     let windows = together(judge.judged);
-    let verdict = whole(&windows, (requests, red.len() as u64), from_ms);
+    let verdict = whole(&windows, (requests, red.len() as u64, jumbled), from_ms);
     Findings { requests, from_ms, to_ms, verdict, windows, sources: total, yellow, red, skipped }
 }
 
@@ -104,7 +107,8 @@ fn together(windows: Vec<Judged>) -> Vec<Judged> {
 }
 
 /// The verdict of the whole: what was worst in it.
-fn whole(windows: &[Judged], (requests, named): (u64, u64), from_ms: i64) -> Verdict {
+fn whole(windows: &[Judged], (requests, named, jumbled): (u64, u64, u64), from_ms: i64) -> Verdict {
+    let is_jumbled = jumbled as f64 > JUMBLED_SHARE_MAX * (requests + jumbled) as f64;
     let count = |of: fn(Kind) -> bool| windows.iter().filter(|window| of(window.kind)).count();
     let (attacked, both) = (count(Kind::is_attack), count(|kind| kind == Kind::Both));
     let kind = match (attacked, count(|kind| kind == Kind::Crowd), count(|kind| kind == Kind::Unknown)) {
@@ -115,6 +119,7 @@ fn whole(windows: &[Judged], (requests, named): (u64, u64), from_ms: i64) -> Ver
         (0, crowded, untold) if untold > crowded => Kind::Unknown,
         _ => Kind::Crowd,
     };
+    let kind = if is_jumbled { Kind::Unknown } else { kind };
     let is_of = |window: &&Judged| match kind {
         Kind::Attack | Kind::Both => window.kind.is_attack(),
         kind => window.kind == kind,
@@ -128,6 +133,13 @@ fn whole(windows: &[Judged], (requests, named): (u64, u64), from_ms: i64) -> Ver
         Some(window) => counts_of(window, &counts).because(kind, window.usual),
         None => vec![format!("{requests} requests are too few to say anything.")],
     };
+    if is_jumbled {
+        let all = requests + jumbled;
+        because = vec![format!(
+            "{jumbled} of {all} lines are out of order and were not counted: sort the log by time, the \
+             oldest file first."
+        )];
+    }
     if self_inflicted && !because.iter().any(|says| says.contains("our own")) {
         because
             .push("For some of the time our own errors were at fault for what was asked again.".to_owned());

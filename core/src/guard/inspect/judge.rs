@@ -33,6 +33,8 @@ const UNTOLD_MIN: u64 = 20;
 /// for is explained by nothing.
 const MOSTLY_NOT: f64 = 0.5;
 const WINDOWS_REMEMBERED: usize = 12;
+/// And only if they ask more often than who waits for something, in a thousand seconds each.
+const IDLE_PER_KS: u64 = 500;
 /// Ten minutes.
 const WINDOWS_SLOW: i64 = 120;
 /// Milliseconds of answering below which time says nothing: a millisecond each, as logs round it.
@@ -44,6 +46,8 @@ pub struct Counts {
     /// Requests.
     pub requests: u64,
     ours: u64,
+    /// Of those, from who has not heard anything yet: people who were refused, or a flood that was.
+    ours_silent: u64,
     unsure: u64,
     idle: u64,
     idle_sources: u64,
@@ -73,7 +77,12 @@ impl Counts {
         self.took_ms += told.took_ms;
         match account {
             Account::Listener | Account::Newcomer => {}
-            Account::OurDoing => self.ours += told.requests,
+            Account::OurDoing => {
+                self.ours += told.requests;
+                if !visit.hears() {
+                    self.ours_silent += told.requests;
+                }
+            }
             Account::Unsure => self.unsure += told.requests,
             Account::Idle => self.idle += told.requests,
             Account::Many => self.many += told.requests,
@@ -112,6 +121,7 @@ impl Counts {
         for (sum, more) in [
             (&mut self.requests, other.requests),
             (&mut self.ours, other.ours),
+            (&mut self.ours_silent, other.ours_silent),
             (&mut self.unsure, other.unsure),
             (&mut self.idle, other.idle),
             (&mut self.idle_sources, other.idle_sources),
@@ -134,7 +144,7 @@ impl Counts {
     /// What an attack takes.
     pub fn shares(&self) -> AttackShare {
         let blamed = self.unexplained + self.wrong;
-        let unsure = (self.unsure + self.idle + self.many) as f64;
+        let unsure = (self.unsure + self.idle + self.many + self.ours_silent) as f64;
         let became = Range::seen(self.became, self.came);
         AttackShare {
             requests: Range::of(blamed as f64, unsure, self.requests as f64, SLACK),
@@ -159,7 +169,8 @@ impl Counts {
 
     /// Whether connections are held in earnest.
     fn holds(&self) -> bool {
-        self.blamed_ms >= CONNECTIONS_MIN * WINDOW_MS as u64
+        let requests = self.unexplained + self.wrong;
+        requests >= CONNECTIONS_MIN && self.blamed_ms >= CONNECTIONS_MIN * WINDOW_MS as u64
     }
 
     fn is_attacked(&self) -> bool {
@@ -205,7 +216,8 @@ impl Counts {
         if self.came >= NEWCOMERS_MIN && kind != Kind::Calm {
             let share = Range::seen(self.became, self.came);
             because.push(format!(
-                "{} of {} newcomers became listeners, {:.0} to {:.0} %.",
+                "{} of {} newcomers did what people come for, they heard, or where there is nothing to hear \
+                 looked further: {:.0} to {:.0} %.",
                 self.became,
                 self.came,
                 100.0 * share.low,
@@ -219,9 +231,9 @@ impl Counts {
         }
         if self.is_our_fault() {
             because.push(format!(
-                "{} answers were errors of our own, and {} requests came from who got them: coming again \
-                 after that is our doing.",
-                self.errors, self.ours
+                "{} of {} requests came from people who got errors of our own: coming again after that is \
+                 our doing.",
+                self.ours, self.requests
             ));
         }
         if kind == Kind::Unknown {
@@ -296,7 +308,8 @@ impl Judge {
         // One who comes and does not hear may have their reasons; of most who came nobody can say that.
         let mostly_not = 1.0 - Range::seen(became, came).high / BECOME_MIN >= MOSTLY_NOT;
         let idle_sources = std::mem::take(&mut counts.idle_sources);
-        if came >= NEWCOMERS_MIN && mostly_not {
+        let hurry = counts.idle * 1_000 >= idle_sources * IDLE_PER_KS * WINDOW_MS as u64 / 1_000;
+        if came >= NEWCOMERS_MIN && mostly_not && hurry {
             counts.unexplained += std::mem::take(&mut counts.idle);
             counts.blamed += idle_sources;
         } else {

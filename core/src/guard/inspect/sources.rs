@@ -15,8 +15,8 @@ const WINDOWS_KEPT: i64 = 24;
 const WINDOWS_BLAMED: i64 = 12;
 /// Bits of an IPv6 address that name a home.
 const HOME_BITS: u32 = 64;
-/// Bytes of a name that is no address.
-const NAME_BYTES_MAX: usize = 255;
+/// Characters of a name that is no address.
+const NAME_CHARS_MAX: usize = 255;
 
 /// Who asks: an IPv4 address, an IPv6 network of 64 bits, or a name where the log has names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,12 @@ impl Source {
                 Self::Address(IpAddr::V6(Ipv6Addr::from_bits(home)))
             }
             Ok(address) => Self::Address(address),
-            Err(_) => Self::Name(text.chars().take(NAME_BYTES_MAX).collect()),
+            Err(_) => {
+                // A log is a stranger's text, and this is shown on terminals.
+                let shown =
+                    |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+                Self::Name(text.chars().take(NAME_CHARS_MAX).map(shown).collect())
+            }
         }
     }
 }

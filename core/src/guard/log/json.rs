@@ -11,6 +11,9 @@ use crate::time::WallTime;
 /// Later than this no log was written, in seconds since 1970: the year 9999.
 const SECONDS_MAX: f64 = 253_402_300_799.0;
 
+/// An answer that took longer than a day was measured wrong, in seconds.
+const TOOK_S_MAX: f64 = 86_400.0;
+
 #[derive(Deserialize)]
 struct Line<'a> {
     time: When<'a>,
@@ -85,7 +88,11 @@ pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
         target: line.uri,
         status: line.status.value().filter(|status| *status < 1_000.0).map_or(0, |status| status as u16),
         bytes: line.bytes.value().map_or(0, |bytes| bytes as u64),
-        took_ms: line.request_time.value().map(|seconds| (seconds * 1_000.0) as u32),
+        took_ms: line
+            .request_time
+            .value()
+            .filter(|seconds| *seconds <= TOOK_S_MAX)
+            .map(|seconds| (seconds * 1_000.0) as u32),
         taken: match line.complete {
             None => Taken::Unsaid,
             Some(Yes::Said(true)) => Taken::Whole,
