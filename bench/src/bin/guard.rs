@@ -16,9 +16,8 @@ use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use tribune_core::guard::inspect::{Findings, Inspection};
 use tribune_core::guard::log::{Entry, Taken};
+use tribune_core::guard::visit::WINDOW_MS;
 
-/// What is judged at once, in milliseconds, as in core.
-const WINDOW_MS: i64 = 5_000;
 /// A window is attacked when so large a share of its requests are.
 const ATTACKED_SHARE_MIN: f64 = 0.1;
 
@@ -144,11 +143,10 @@ impl Truth {
         let attacks = || lines.iter().filter(|line| line.is_attack);
         let attackers = attacks().map(|line| line.source.clone()).collect();
         // A probe before the attack shows nothing yet.
-        let onset =
-            |&(window, &(all, bad)): &(&i64, &(f64, f64))| bad >= ATTACKED_SHARE_MIN * all && *window >= 0;
-        let first = windows.iter().find(onset).filter(|(_, (_, bad))| *bad > 0.0).map(|(window, _)| *window);
-        let onset_ms =
-            first.and_then(|first| attacks().map(|line| line.at_ms).find(|at_ms| at_ms / WINDOW_MS >= first));
+        let first = windows.iter().find(|(_, (all, bad))| *bad >= ATTACKED_SHARE_MIN * all);
+        let onset_ms = first.and_then(|(first, _)| {
+            attacks().map(|line| line.at_ms).find(|at_ms| at_ms / WINDOW_MS >= *first)
+        });
         Self { windows, attackers, onset_ms }
     }
 

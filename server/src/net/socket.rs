@@ -48,11 +48,10 @@ impl Socket {
     }
 
     fn watched(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        if let Watch::No(..) = self.0
-            && let Watch::No(socket, _) = mem::replace(&mut self.0, Watch::Gone)
-        {
-            self.0 = Watch::Yes(TcpStream::from_std(socket)?);
-        }
+        self.0 = match mem::replace(&mut self.0, Watch::Gone) {
+            Watch::No(socket, _) => Watch::Yes(TcpStream::from_std(socket)?),
+            watch => watch,
+        };
         match &mut self.0 {
             Watch::Yes(socket) => Ok(Pin::new(socket)),
             _ => Err(ErrorKind::NotConnected.into()),

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use time::{Date, Month};
+
 use super::{Entry, Taken};
 
 const MONTHS: [&[u8]; 12] =
@@ -67,25 +69,18 @@ fn number(text: &[u8]) -> Option<u64> {
 /// `10/Oct/2000:13:55:36 -0700` as milliseconds since 1970 in UTC.
 fn time(text: &[u8]) -> Option<i64> {
     let of = |from: usize, to: usize| text.get(from..to).and_then(number).and_then(|n| i64::try_from(n).ok());
-    let month = MONTHS.iter().position(|name| text.get(3..6) == Some(*name))? as i64 + 1;
-    let (day, year) = (of(0, 2)?, of(7, 11)?);
+    let month = MONTHS.iter().position(|name| text.get(3..6) == Some(*name))? as u8 + 1;
+    let (day, year) = (of(0, 2)?, i32::try_from(of(7, 11)?).ok()?);
     let (hour, minute, second) = (of(12, 14)?, of(15, 17)?, of(18, 20)?);
-    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, u8::try_from(day).ok()?).ok()?;
     let zone = match (text.get(21), of(22, 24), of(24, 26)) {
         (Some(b'+'), Some(hours), Some(minutes)) => hours * 60 + minutes,
         (Some(b'-'), Some(hours), Some(minutes)) => -(hours * 60 + minutes),
         _ => 0,
     };
-    let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - zone;
-    Some((minutes * 60 + second) * 1_000)
-}
-
-/// Days from 1 January 1970 to a day of the Gregorian calendar, counting years from March so that the leap
-/// day is the last one.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
+    let midnight = date.midnight().assume_utc().unix_timestamp();
+    Some((midnight + ((hour * 60 + minute - zone) * 60) + second) * 1_000)
 }
