@@ -29,7 +29,8 @@ fn doubled_replayed_damaged_and_overtaking_packets_are_not_heard() {
         let counts = relay.counts();
         counts.twice > 60 && counts.replayed > 60 && counts.damaged > 60
     });
-    assert!(hears(&node, &room, 440.0), "{:?}", relay.counts());
+    // The road stays as it is; a second of a machine that is busy elsewhere is not what is asked about.
+    until("they are heard as before", || hears(&node, &room, 440.0));
     assert_eq!(node.metric("tribune_media_broken_total"), 0.0);
     assert_eq!(node.metric("tribune_speakers_connected"), 1.0);
     talker.stop().expect("the connection holds");
