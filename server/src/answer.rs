@@ -166,9 +166,11 @@ pub async fn name_requests(State(world): State<World>, request: Request, next: N
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         let row = failure.reason.row();
         tracing::debug!(request_id = number, code = row.code, detail = %failure.detail, "refused");
+        let reason = failure.reason;
         let document = failure.document(&number);
         *answer.body_mut() = Body::from(document.to_string());
         seal_json(&mut answer);
+        answer.extensions_mut().insert(reason);
     }
     if let Ok(value) = HeaderValue::from_str(&number) {
         answer.headers_mut().insert(REQUEST_ID, value);

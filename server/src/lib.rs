@@ -34,6 +34,9 @@ pub mod net;
 /// 1. Who may come in.
 pub mod door;
 
+/// 1b. Crowd or attack: what the guard is told, and what it says.
+pub mod guard;
+
 /// 1b. How many may come in: what the node was measured to carry, and how its rooms share it.
 pub mod capacity;
 

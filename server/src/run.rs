@@ -25,6 +25,7 @@ use crate::api::{self, Api, StageDoor};
 use crate::capacity::{self, Capacity, Descriptors};
 use crate::config::{Config, LogFormat};
 use crate::door::Scribe;
+use crate::guard::{self, Watch};
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
@@ -121,7 +122,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let metrics = Metrics::new(&config.data);
     let (to_stage, heard) = program::to_stage();
     let capacity = Capacity::new(world.now(), config.capacity(), has);
-    let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage, capacity };
+    let watch = Watch::new(world);
+    let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage, capacity, watch: watch.clone() };
     let node = runtimes.stage.block_on(build(world, &config, sides, shutdown.clone()))?;
     let door = runtimes.stage.block_on(stage_door(&node))?;
     let (stage, speakers_left) = Stage::start(stage::Begin {
@@ -136,7 +138,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
         {
-            let spec = listeners.spec("public", tls.clone());
+            let mut spec = listeners.spec("public", tls.clone());
+            spec.watch = Some(watch.clone());
             let _on = runtimes.audience.enter();
             net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())
         },
@@ -155,6 +158,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     runtimes.stage.spawn(sweep(node.clone()));
     runtimes.stage.spawn(watch_recorders(node.clone()));
     runtimes.ops.spawn(capacity::keep(node.clone()));
+    runtimes.ops.spawn(guard::keep(node.clone(), watch, metrics.guard.clone()));
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
@@ -245,6 +249,7 @@ struct Sides<'a> {
     runtimes: &'a Runtimes,
     to_stage: ToStage,
     capacity: Arc<Capacity>,
+    watch: Watch,
 }
 
 fn tell_guessed_links(config: &Config) {
@@ -268,7 +273,7 @@ async fn build(
     sides: Sides<'_>,
     shutdown: Shutdown,
 ) -> anyhow::Result<Arc<Node>> {
-    let Sides { metrics, runtimes, to_stage, capacity } = sides;
+    let Sides { metrics, runtimes, to_stage, capacity, watch } = sides;
     let key = Arc::new(keys::node_key(&config.data, world)?);
     let shelf = Shelf::new(config.data.join("rooms"));
     for failure in shelf.finish_interrupted(&key)? {
@@ -291,6 +296,7 @@ async fn build(
         scribe: Scribe::start(world).context("cannot start the thread that keeps the entry lists")?,
         programs,
         capacity,
+        watch,
         world,
     };
     let rooms = Rooms::open(setup).await?;
@@ -319,6 +325,7 @@ impl Listeners<'_> {
             limits,
             take_source: None,
             gated: if name == "public" { Gated::Yes } else { Gated::No },
+            watch: None,
             metrics: self.metrics.clone(),
             world: self.world,
         }

@@ -93,6 +93,7 @@ fn node() -> (SocketAddr, mpsc::Receiver<Taken>, shutdown::Trigger) {
         limits: Limits::stage(1_024),
         take_source: Some(take_source),
         gated: Gated::No,
+        watch: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     };

@@ -11,6 +11,8 @@
 
 /// The same rules over the access log of any web server.
 pub mod inspect;
+/// A running node's guard: the ledger, and a verdict every second.
+pub mod live;
 /// One line of an access log.
 pub mod log;
 /// How sure a share is that was seen in some of many.
@@ -41,6 +43,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word in documents and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Crowd => "crowd",
+            Self::Attack => "attack",
+            Self::Both => "both",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether somebody attacks.
     pub const fn is_attack(self) -> bool {
         matches!(self, Self::Attack | Self::Both)

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::door::draw::Source;
 use crate::door::eta::Rate;
 use crate::door::snapshot::{DrawSaid, Snapshot};
+use crate::guard::Verdict;
 use crate::room::Facts;
 use crate::time::WallTime;
 
@@ -47,6 +48,8 @@ pub struct Figures {
     pub program: Sealed,
     /// Where the replay is, once it can be fetched.
     pub replay: Option<ReplayLinks>,
+    /// What the guard says; `None` in the first second.
+    pub verdict: Option<Verdict>,
     /// The delayed tier, while there is a program.
     pub late: Option<LateSaid>,
     /// The door: tickets, the line, the draw.
@@ -238,7 +241,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "rate": rate(door),
         "draw": door.draw.as_ref().map(draw),
         "program": figures.program,
-        "verdict": no_verdict(),
+        "verdict": figures.verdict.as_ref().map_or_else(no_verdict, |verdict| json!(verdict)),
         "ladder": ladder(door),
         "late": figures.late,
         "notices": notices,
@@ -318,7 +321,7 @@ fn no_verdict() -> Value {
         "confidence": 0,
         "attack_share": {"requests": [0, 1], "newcomers": [0, 1], "connection_seconds": [0, 1]},
         "since": null,
-        "because": ["This version does not tell a crowd from an attack."],
+        "because": ["Nobody has looked yet: this node has only just begun."],
     })
 }
 

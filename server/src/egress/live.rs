@@ -3,6 +3,7 @@
 //! A listener is a place in the window and nothing else: the bytes are the same `Bytes` for everybody.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,6 +20,7 @@ use tribune_core::time::{MediaTime, RATE_HZ};
 use crate::capacity::{Served, Serving};
 use crate::door::Audience;
 use crate::door::audience::Seat;
+use crate::guard::{Ear, Watch};
 use crate::ops::OutputMetrics;
 use crate::program::Titles;
 use crate::window::{CutTimes, Live};
@@ -96,6 +98,8 @@ pub struct Listener<'a> {
     pub audience: &'a Arc<Audience>,
     /// How who comes now is served.
     pub serving: &'a Arc<Serving>,
+    /// The guard, and where they are.
+    pub heard: Option<(&'a Watch, IpAddr)>,
     /// The right to a seat, when it was shown.
     pub pass: Option<&'a str>,
     /// `HEAD` is answered without taking a seat.
@@ -159,6 +163,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         ready: VecDeque::new(),
         stage: Stage::Before { title: ask.title.to_owned() },
         icy: icy.then(|| Titled::new(listener.titles.clone())),
+        ear: listener.heard.map(|(watch, from)| Ear::opens(watch.clone(), from)),
         seat,
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
@@ -260,6 +265,7 @@ struct Listening {
     ready: VecDeque<Bytes>,
     stage: Stage,
     icy: Option<Titled>,
+    ear: Option<Ear>,
     seat: Seat,
 }
 
@@ -303,6 +309,9 @@ impl Listening {
             Form::Mp4 => track.chunk.clone(),
         };
         self.seat.sent(bytes.len());
+        if let Some(ear) = &mut self.ear {
+            ear.part();
+        }
         match &mut self.icy {
             Some(titled) => self.ready.extend(titled.interleave(bytes)),
             None => self.ready.push_back(bytes),

@@ -8,6 +8,7 @@ pub(crate) mod late;
 pub(crate) mod live;
 mod page;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -23,6 +24,7 @@ use tribune_core::room::{Demand, Hearing, State as RoomState};
 
 use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
+use crate::net::ClientAddr;
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -157,6 +159,7 @@ fn json(bytes: bytes::Bytes, cache: &'static str) -> Response {
 
 /// What came with a request.
 struct Asked {
+    from: IpAddr,
     method: Method,
     headers: HeaderMap,
     query: String,
@@ -167,7 +170,10 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
 
     async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default().to_owned();
-        Ok(Self { method: parts.method.clone(), headers: parts.headers.clone(), query })
+        // Only tests come from nowhere.
+        let nowhere = || IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let from = parts.extensions.get::<ClientAddr>().map_or_else(nowhere, |client| client.0);
+        Ok(Self { from, method: parts.method.clone(), headers: parts.headers.clone(), query })
     }
 }
 
@@ -214,6 +220,7 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
                 titles: program.titles(),
                 audience: program.audience(),
                 serving: node.rooms.setup().capacity.serving(),
+                heard: Some((&node.rooms.setup().watch, asked.from)),
                 pass,
                 method,
                 headers,

@@ -1,8 +1,10 @@
 //! One connection from accept to end: the listed steps, each with its deadline.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -14,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonical, proxy_header};
+use tribune_core::guard::live::{Asked, Happened, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
@@ -22,6 +25,7 @@ use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
+use super::watched::{HALF_OPEN, Watched};
 use super::{Shared, brief};
 use crate::ops::logs::Repeats;
 
@@ -32,6 +36,10 @@ const FIRST_BYTES: usize = 1_024;
 
 /// Where the API is, on the listener that takes sources too.
 const API: &str = "/api/";
+
+/// A request that was put off before it was looked at.
+const PUT_OFF: Asked =
+    Asked { what: What::Other, outcome: Outcome::PutOff, target: 0, agent: 0, forwarded: None };
 
 static SHED: Repeats = Repeats::new();
 
@@ -65,13 +73,14 @@ fn shed(shared: &Shared, why: Shed) {
 
 async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result<(), Early> {
     let limits = &shared.spec.limits;
-    let (stream, near) = timeout(limits.handshake(), handshake(shared, socket, peer))
+    let peer = canonical(peer.ip());
+    let mut watched = Watched::opens(shared.spec.watch.clone(), peer, shared.spec.trusted.holds(peer));
+    let (stream, near) = timeout(limits.handshake(), handshake(shared, (socket, peer), &mut watched))
         .await
         .map_err(|_| handshake_slow(shared))??;
     let (stream, opening) = tokio::select! {
         biased;
-        opened = timeout(limits.head(), open(stream, shared, near.addr)) =>
-            opened.map_err(|_| Early::Shed(Shed::HeadSlow))??,
+        opened = soon(limits.head(), open(stream, shared, near.addr), &mut watched) => opened?,
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
     // What the library needs for a connection is set aside only for those it serves: all others are smaller.
@@ -93,25 +102,57 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
     Ok(())
 }
 
+/// A connection's first head, within `head_max`.
+async fn soon<T>(
+    head_max: Duration,
+    opening: impl Future<Output = Result<T, Early>>,
+    watched: &mut Watched,
+) -> Result<T, Early> {
+    let mut opening = pin!(opening);
+    let opened = match timeout(HALF_OPEN.min(head_max), &mut opening).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            watched.is_half_open();
+            let rest = timeout(head_max.saturating_sub(HALF_OPEN), opening).await;
+            rest.unwrap_or(Err(Early::Shed(Shed::HeadSlow)))
+        }
+    };
+    watched.is_whole();
+    match opened {
+        Err(Early::Shed(Shed::PutOff)) => watched.tell(Happened::Asked(PUT_OFF)),
+        Err(Early::Shed(_)) => watched.tell(Happened::BrokeRules),
+        Ok(_) | Err(Early::Gone) => {}
+    }
+    opened
+}
+
 fn handshake_slow(shared: &Shared) -> Early {
     shared.counts.handshakes_failed.inc_by(u64::from(shared.spec.tls.is_some()));
     Early::Shed(Shed::HandshakeSlow)
 }
 
 /// PROXY header, then TLS, as far as this listener has them.
-async fn handshake(shared: &Shared, socket: Socket, peer: SocketAddr) -> Result<(Stream, Near), Early> {
+async fn handshake(
+    shared: &Shared,
+    (socket, peer): (Socket, IpAddr),
+    watched: &mut Watched,
+) -> Result<(Stream, Near), Early> {
     let sent = shared.counts.sent_bytes.clone();
     let mut io = Guarded::new(socket, sent, shared.spec.limits.stall());
-    let mut addr = canonical(peer.ip());
+    let mut addr = peer;
     if shared.spec.trusted.holds(addr) {
-        addr = proxied(&mut io).await?.map_or(addr, |source| source.ip());
+        let visitor = proxied(&mut io).await?.map(|source| canonical(source.ip()));
+        watched.is_of(visitor);
+        addr = visitor.unwrap_or(addr);
     }
     let Some(certificates) = &shared.spec.tls else {
         return Ok((Stream::plain(io), Near { addr, scheme: Scheme::Http }));
     };
+    watched.shakes();
     match Box::pin(TlsAcceptor::from(certificates.config()).accept(io)).await {
         Ok(tls) => {
             shared.counts.handshakes_done.inc();
+            watched.shook();
             Ok((Stream::tls(tls), Near { addr, scheme: Scheme::Https }))
         }
         Err(error) => {
@@ -241,7 +282,7 @@ fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, 
 
 async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
     let (limits, flying) = (&shared.spec.limits, InFlight::new());
-    let answering = Answering::new(stream, shared.spec.world);
+    let answering = Answering::new(stream, shared.spec.world, shared.broke_rules(near));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -252,7 +293,10 @@ async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
         let (shared, flying) = (shared.clone(), flying.clone());
         service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
     };
-    drive(shared, builder.serve_connection(TokioIo::new(answering), service), &flying).await;
+    let connection = builder.serve_connection(TokioIo::new(answering), service);
+    if let Err(error) = drive(shared, connection, &flying).await {
+        tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
+    }
 }
 
 async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
@@ -270,28 +314,41 @@ async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
         let (shared, flying) = (shared.clone(), flying.clone());
         service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
     };
-    drive(shared, builder.serve_connection(TokioIo::new(stream), service), &flying).await;
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = drive(shared, connection, &flying).await {
+        tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
+        // We ended it for what it did: too many resets, frames that are none.
+        if is_their_fault(&error) {
+            (shared.broke_rules(near))();
+        }
+    }
 }
 
 /// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long.
-async fn drive<C>(shared: &Shared, connection: C, flying: &InFlight)
-where
-    C: GracefulConnection,
-    C::Error: std::fmt::Display,
-{
+async fn drive<C: GracefulConnection>(
+    shared: &Shared,
+    connection: C,
+    flying: &InFlight,
+) -> Result<(), C::Error> {
     let mut connection = pin!(connection);
     let asked = tokio::select! {
-        ended = connection.as_mut() => return tell(shared, ended),
+        ended = connection.as_mut() => return ended,
         () = shared.shutdown.draining() => "shutdown",
         () = flying.idle_for(shared.spec.limits.idle()) => "idle",
     };
     tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
     connection.as_mut().graceful_shutdown();
-    tell(shared, connection.await);
+    connection.await
 }
 
-fn tell<E: std::fmt::Display>(shared: &Shared, ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
+/// Whether a connection of HTTP/2 broke its rules (RFC 9113, section 5.4.1): we said so, not they.
+fn is_their_fault(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return !error.is_remote() && error.reason().is_some_and(|reason| reason != h2::Reason::NO_ERROR);
+        }
+        source = error.source();
     }
+    false
 }

@@ -24,6 +24,7 @@ mod stream;
 /// The certificate and its key.
 pub mod tls;
 mod unread;
+mod watched;
 
 use std::io::{self, Read, Write};
 use std::net::{self, IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -38,6 +39,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tribune_core::door::address::canonical;
+use tribune_core::guard::live::Happened;
 use tribune_core::reason::Shed;
 
 pub(crate) use bind::advice;
@@ -48,6 +50,7 @@ use socket::Socket;
 pub use source::{SourceRequest, TakeSource};
 pub use stream::Stream;
 
+use crate::guard::Watch;
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::{ListenerMetrics, Metrics};
 use crate::shutdown::Shutdown;
@@ -97,6 +100,8 @@ pub struct ListenerSpec {
     pub take_source: Option<TakeSource>,
     /// Whether the least urgent are put off when more come than can be answered.
     pub gated: Gated,
+    /// Who is told of everything that happens on it; `None` where no crowd comes.
+    pub watch: Option<Watch>,
     /// Where it counts.
     pub metrics: Arc<Metrics>,
     /// The clock.
@@ -119,6 +124,25 @@ struct Shared {
     counts: ListenerMetrics,
     gate: Option<gate::Gate>,
     shutdown: Shutdown,
+}
+
+impl Shared {
+    /// Something happened, for the guard.
+    fn tell(&self, from: IpAddr, happened: Happened) {
+        if let Some(watch) = &self.spec.watch {
+            watch.tell(canonical(from), happened);
+        }
+    }
+
+    /// What is to be done when a connection broke the rules.
+    fn broke_rules(&self, near: requests::Near) -> impl Fn() + Send + 'static {
+        let watch = self.spec.watch.clone();
+        move || {
+            if let Some(watch) = &watch {
+                watch.tell(near.addr, Happened::BrokeRules);
+            }
+        }
+    }
 }
 
 /// Serves `app` on every socket of `bound`, on the runtime this is called from. The task ends when the
@@ -207,6 +231,7 @@ fn begin(
 /// Being refused costs less than asking did: no task, no buffer, no wait.
 fn refuse(shared: &Shared, mut socket: TcpStream, peer: SocketAddr) {
     shared.counts.refused.inc();
+    shared.tell(peer.ip(), Happened::TurnedAway);
     shared.spec.metrics.ledger.shed(Shed::ConnectionsFull);
     if shared.spec.tls.is_none() {
         // What was asked is taken off the socket: one that closes over bytes which nobody read is reset, and

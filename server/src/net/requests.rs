@@ -12,16 +12,18 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, STRICT_TRANSPORT_SECURITY};
+use http::header::{ALLOW, HOST, STRICT_TRANSPORT_SECURITY, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use tribune_core::door::address::{self, Scheme};
+use tribune_core::guard::live::{self as guard, Happened, Outcome, What};
 use tribune_core::reason::Shed;
 
 use super::{Shared, Trusted};
+use crate::guard::Watch;
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::ListenerMetrics;
 
@@ -30,6 +32,9 @@ const LINES_MAX: usize = 16;
 /// Whoever came by TLS comes by TLS only, for a year (RFC 6797): nobody on the way has them show a key in the
 /// clear.
 const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// In which proxies say for whom they ask.
+const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
 
 static PUT_OFF: Repeats = Repeats::new();
 
@@ -159,16 +164,55 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
     let scheme = reached.scheme;
+    let asked = shared.spec.watch.as_ref().map(|watch| asked(watch, &request, forwarded(shared, near)));
+    let told = |outcome| {
+        if let (Some(watch), Some(asked)) = (&shared.spec.watch, asked) {
+            watch.tell(client.0, Happened::Asked(guard::Asked { outcome, ..asked }));
+        }
+    };
     if let Some(answer) = put_off(shared, &request, client) {
+        told(Outcome::PutOff);
         return answer;
     }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
     let Ok(mut answer) = shared.app.clone().oneshot(request).await;
+    told(Outcome::of(answer.status().as_u16(), answer.extensions().get().copied()));
     if scheme == Scheme::Https {
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
     }
     answer
+}
+
+/// What of a request the guard is told before its outcome is known.
+fn asked(watch: &Watch, request: &Request<Body>, is_forwarded: IsForwarded) -> guard::Asked {
+    let (uri, headers) = (request.uri(), request.headers());
+    let what = What::of(request.method().as_str(), uri.path());
+    // Each place is somebody's; of everything else the name alone says what it is.
+    let target = match what {
+        What::Place => watch.hash(uri),
+        _ => watch.hash(uri.path()),
+    };
+    let agent = headers.get(USER_AGENT).map_or(0, |name| watch.hash(name.as_bytes()));
+    let whom = match is_forwarded {
+        IsForwarded::ByOthers => FORWARDING.iter().find_map(|name| headers.get(*name)),
+        IsForwarded::ByTrusted => None,
+    };
+    let forwarded = whom.map(|whom| watch.hash(whom.as_bytes()));
+    guard::Asked { what, outcome: Outcome::Served, target, agent, forwarded }
+}
+
+/// By whom a request may have been passed on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IsForwarded {
+    /// Whom we trust to say for whom.
+    ByTrusted,
+    /// Anybody.
+    ByOthers,
+}
+
+fn forwarded(shared: &Shared, near: Near) -> IsForwarded {
+    if shared.spec.trusted.holds(near.addr) { IsForwarded::ByTrusted } else { IsForwarded::ByOthers }
 }
 
 /// What who is put off is told.

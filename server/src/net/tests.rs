@@ -50,6 +50,7 @@ impl Node {
             limits: with.limits.unwrap_or_else(limits),
             take_source: with.take_source,
             gated: Gated::Yes,
+            watch: None,
             metrics: metrics.clone(),
             world: World::begin(),
         };

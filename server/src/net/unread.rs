@@ -31,8 +31,10 @@ const LINGER_BYTES_MAX: usize = 1_048_576;
 pub(super) const TLS_RECORD: [u8; 2] = [0x16, 0x03];
 
 /// A connection on which the library's own refusals become ours.
-pub(super) struct Answering {
+pub(super) struct Answering<F> {
     stream: Stream,
+    /// Somebody is told whenever one is exchanged.
+    told: F,
     world: World,
     /// What is still to be written instead of the library's answer.
     instead: Bytes,
@@ -44,9 +46,9 @@ struct Linger {
     left_bytes: usize,
 }
 
-impl Answering {
-    pub(super) fn new(stream: Stream, world: World) -> Self {
-        Self { stream, world, instead: Bytes::new(), linger: None }
+impl<F: Fn()> Answering<F> {
+    pub(super) fn new(stream: Stream, world: World, told: F) -> Self {
+        Self { stream, told, world, instead: Bytes::new(), linger: None }
     }
 
     fn poll_exchange(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
@@ -66,6 +68,7 @@ impl Answering {
             return true;
         }
         let Some(unread) = unread(bytes) else { return false };
+        (self.told)();
         self.instead = unread.answer(self.world);
         let until = Box::pin(tokio::time::sleep(LINGER));
         self.linger = Some(Linger { until, left_bytes: LINGER_BYTES_MAX });
@@ -89,7 +92,7 @@ impl Answering {
     }
 }
 
-impl AsyncRead for Answering {
+impl<F: Fn() + Unpin> AsyncRead for Answering<F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -99,7 +102,7 @@ impl AsyncRead for Answering {
     }
 }
 
-impl AsyncWrite for Answering {
+impl<F: Fn() + Unpin> AsyncWrite for Answering<F> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.is_exchanged(bytes) {
             return self.poll_exchange(cx, bytes.len());

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Ledger;
 use super::capacity::CapacityMetrics;
+use super::guard::GuardMetrics;
 use super::lateness::Lateness;
 use super::observed::{BooksCollector, HostCollector};
 use super::stage::{StageFamilies, StageMetrics};
@@ -32,6 +33,8 @@ pub struct Metrics {
     pub ledger: Ledger,
     /// What the node carries.
     pub capacity: CapacityMetrics,
+    /// What the guard says.
+    pub guard: GuardMetrics,
     families: Families,
 }
 
@@ -239,10 +242,12 @@ impl Metrics {
         families.register_outputs(tribune);
         let capacity = CapacityMetrics::default();
         capacity.register(tribune);
+        let guard = GuardMetrics::default();
+        guard.register(tribune);
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         tribune.register("build_info", "Always 1; the label says which version runs", build);
-        Arc::new(Self { registry, ledger, capacity, families })
+        Arc::new(Self { registry, ledger, capacity, guard, families })
     }
 
     /// A scrape in OpenMetrics text, as of one moment where it matters.

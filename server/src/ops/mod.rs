@@ -2,6 +2,8 @@
 
 /// The metrics of what the node carries.
 pub mod capacity;
+/// The metrics of the guard.
+pub mod guard;
 /// Named conditions for `/readyz`.
 pub mod health;
 mod lateness;
@@ -25,6 +27,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 pub use capacity::CapacityMetrics;
+pub use guard::GuardMetrics;
 pub use health::Checks;
 pub use lateness::{Counted, Lateness};
 pub use ledger::{Keeps, Ledger};

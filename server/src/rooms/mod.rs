@@ -21,6 +21,7 @@ use tribune_core::time::WallTime;
 use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::door::Scribe;
+use crate::guard::Watch;
 use crate::program::Env;
 use crate::recording::Health;
 use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
@@ -59,6 +60,8 @@ pub struct Setup {
     pub capacity: Arc<Capacity>,
     /// What programs are opened with.
     pub programs: Env,
+    /// What the guard is told, and what it says.
+    pub watch: Watch,
     /// The clock and the entropy.
     pub world: World,
 }

@@ -27,6 +27,7 @@ async fn rooms(data: &std::path::Path) -> Rooms {
         webhooks,
         scribe,
         capacity: crate::capacity::Capacity::plenty(),
+        watch: crate::guard::Watch::new(world),
         world,
     })
     .await

@@ -68,6 +68,7 @@ impl Node {
             webhooks,
             scribe: crate::door::Scribe::start(world).unwrap(),
             capacity: crate::capacity::Capacity::plenty(),
+            watch: crate::guard::Watch::new(world),
             world,
         })
         .await

@@ -224,6 +224,7 @@ impl Hall {
             limits,
             take_source: None,
             gated: Gated::No,
+            watch: None,
             metrics,
             world,
         };
@@ -435,6 +436,7 @@ async fn answer(
         titles: &served.titles,
         audience: &served.audience,
         serving: &served.serving,
+        heard: None,
         pass: None,
         method: &method,
         headers: &headers,

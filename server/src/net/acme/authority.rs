@@ -83,6 +83,7 @@ pub fn spec(name: &'static str, tls: Option<Arc<Certificates>>) -> ListenerSpec 
         limits: Limits::stage(1_024),
         take_source: None,
         gated: Gated::No,
+        watch: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     }

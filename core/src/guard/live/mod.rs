@@ -1,0 +1,318 @@
+//! A running node's guard: a ledger, not a classifier.
+//!
+//! The node tells what happened, in small facts. Everything goes to one account of its second at once, by
+//! what is known of its source by then; twelve seconds later it is known who of those who came became a
+//! listener. Every second there is a verdict over the last ten, and it says what it rests on.
+//!
+//! Memory is bounded whatever happens: sources in one table of fixed size, seconds that are over as sums.
+
+mod account;
+mod fact;
+mod judge;
+mod second;
+mod source;
+mod table;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+pub use account::{Account, Sums, Unit};
+pub use fact::{Asked, Fact, Happened, Outcome, What};
+pub use judge::Onset;
+use judge::{Judge, Seen};
+use second::Second;
+pub use source::OnAir;
+use source::{BEGIN_MS, Became, Source};
+pub use table::home;
+use table::{Found, Table};
+
+use super::Verdict;
+use super::surge::Surge;
+use crate::time::WallTime;
+
+/// Sources that are remembered, of some 300 bytes each.
+pub const SOURCES_MAX: usize = 200_000;
+/// Seconds that a verdict looks back.
+const SECONDS: usize = 10;
+/// Seconds in which people are counted together.
+const PEOPLE_SECONDS: u64 = 5;
+/// After so many seconds with nobody there, nobody is what is usual.
+const ALONE_SECONDS: u64 = 60;
+/// Milliseconds in which who came is asked what became of them.
+const COHORT_MS: u64 = 10_000;
+/// Newcomers that are remembered until it is known what became of them.
+const YOUNG_MAX: usize = 200_000;
+
+/// The guard of a node.
+#[derive(Debug)]
+pub struct Guard {
+    table: Table,
+    /// Who came within the last twelve seconds, in order.
+    young: VecDeque<(u64, IpAddr)>,
+    /// Of the last ten seconds' settled newcomers: when they came, and whether they became a listener.
+    settled: VecDeque<(u64, IpAddr, bool)>,
+    now: Second,
+    last: VecDeque<Second>,
+    ever: Sums,
+    /// Connections that are open: of all, also of those there was no room to remember.
+    open: u64,
+    surge: Surge,
+    people: u64,
+    seconds: u64,
+    judge: Judge,
+}
+
+/// A second that is over.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its sums.
+    pub sums: Sums,
+    /// All sums since the node began.
+    pub ever: Sums,
+    /// The verdict over the last ten.
+    pub verdict: Verdict,
+    /// People who are here, as far as they are taken for people.
+    pub people: u64,
+    /// How many are usual; `None` while nobody knows.
+    pub usual: Option<u64>,
+    /// Of the newcomers of whom it is known, the last ten seconds' that became listeners, and all.
+    pub newcomers: (u64, u64),
+    /// What began when.
+    pub onset: Onset,
+    /// Sources that are remembered.
+    pub sources: usize,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new(SOURCES_MAX)
+    }
+}
+
+impl Guard {
+    /// Nobody came yet.
+    pub fn new(sources_max: usize) -> Self {
+        Self {
+            table: Table::new(sources_max),
+            young: VecDeque::new(),
+            settled: VecDeque::new(),
+            now: Second::default(),
+            last: VecDeque::new(),
+            ever: Sums::default(),
+            open: 0,
+            surge: Surge::default(),
+            people: 0,
+            seconds: 0,
+            judge: Judge::default(),
+        }
+    }
+
+    /// Something happened, in the order in which it did.
+    pub fn take(&mut self, fact: &Fact) {
+        let (at_ms, from) = (fact.at_ms, home(fact.from));
+        match fact.happened {
+            Happened::Opened => self.open += 1,
+            Happened::Closed => self.open = self.open.saturating_sub(1),
+            Happened::OpenedByProxy => {
+                self.open += 1;
+                return self.now.unseen(&fact.happened);
+            }
+            Happened::ClosedByProxy => {
+                self.open = self.open.saturating_sub(1);
+                return;
+            }
+            _ => {}
+        }
+        let source = match self.table.of(from, at_ms) {
+            Found::Known(source) => source,
+            Found::New(source) => {
+                if self.young.len() < YOUNG_MAX {
+                    self.young.push_back((at_ms, from));
+                }
+                source
+            }
+            Found::NoRoom => return self.now.unseen(&fact.happened),
+        };
+        self.now.take((at_ms, source), &fact.happened);
+    }
+
+    /// So many things happened of which nothing else is known.
+    pub const fn lost(&mut self, unit: Unit, count: u64) {
+        self.now.sums.add(unit, Account::Unseen, count);
+    }
+
+    /// A second is over.
+    pub fn second(&mut self, at_ms: u64, wall: WallTime, on_air: OnAir) -> Said {
+        self.hold(at_ms);
+        self.settle(at_ms, on_air);
+        self.seconds += 1;
+        if self.seconds.is_multiple_of(PEOPLE_SECONDS) {
+            self.people = self.count_people(at_ms, on_air);
+            // A node that has only just begun does not know that nobody comes here.
+            if self.people > 0 || self.surge.usual().is_some() || self.seconds >= ALONE_SECONDS {
+                self.surge.window(self.people);
+            }
+            self.doubt();
+        }
+        let second = std::mem::take(&mut self.now);
+        self.ever.plus(&second.sums);
+        self.last.push_back(second);
+        if self.last.len() > SECONDS {
+            self.last.pop_front();
+        }
+        let seen = self.seen(at_ms);
+        let verdict = self.judge.second(wall, &seen);
+        Said {
+            sums: second.sums,
+            ever: self.ever,
+            verdict,
+            people: self.people,
+            usual: self.surge.usual(),
+            newcomers: (seen.became, seen.came),
+            onset: self.judge.onset,
+            sources: self.table.len(),
+        }
+    }
+
+    /// Connections that are open now have been so for a second.
+    fn hold(&mut self, at_ms: u64) {
+        let mut remembered = 0;
+        for (_, source) in self.table.all() {
+            let (open, half_open) = source.connections();
+            if open == 0 {
+                continue;
+            }
+            remembered += u64::from(open);
+            let whole = open - half_open;
+            let account = source.of_connections(at_ms, 1);
+            // Those beyond what is explained are not, and those below are.
+            let beyond = (1..=whole).rev().take_while(|nth| source.of_connections(at_ms, *nth).is_blamed());
+            let beyond = if account.is_blamed() { 0 } else { beyond.count() as u32 };
+            let second = &mut self.now;
+            second.sums.add(Unit::ConnectionSeconds, Account::Violation, half_open.into());
+            second.sums.add(Unit::ConnectionSeconds, Account::Unexplained, beyond.into());
+            second.sums.add(Unit::ConnectionSeconds, account, (whole - beyond).into());
+            if source.is_silent(at_ms) && !account.is_blamed() {
+                second.silent_connections += u64::from(whole - beyond);
+            }
+        }
+        let others = self.open.saturating_sub(remembered);
+        self.now.sums.add(Unit::ConnectionSeconds, Account::Unseen, others);
+    }
+
+    /// Who came twelve seconds ago is asked what became of them.
+    fn settle(&mut self, at_ms: u64, on_air: OnAir) {
+        while let Some((came_ms, from)) = self.young.front().copied()
+            && at_ms >= came_ms + BEGIN_MS
+        {
+            self.young.pop_front();
+            let became = self.table.get(from).map_or(Became::NotAsked, |source| source.became(on_air));
+            match became {
+                Became::One => self.settled.push_back((came_ms, from, true)),
+                Became::None => self.settled.push_back((came_ms, from, false)),
+                Became::NotAsked => {}
+            }
+        }
+        while self.settled.front().is_some_and(|(came_ms, ..)| at_ms > came_ms + BEGIN_MS + COHORT_MS) {
+            self.settled.pop_front();
+        }
+    }
+
+    /// Who became nothing is as doubtful as those who came with them.
+    fn doubt(&mut self) {
+        let share = judge::attack_of_newcomers(self.newcomers()).low;
+        if share <= 0.0 {
+            return;
+        }
+        for (_, from, _) in self.settled.iter().filter(|(.., became)| !became) {
+            if let Some(source) = self.table.get(*from) {
+                source.doubt(share);
+            }
+        }
+    }
+
+    /// Of the settled newcomers, who became a listener, and all.
+    fn newcomers(&self) -> (u64, u64) {
+        let became = self.settled.iter().filter(|(.., became)| *became).count();
+        (became as u64, self.settled.len() as u64)
+    }
+
+    fn count_people(&self, at_ms: u64, on_air: OnAir) -> u64 {
+        let since_ms = at_ms.saturating_sub(PEOPLE_SECONDS * 1_000);
+        let here = || self.table.all().map(|(_, source)| source).filter(|one| one.was_here_since(since_ms));
+        let alone = here().filter_map(|one| one.alone_takes(at_ms));
+        let (sum, count) = alone.fold((0.0, 0_u32), |(sum, count), takes| (sum + takes, count + 1));
+        let each = if count > 0 { sum / count as f32 } else { 0.0 };
+        here().filter(|one| one.is_somebody(at_ms, on_air)).map(|one: &Source| one.people(each)).sum()
+    }
+
+    fn seen(&self, at_ms: u64) -> Seen {
+        let mut sum = Second::default();
+        self.last.iter().for_each(|second| sum.plus(second));
+        let (became, came) = self.newcomers();
+        Seen {
+            at_ms,
+            sum,
+            seconds: self.last.len() as u64,
+            became,
+            came,
+            came_per_s: came as f64 * 1_000.0 / COHORT_MS as f64,
+            young_per_s: self.young.len() as f64 * 1_000.0 / BEGIN_MS as f64,
+            people: self.people,
+            usual: self.surge.usual(),
+            is_surge: self.surge.is_on(),
+        }
+    }
+}
+
+impl Second {
+    /// What a source did.
+    fn take(&mut self, (at_ms, source): (u64, &mut Source), happened: &Happened) {
+        match happened {
+            Happened::Opened => {
+                let account = source.opens(at_ms);
+                self.sums.add(Unit::Connections, account, 1);
+            }
+            Happened::TurnedAway => self.sums.add(Unit::Connections, Account::Shed, 1),
+            Happened::Handshake => {
+                self.sums.add(Unit::Handshakes, source.of_connections(at_ms, 1), 1);
+            }
+            Happened::HandshakeFailed => {
+                source.breaks_rules(at_ms);
+                self.sums.add(Unit::Handshakes, Account::Violation, 1);
+            }
+            Happened::HalfOpen => source.is_half_open(at_ms),
+            Happened::NotHalfOpen => source.is_not_half_open(),
+            Happened::BrokeRules => {
+                source.breaks_rules(at_ms);
+                // It was one, though nobody could read it.
+                self.sums.add(Unit::Requests, Account::Violation, 1);
+            }
+            Happened::Asked(asked) => {
+                let put = source.asks(at_ms, asked);
+                let is_error = matches!(asked.outcome, Outcome::OurError | Outcome::PutOff);
+                self.request(&put, (source.is_silent(at_ms), is_error));
+            }
+            Happened::Heard(parts) => source.heard(at_ms, *parts),
+            Happened::StreamBegan => source.streams(true),
+            Happened::StreamEnded => source.streams(false),
+            Happened::Closed => source.closes(at_ms),
+            // They are of no source.
+            Happened::OpenedByProxy | Happened::ClosedByProxy => {}
+        }
+    }
+
+    /// What somebody did whom there is no room to remember.
+    fn unseen(&mut self, happened: &Happened) {
+        let unit = match happened {
+            Happened::Opened | Happened::OpenedByProxy | Happened::TurnedAway => Unit::Connections,
+            Happened::Handshake | Happened::HandshakeFailed => Unit::Handshakes,
+            Happened::Asked(_) | Happened::BrokeRules => Unit::Requests,
+            _ => return,
+        };
+        self.sums.add(unit, Account::Unseen, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! What happened in one second, and in the last few together.
+
+use super::account::{Account, Sums, Unit};
+use super::source::Put;
+
+/// The sums of one second, or of several.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Second {
+    /// By account.
+    pub sums: Sums,
+    /// Requests put to no attack that are one's all the same, by what is known of who came with their source.
+    pub doubted: f64,
+    /// Requests of who never heard anything and could have.
+    pub silent: u64,
+    /// Requests that are not explained yet.
+    pub owed: u64,
+    /// Requests through proxies that nobody trusts.
+    pub forwarded: u64,
+    /// Answers with an error of ours, or put off, to whom nothing is to be blamed for.
+    pub errors: u64,
+    /// Connections of who never heard anything and could have, at the second's end.
+    pub silent_connections: u64,
+}
+
+impl Second {
+    /// A request.
+    pub fn request(&mut self, put: &Put, (is_silent, is_error): (bool, bool)) {
+        self.sums.add(Unit::Requests, put.account, 1);
+        self.forwarded += u64::from(put.is_forwarded);
+        if put.account.is_blamed() {
+            return;
+        }
+        self.errors += u64::from(is_error);
+        self.owed += u64::from(put.is_owed);
+        if put.account == Account::Newcomer {
+            self.silent += u64::from(is_silent);
+            self.doubted += f64::from(put.doubt);
+        }
+    }
+
+    /// Another second's.
+    pub fn plus(&mut self, other: &Self) {
+        self.sums.plus(&other.sums);
+        self.doubted += other.doubted;
+        self.silent += other.silent;
+        self.owed += other.owed;
+        self.forwarded += other.forwarded;
+        self.errors += other.errors;
+        self.silent_connections += other.silent_connections;
+    }
+}

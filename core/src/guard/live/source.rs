@@ -1,0 +1,485 @@
+//! One source of a running node: what it did, and what explains what it does next.
+//!
+//! A source has *credit*: requests that are explained. Whoever comes has enough for a page with all that
+//! belongs to it; every piece of sound that it takes, every place in line it asks for at its pace and every
+//! refusal of ours adds some; each request takes one. Beyond its credit a source owes an explanation, which
+//! many behind one address give within seconds, because they begin to hear. Who does not is unexplained.
+
+use super::account::Account;
+use super::fact::{Asked, Outcome, What};
+
+/// Whoever comes hears something within this, or does not hear, in milliseconds.
+pub const BEGIN_MS: u64 = 12_000;
+/// Requests that anybody may make in a minute: the page with all that belongs to it, and looking on.
+const ANYBODYS: f32 = 24.0;
+const ANYBODYS_PER_MS: f32 = ANYBODYS / 60_000.0;
+/// Requests that a piece of sound explains, besides itself.
+const PER_SOUND: f32 = 3.0;
+/// And a place in line.
+const PER_PLACE: f32 = 2.0;
+/// And a refusal of ours: the page, what belongs to it, and asking again.
+const PER_REFUSAL: f32 = 5.0;
+/// But not more often than in so many milliseconds: one person does not reload faster, nor do many behind one
+/// address in lockstep.
+const REFUSAL_MS_MIN: u64 = 400;
+const REFUSAL_MS_MIN_OF_MANY: u64 = 50;
+/// A refusal explains what comes within so many milliseconds.
+const REFUSED_MS: u64 = 30_000;
+/// Credit is not saved beyond this: for one home, and for many people behind one address.
+const CREDIT_MAX: f32 = 120.0;
+const CREDIT_MAX_OF_MANY: f32 = 2_000.0;
+/// Nor is more owed than this, of either: whoever explains themselves is soon believed again.
+const DEBT_MAX: f32 = 48.0;
+const DEBT_MAX_OF_MANY: f32 = 2_000.0;
+/// Pieces of sound, or places asked for, in a second: of one home with several players of the smallest
+/// parts, and of many behind one address.
+const PACE_PER_MS: f32 = 12.0 / 1_000.0;
+const PACE_PER_MS_OF_MANY: f32 = 800.0 / 1_000.0;
+const PACE_MS_SAVED: f32 = 5_000.0;
+/// Programs of so many names are many people.
+const MANY_AGENTS: usize = 4;
+/// One thing, so often, in so many milliseconds, and nothing else ever: not somebody who comes to hear.
+const SAME_MIN: u16 = 5;
+const SAME_MS: u64 = 3_000;
+/// Of so many requests in that time nearly all for one thing, without credit for them: the same.
+const SAME_OF_MIN: u16 = 16;
+const SAME_SHARE_MIN: f32 = 0.9;
+/// Who hears goes on hearing for so long without a new piece, in milliseconds.
+const HEARS_MS: u64 = 12_000;
+/// What a second's worth of pieces is forgotten by, in milliseconds.
+const RECENT_MS: f32 = 7_000.0;
+/// Connections that anybody may hold open, that each piece of sound in [`RECENT_MS`] explains, and many
+/// people who have just come behind one address.
+const CONNECTIONS: f32 = 12.0;
+const CONNECTIONS_PER_RECENT: f32 = 4.0;
+const CONNECTIONS_OF_MANY: f32 = 400.0;
+/// Who was blamed is so for so long, in milliseconds.
+const BLAMED_MS: u64 = 2_000;
+/// Asking for so many others shows a proxy.
+const FORWARDS_MIN: usize = FEW;
+const FEW: usize = 8;
+
+/// Different things, as far as they are told apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Few {
+    seen: [u32; FEW],
+    count: u8,
+}
+
+impl Few {
+    fn see(&mut self, hash: u32) {
+        let count = usize::from(self.count);
+        if count < FEW && !self.seen[..count].contains(&hash) {
+            self.seen[count] = hash;
+            self.count += 1;
+        }
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.count)
+    }
+}
+
+/// What can be had in the first place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAir {
+    /// A program.
+    Yes,
+    /// Nothing to hear: who comes looks around.
+    No,
+}
+
+/// What became of somebody who came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// A listener, or who looks around where there is nothing to hear.
+    One,
+    /// Nothing, though it was served.
+    None,
+    /// That was not their choice: we refused them, or told them to wait.
+    NotAsked,
+}
+
+/// A request, and what it was put to.
+#[derive(Clone, Copy, Debug)]
+pub struct Put {
+    /// The account.
+    pub account: Account,
+    /// How likely it is an attack's all the same: what is known of those who came with it, 0 to 1.
+    pub doubt: f32,
+    /// Whether it was explained by nothing yet, but may be.
+    pub is_owed: bool,
+    /// Whether it came through a proxy that nobody trusts.
+    pub is_forwarded: bool,
+}
+
+/// One source.
+#[derive(Clone, Debug)]
+pub struct Source {
+    first_ms: u64,
+    last_ms: u64,
+    credit: f32,
+    pace: f32,
+    owed_since_ms: Option<u64>,
+    sound: u32,
+    sound_last: u32,
+    begun_ms: Option<u64>,
+    heard_ms: u64,
+    recent: f32,
+    streams: u32,
+    refused_ms: Option<u64>,
+    waits_ms: Option<u64>,
+    looked_ms: Option<u64>,
+    blamed_ms: Option<(u64, Account)>,
+    different: Few,
+    agents: Few,
+    forwarded: Few,
+    same: (u64, u32, u16, u16),
+    requests: u32,
+    open: u32,
+    half_open: u32,
+    /// Times it broke the rules.
+    pub wrongs: u32,
+    doubt: u8,
+}
+
+impl Source {
+    /// Its first sign of life.
+    pub fn begins(at_ms: u64) -> Self {
+        Self {
+            first_ms: at_ms,
+            last_ms: at_ms,
+            credit: ANYBODYS,
+            pace: PACE_PER_MS * PACE_MS_SAVED,
+            owed_since_ms: None,
+            sound: 0,
+            sound_last: 0,
+            begun_ms: None,
+            heard_ms: 0,
+            recent: 0.0,
+            streams: 0,
+            refused_ms: None,
+            waits_ms: None,
+            looked_ms: None,
+            blamed_ms: None,
+            different: Few::default(),
+            agents: Few::default(),
+            forwarded: Few::default(),
+            same: (at_ms, 0, 0, 0),
+            requests: 0,
+            open: 0,
+            half_open: 0,
+            wrongs: 0,
+            doubt: 0,
+        }
+    }
+
+    /// Time passes.
+    fn pass(&mut self, at_ms: u64) {
+        let passed = at_ms.saturating_sub(self.last_ms) as f32;
+        self.last_ms = self.last_ms.max(at_ms);
+        if self.credit < ANYBODYS {
+            self.credit = (self.credit + ANYBODYS_PER_MS * passed).min(ANYBODYS);
+        }
+        let pace = if self.is_many() { PACE_PER_MS_OF_MANY } else { PACE_PER_MS };
+        self.pace = (self.pace + pace * passed).min(pace * PACE_MS_SAVED);
+        self.recent *= (-passed / RECENT_MS).exp();
+    }
+
+    fn gain(&mut self, credit: f32) {
+        let max = if self.is_many() { CREDIT_MAX_OF_MANY } else { CREDIT_MAX };
+        self.credit = (self.credit + credit).min(max);
+        if self.credit >= 0.0 {
+            self.owed_since_ms = None;
+        }
+    }
+
+    fn is_many(&self) -> bool {
+        self.agents.count() >= MANY_AGENTS
+    }
+
+    fn is_proxy(&self) -> bool {
+        self.forwarded.count() >= FORWARDS_MIN
+    }
+
+    /// A request, and the account it is put to.
+    pub fn asks(&mut self, at_ms: u64, asked: &Asked) -> Put {
+        self.pass(at_ms);
+        self.requests = self.requests.saturating_add(1);
+        self.agents.see(asked.agent);
+        if let Some(whom) = asked.forwarded {
+            self.forwarded.see(whom);
+        }
+        if asked.outcome == Outcome::Served {
+            self.different.see(asked.target);
+        }
+        if self.different.count() >= 2 && self.looked_ms.is_none() {
+            self.looked_ms = Some(at_ms);
+        }
+        self.refused(at_ms, asked.outcome);
+        let mut put = Put {
+            account: Account::Newcomer,
+            doubt: f32::from(self.doubt) / 255.0,
+            is_owed: false,
+            is_forwarded: self.is_proxy(),
+        };
+        put.account = match asked.outcome {
+            Outcome::PutOff => Account::Shed,
+            _ if self.is_proxy() => Account::Unseen,
+            Outcome::Wrong => {
+                self.wrongs = self.wrongs.saturating_add(1);
+                Account::Violation
+            }
+            Outcome::Served if self.keeps_pace(asked) => self.explained(at_ms),
+            Outcome::Served | Outcome::Waits | Outcome::OurError | Outcome::Theirs => {
+                self.on_credit(at_ms, asked, &mut put.is_owed)
+            }
+        };
+        if put.account.is_blamed() {
+            self.blamed_ms = Some((at_ms, put.account));
+        }
+        put
+    }
+
+    fn refused(&mut self, at_ms: u64, outcome: Outcome) {
+        if outcome == Outcome::Waits {
+            self.waits_ms = Some(at_ms);
+        }
+        if matches!(outcome, Outcome::Waits | Outcome::OurError | Outcome::PutOff) {
+            let least = if self.is_many() { REFUSAL_MS_MIN_OF_MANY } else { REFUSAL_MS_MIN };
+            if self.refused_ms.is_none_or(|before| at_ms >= before + least) {
+                self.refused_ms = Some(at_ms);
+                self.gain(PER_REFUSAL);
+            }
+        }
+    }
+
+    /// Whether it is the next thing of those that listeners, and who waits in line, ask for again and again.
+    fn keeps_pace(&mut self, asked: &Asked) -> bool {
+        let is_sound = asked.what == What::Sound;
+        // Many who hear take the same piece; one who takes it again does not hear.
+        let is_next = self.sound_last != asked.target || self.is_many();
+        if !(is_sound || asked.what == What::Place) || !is_next || self.pace < 1.0 {
+            return false;
+        }
+        self.pace -= 1.0;
+        self.sound_last = asked.target;
+        if is_sound {
+            self.hears_pieces(1);
+        } else {
+            self.recent += 1.0;
+            self.waits_ms = Some(self.last_ms);
+            self.gain(PER_PLACE);
+        }
+        true
+    }
+
+    fn hears_pieces(&mut self, pieces: u16) {
+        self.sound = self.sound.saturating_add(u32::from(pieces));
+        self.recent += f32::from(pieces);
+        self.heard_ms = self.last_ms;
+        if self.sound >= 2 && self.begun_ms.is_none() {
+            self.begun_ms = Some(self.last_ms);
+        }
+        self.gain(PER_SOUND * f32::from(pieces));
+    }
+
+    /// The program left for one of its listeners.
+    pub fn heard(&mut self, at_ms: u64, parts: u16) {
+        self.pass(at_ms);
+        self.hears_pieces(parts);
+    }
+
+    fn on_credit(&mut self, at_ms: u64, asked: &Asked, is_owed: &mut bool) -> Account {
+        let same = self.asks_one_thing(at_ms, asked.target);
+        let debt = if self.is_many() { DEBT_MAX_OF_MANY } else { DEBT_MAX };
+        self.credit = (self.credit - 1.0).max(-debt);
+        if same == Same::Ever && !self.has_begun() && self.refused_ms.is_none() {
+            return Account::Unexplained;
+        }
+        if self.credit >= 0.0 {
+            return self.explained(at_ms);
+        }
+        let since_ms = *self.owed_since_ms.get_or_insert(at_ms);
+        // People behind one address come at once, and explain themselves soon; one program does not.
+        if same == Same::Mostly && !self.is_many() {
+            return Account::Unexplained;
+        }
+        if at_ms < since_ms + BEGIN_MS {
+            *is_owed = true;
+            return self.explained(at_ms);
+        }
+        Account::Unexplained
+    }
+
+    fn explained(&self, at_ms: u64) -> Account {
+        if self.hears(at_ms) {
+            Account::Listener
+        } else if self.refused_ms.is_some_and(|refused| at_ms <= refused + REFUSED_MS) {
+            Account::OurDoing
+        } else {
+            Account::Newcomer
+        }
+    }
+
+    /// Whether it asks for one thing, over and over.
+    fn asks_one_thing(&mut self, at_ms: u64, target: u32) -> Same {
+        let (since_ms, thing, same, all) = &mut self.same;
+        if at_ms >= *since_ms + SAME_MS {
+            (*since_ms, *same, *all) = (at_ms, 0, 0);
+        }
+        if *same == 0 {
+            *thing = target;
+        }
+        *same = same.saturating_add(u16::from(*thing == target));
+        *all = all.saturating_add(1);
+        let (same, all) = (*same, *all);
+        if same >= SAME_MIN && same == all && self.different.count() <= 1 && self.agents.count() <= 1 {
+            return Same::Ever;
+        }
+        let is_most = all >= SAME_OF_MIN && f32::from(same) >= SAME_SHARE_MIN * f32::from(all);
+        if is_most { Same::Mostly } else { Same::No }
+    }
+
+    /// Its connection broke the rules.
+    pub fn breaks_rules(&mut self, at_ms: u64) {
+        self.pass(at_ms);
+        self.wrongs = self.wrongs.saturating_add(1);
+        self.blamed_ms = Some((at_ms, Account::Violation));
+    }
+
+    /// A connection of its is accepted: the account it is put to.
+    pub fn opens(&mut self, at_ms: u64) -> Account {
+        self.pass(at_ms);
+        self.open += 1;
+        self.of_connections(at_ms, self.open)
+    }
+
+    /// A connection of its is over.
+    pub fn closes(&mut self, at_ms: u64) {
+        self.pass(at_ms);
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// One of its connections is without a whole request for too long.
+    pub fn is_half_open(&mut self, at_ms: u64) {
+        self.breaks_rules(at_ms);
+        self.half_open += 1;
+    }
+
+    /// And is so no more.
+    pub fn is_not_half_open(&mut self) {
+        self.half_open = self.half_open.saturating_sub(1);
+    }
+
+    /// It begins or ends to take the program as one long answer.
+    pub const fn streams(&mut self, begins: bool) {
+        self.streams = if begins { self.streams + 1 } else { self.streams.saturating_sub(1) };
+    }
+
+    /// What a connection, the `nth` of its, is put to.
+    pub fn of_connections(&self, at_ms: u64, nth: u32) -> Account {
+        if let Some((blamed_ms, account)) = self.blamed_ms
+            && at_ms <= blamed_ms + BLAMED_MS
+            && !self.hears(at_ms)
+        {
+            return account;
+        }
+        if self.is_proxy() {
+            return Account::Unseen;
+        }
+        let of_many = if self.is_many() { CONNECTIONS_OF_MANY } else { 0.0 };
+        let explained =
+            CONNECTIONS * (1.0 + self.streams as f32) + CONNECTIONS_PER_RECENT * self.recent + of_many;
+        if nth as f32 > explained { Account::Unexplained } else { self.explained(at_ms) }
+    }
+
+    /// Connections open now, and of them those that are half open.
+    pub const fn connections(&self) -> (u32, u32) {
+        let half_open = if self.half_open < self.open { self.half_open } else { self.open };
+        (self.open, half_open)
+    }
+
+    /// Whether it hears now.
+    pub const fn hears(&self, at_ms: u64) -> bool {
+        self.streams > 0 && self.has_begun() || self.has_begun() && at_ms <= self.heard_ms + HEARS_MS
+    }
+
+    const fn has_begun(&self) -> bool {
+        self.begun_ms.is_some()
+    }
+
+    /// Whether it is blamed for what it did just now.
+    pub const fn is_blamed(&self, at_ms: u64) -> bool {
+        matches!(self.blamed_ms, Some((blamed_ms, _)) if at_ms <= blamed_ms + HEARS_MS)
+    }
+
+    /// Whether it never heard anything, nobody told it to wait, and it has been here for long.
+    pub const fn is_silent(&self, at_ms: u64) -> bool {
+        !self.has_begun() && self.refused_ms.is_none() && self.waits_ms.is_none() && self.is_old(at_ms)
+    }
+
+    /// Whether it came longer ago than who comes takes to begin.
+    pub const fn is_old(&self, at_ms: u64) -> bool {
+        at_ms >= self.first_ms + BEGIN_MS
+    }
+
+    /// What became of it, [`BEGIN_MS`] after it came.
+    pub fn became(&self, on_air: OnAir) -> Became {
+        let begun_ms = match on_air {
+            OnAir::Yes => self.begun_ms,
+            OnAir::No => self.looked_ms,
+        };
+        let breaks = self.wrongs > 0 && self.begun_ms.is_none();
+        match begun_ms {
+            Some(at_ms) if at_ms <= self.first_ms + BEGIN_MS && !breaks => Became::One,
+            _ if breaks => Became::None,
+            _ if self.refused_ms.is_some() || self.waits_ms.is_some() || self.requests == 0 => {
+                Became::NotAsked
+            }
+            _ => Became::None,
+        }
+    }
+
+    /// Of those who came with it, so many are an attack's at least, 0 to 1; known when it is clear what
+    /// became of it.
+    pub fn doubt(&mut self, share: f64) {
+        if self.begun_ms.is_none() {
+            self.doubt = (share * 255.0) as u8;
+        }
+    }
+
+    /// Whether it is taken for somebody: hears, waits, comes again because of us, or looks around where there
+    /// is nothing to hear.
+    pub fn is_somebody(&self, at_ms: u64, on_air: OnAir) -> bool {
+        let is_kept = self.waits_ms.is_some() || self.refused_ms.is_some();
+        let looks = on_air == OnAir::No && self.looked_ms.is_some();
+        !self.is_blamed(at_ms) && (self.hears(at_ms) || is_kept || looks)
+    }
+
+    /// How many people it is: by the sound it takes, where one takes `each` of late.
+    pub fn people(&self, each: f32) -> u64 {
+        let by_sound = if each > 0.0 { (self.recent / each).round() as u64 } else { 1 };
+        let by_sound = if self.is_many() { by_sound } else { 1 };
+        by_sound.max(u64::from(self.streams)).max(1)
+    }
+
+    /// Pieces of sound of late, for one who hears alone at an address.
+    pub fn alone_takes(&self, at_ms: u64) -> Option<f32> {
+        (self.hears(at_ms) && !self.is_many() && self.streams == 0).then_some(self.recent)
+    }
+
+    /// Whether it was seen since.
+    pub const fn was_here_since(&self, at_ms: u64) -> bool {
+        self.last_ms >= at_ms || self.open > 0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Same {
+    /// And never for another.
+    Ever,
+    /// Nearly always, of late.
+    Mostly,
+    No,
+}

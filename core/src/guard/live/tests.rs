@@ -1,0 +1,231 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::guard::Kind;
+
+/// A node in virtual time, and who comes to it.
+struct Evening {
+    guard: Guard,
+    now_ms: u64,
+    facts: Vec<Fact>,
+    said: Vec<Said>,
+}
+
+fn address(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(0x7f10_0000 + number))
+}
+
+const fn asked(what: What, target: u32) -> Asked {
+    Asked { what, outcome: Outcome::Served, target, agent: 1, forwarded: None }
+}
+
+const PAGE: Asked = asked(What::Page, 1);
+const TICKET: Asked = asked(What::Ticket, 4);
+
+impl Evening {
+    fn new() -> Self {
+        Self { guard: Guard::default(), now_ms: 0, facts: Vec::new(), said: Vec::new() }
+    }
+
+    fn at(&mut self, at_ms: u64, from: IpAddr, happened: Happened) {
+        self.facts.push(Fact { at_ms, from, happened });
+    }
+
+    fn asks(&mut self, at_ms: u64, from: IpAddr, asked: Asked) {
+        self.at(at_ms, from, Happened::Asked(asked));
+    }
+
+    /// Who comes at that moment, loads the page and hears segments of two seconds until `end_ms`.
+    fn listener(&mut self, (from, agent): (IpAddr, u32), came_ms: u64, end_ms: u64) {
+        let by = |asked: Asked| Asked { agent, ..asked };
+        self.at(came_ms, from, Happened::Opened);
+        for (asked, after_ms) in
+            [(PAGE, 1), (asked(What::Asset, 2), 2), (asked(What::Asset, 3), 3), (TICKET, 4)]
+        {
+            self.asks(came_ms + after_ms, from, by(asked));
+        }
+        for at_ms in (came_ms + 10..end_ms).step_by(2_000) {
+            self.asks(at_ms, from, by(asked(What::List, 5)));
+            self.asks(at_ms + 1, from, by(asked(What::Sound, 1_000 + (at_ms / 2_000) as u32)));
+        }
+        self.at(end_ms, from, Happened::Closed);
+    }
+
+    /// Plays everything until `end_s`, and checks that every second's sums are what happened in it.
+    fn play(&mut self, end_s: u64) {
+        self.facts.sort_by_key(|fact| fact.at_ms);
+        let mut facts = std::mem::take(&mut self.facts).into_iter().peekable();
+        let mut open = 0_i64;
+        for second in 1..=end_s {
+            let end_ms = self.now_ms + second * 1_000;
+            let (mut connections, mut requests) = (0, 0);
+            while let Some(fact) = facts.next_if(|fact| fact.at_ms < end_ms) {
+                match fact.happened {
+                    Happened::Opened => {
+                        open += 1;
+                        connections += 1;
+                    }
+                    Happened::TurnedAway => connections += 1,
+                    Happened::Closed => open -= 1,
+                    Happened::Asked(_) | Happened::BrokeRules => requests += 1,
+                    _ => {}
+                }
+                self.guard.take(&fact);
+            }
+            let said = self.guard.second(end_ms, WallTime(end_ms as i64), OnAir::Yes);
+            assert_eq!(said.sums.total(Unit::Connections), connections, "second {second}");
+            assert_eq!(said.sums.total(Unit::Requests), requests, "second {second}");
+            assert_eq!(said.sums.total(Unit::ConnectionSeconds) as i64, open, "second {second}");
+            self.said.push(said);
+        }
+        self.now_ms += end_s * 1_000;
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        self.said.iter().map(|said| said.verdict.kind).collect()
+    }
+
+    /// The second at whose end this was the verdict for the first time.
+    fn first(&self, is: impl Fn(Kind) -> bool) -> Option<usize> {
+        self.kinds().into_iter().position(is).map(|at| at + 1)
+    }
+
+    /// Sixty listeners come within the first fifteen seconds.
+    fn small_audience() -> Self {
+        let mut evening = Self::new();
+        for number in 0..60 {
+            evening.listener((address(number), number), 500 + 240 * u64::from(number), 70_000);
+        }
+        evening
+    }
+}
+
+#[test]
+fn a_small_audience_is_calm_and_all_of_it_is_explained() {
+    let mut evening = Evening::small_audience();
+    evening.play(60);
+    assert!(evening.kinds().iter().all(|kind| *kind == Kind::Calm), "{:?}", evening.kinds());
+    let said = evening.said.last().expect("a minute passed");
+    assert_eq!(said.ever.blamed(Unit::Requests), 0);
+    assert_eq!((said.people, said.verdict.self_inflicted), (60, false));
+}
+
+#[test]
+fn a_crowd_is_a_crowd_whatever_addresses_it_comes_from() {
+    // From as many addresses as people, and from three; programs have some twenty names.
+    for (addresses, name) in [(u32::MAX, "each their own"), (3, "three")] {
+        let mut evening = Evening::small_audience();
+        for number in 0..400 {
+            let from = address(1_000 + number % addresses);
+            evening.listener((from, number % 20), 20_000 + 20 * u64::from(number), 60_000);
+        }
+        evening.play(60);
+        let crowd = evening.first(|kind| kind == Kind::Crowd).expect("it is told");
+        assert!((21..=32).contains(&crowd), "{name}: {crowd}");
+        assert!(!evening.kinds().iter().any(|kind| kind.is_attack()), "{name}: {:?}", evening.kinds());
+        let blamed = evening.said.last().map(|said| said.ever.blamed(Unit::Requests));
+        assert_eq!(blamed, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn floods_are_told_within_seconds_from_one_address_or_from_thousands() {
+    for (addresses, each, name) in [(1_u32, 16_000_u64, "one"), (4_000, 10, "thousands"), (20, 800, "few")] {
+        let mut evening = Evening::small_audience();
+        for number in 0..addresses {
+            let from = address(10_000 + number);
+            let begun_ms = 20_000 + 8_000 * u64::from(number) / u64::from(addresses);
+            for time in 0..each {
+                evening.asks(begun_ms + time * 8_000 / each / u64::from(addresses.min(8)), from, PAGE);
+            }
+        }
+        evening.play(60);
+        let told = evening.first(Kind::is_attack).expect("it is told");
+        assert!((21..=27).contains(&told), "{name}: {told}");
+        assert_eq!(evening.kinds()[told - 1], Kind::Attack, "{name}: nobody else came");
+        assert_eq!(evening.kinds().last(), Some(&Kind::Calm), "{name}: it is over");
+        let share = evening.said[26].verdict.attack_share.requests;
+        assert!(share.low > 0.4 && share.high > 0.9, "{name}: {share:?}");
+    }
+}
+
+#[test]
+fn slow_bots_are_told_by_what_becomes_of_them() {
+    let mut evening = Evening::small_audience();
+    for number in 0..600 {
+        let from = address(10_000 + number);
+        for at_ms in (20_000 + 5 * u64::from(number)..55_000).step_by(4_000) {
+            evening.asks(at_ms, from, TICKET);
+        }
+    }
+    evening.play(55);
+    let told = evening.first(Kind::is_attack).expect("it is told");
+    assert!((30..=38).contains(&told), "{told}");
+    let share = evening.said[told].verdict.attack_share.newcomers;
+    assert!(share.low > 0.8, "{share:?}");
+}
+
+#[test]
+fn connections_held_half_open_are_an_attack_though_nothing_is_asked() {
+    let mut evening = Evening::small_audience();
+    for number in 0..300 {
+        let from = address(10_000 + number % 50);
+        evening.at(20_000 + 10 * u64::from(number), from, Happened::Opened);
+        evening.at(25_000 + 10 * u64::from(number), from, Happened::HalfOpen);
+    }
+    evening.play(60);
+    let told = evening.first(|kind| kind == Kind::Attack).expect("it is told");
+    assert!((26..=32).contains(&told), "{told}");
+    assert!(evening.said[40].verdict.because[0].contains("held open") || told > 40);
+}
+
+#[test]
+fn who_comes_again_because_of_our_errors_is_no_attack() {
+    let mut evening = Evening::small_audience();
+    for number in 0..300_u32 {
+        let (from, came_ms) = (address(1_000 + number), 20_000 + 20 * u64::from(number));
+        evening.asks(came_ms, from, PAGE);
+        for again_ms in (came_ms + 5..42_000).step_by(300 + number as usize * 5) {
+            evening.asks(again_ms, from, Asked { outcome: Outcome::OurError, ..TICKET });
+        }
+        evening.listener((from, number), 42_000 + 10 * u64::from(number), 70_000);
+    }
+    evening.play(60);
+    assert!(!evening.kinds().iter().any(|kind| kind.is_attack()), "{:?}", evening.kinds());
+    assert!(evening.said[30].verdict.self_inflicted);
+    assert!(!evening.said[59].verdict.self_inflicted, "it is over");
+    let onset = evening.said[35].onset;
+    assert!(onset.error_ms.is_some() && onset.unexplained_ms.is_none(), "{onset:?}");
+}
+
+#[test]
+fn behind_a_proxy_that_nobody_trusts_nobody_can_tell() {
+    let mut evening = Evening::small_audience();
+    let proxy = address(9_999);
+    for number in 0..40_000 {
+        let asked = Asked { forwarded: Some(number % 500), agent: number % 20, ..PAGE };
+        evening.asks(20_000 + u64::from(number), proxy, asked);
+    }
+    evening.play(60);
+    let told = evening.first(|kind| kind == Kind::Unknown).expect("it is told");
+    assert!((21..=26).contains(&told), "{told}");
+    assert!(!evening.kinds().iter().any(|kind| kind.is_attack()), "{:?}", evening.kinds());
+    let because = &evening.said[40].verdict.because;
+    assert!(because.iter().any(|says| says.contains("--trusted-proxy")), "{because:?}");
+}
+
+#[test]
+fn there_is_no_end_of_sources_and_memory_is_bounded() {
+    let mut evening = Evening { guard: Guard::new(1_000), ..Evening::new() };
+    for number in 0..50_000 {
+        let from = address(number);
+        evening.at(u64::from(number), from, Happened::Opened);
+        evening.asks(u64::from(number), from, PAGE);
+        evening.at(u64::from(number) + 30_000, from, Happened::Closed);
+    }
+    evening.play(90);
+    let said = evening.said.last().expect("it was played");
+    assert_eq!(said.sources, 1_000);
+    assert!(said.ever.get(Unit::Requests, Account::Unseen) > 10_000);
+    assert_eq!(said.ever.total(Unit::Requests), 50_000);
+}

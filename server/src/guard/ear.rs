@@ -1,0 +1,43 @@
+//! One listener who takes the program as one long answer, as the guard sees it.
+
+use std::net::IpAddr;
+
+use tribune_core::guard::live::Happened;
+
+use super::Watch;
+
+/// The first parts are told when there are so many: two seconds.
+const FIRST_PARTS: u16 = 6;
+/// Later ones when there are so many: four seconds.
+const PARTS: u16 = 12;
+
+/// Somebody who hears, from the first byte to the last.
+pub struct Ear {
+    watch: Watch,
+    from: IpAddr,
+    parts: u16,
+    next: u16,
+}
+
+impl Ear {
+    /// They begin.
+    pub fn opens(watch: Watch, from: IpAddr) -> Self {
+        watch.tell(from, Happened::StreamBegan);
+        Self { watch, from, parts: 0, next: FIRST_PARTS }
+    }
+
+    /// A part left for them.
+    pub fn part(&mut self) {
+        self.parts += 1;
+        if self.parts >= self.next {
+            self.watch.tell(self.from, Happened::Heard(self.parts));
+            (self.parts, self.next) = (0, PARTS);
+        }
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.watch.tell(self.from, Happened::StreamEnded);
+    }
+}

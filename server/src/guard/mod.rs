@@ -1,0 +1,215 @@
+//! The guard of a node: what the public listener and the egress tell it, and what it says every second.
+//!
+//! Who serves visitors only writes facts down, a push each; one task takes them from there, so that no
+//! visitor ever waits for a verdict, and the rules have one owner.
+
+mod ear;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tribune_core::guard::live::{Fact, Guard, Happened, OnAir, Said, Unit};
+
+pub use ear::Ear;
+
+use crate::node::Node;
+use crate::ops::GuardMetrics;
+use crate::world::World;
+
+/// Facts are taken so often.
+const TAKE_EVERY: Duration = Duration::from_millis(100);
+/// So many of them make a second.
+const TAKES_A_SECOND: u32 = 10;
+/// Facts that may wait to be taken: a second of more than any node answers, 12 MB.
+const FACTS_MAX: usize = 1 << 18;
+
+/// Where facts are written down, and what the guard last said. Copies are the same.
+#[derive(Clone)]
+pub struct Watch(Arc<Inner>);
+
+struct Inner {
+    world: World,
+    hash: RandomState,
+    waiting: Mutex<Waiting>,
+    said: ArcSwapOption<Said>,
+}
+
+/// Facts that nobody has looked at yet.
+#[derive(Default)]
+struct Waiting {
+    facts: Vec<Fact>,
+    /// What the sockets counted, fact or not: the other side of the ledger.
+    counted: Counted,
+    /// Of those, for which there was no room.
+    lost: Counted,
+}
+
+/// What the sockets counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Handshakes of TLS.
+    pub handshakes: u64,
+    /// Requests.
+    pub requests: u64,
+}
+
+impl Counted {
+    const fn count(&mut self, happened: &Happened) {
+        match happened {
+            Happened::Opened | Happened::OpenedByProxy | Happened::TurnedAway => self.connections += 1,
+            Happened::Handshake | Happened::HandshakeFailed => self.handshakes += 1,
+            Happened::Asked(_) | Happened::BrokeRules => self.requests += 1,
+            _ => {}
+        }
+    }
+
+    const fn of(&self, unit: Unit) -> Option<u64> {
+        match unit {
+            Unit::Connections => Some(self.connections),
+            Unit::Handshakes => Some(self.handshakes),
+            Unit::Requests => Some(self.requests),
+            Unit::ConnectionSeconds => None,
+        }
+    }
+}
+
+impl Watch {
+    /// Nothing happened yet.
+    pub fn new(world: World) -> Self {
+        let (hash, waiting, said) = (RandomState::new(), Mutex::default(), ArcSwapOption::empty());
+        Self(Arc::new(Inner { world, hash, waiting, said }))
+    }
+
+    /// Something happened just now.
+    pub fn tell(&self, from: IpAddr, happened: Happened) {
+        let fact = Fact { at_ms: self.0.world.now().millis(), from, happened };
+        let mut waiting = self.lock();
+        waiting.counted.count(&happened);
+        if waiting.facts.len() < FACTS_MAX {
+            waiting.facts.push(fact);
+        } else {
+            waiting.lost.count(&happened);
+        }
+    }
+
+    /// A number for a text, that nobody outside can tell beforehand.
+    pub fn hash(&self, text: &(impl Hash + ?Sized)) -> u32 {
+        self.0.hash.hash_one(text) as u32
+    }
+
+    /// What the guard said at the end of the last second; `None` in the first.
+    pub fn said(&self) -> Option<Arc<Said>> {
+        self.0.said.load_full()
+    }
+
+    fn take(&self, room: Vec<Fact>) -> Waiting {
+        let mut waiting = self.lock();
+        let counted = waiting.counted;
+        let facts = std::mem::replace(&mut waiting.facts, room);
+        Waiting { facts, counted, lost: std::mem::take(&mut waiting.lost) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The guard at work, and what it took.
+struct Work {
+    watch: Watch,
+    guard: Guard,
+    room: Vec<Fact>,
+    counted: Counted,
+    metrics: GuardMetrics,
+}
+
+impl Work {
+    fn take(&mut self) {
+        let mut waiting = self.watch.take(std::mem::take(&mut self.room));
+        self.counted = waiting.counted;
+        waiting.facts.iter().for_each(|fact| self.guard.take(fact));
+        for (unit, lost) in [
+            (Unit::Connections, waiting.lost.connections),
+            (Unit::Handshakes, waiting.lost.handshakes),
+            (Unit::Requests, waiting.lost.requests),
+        ] {
+            self.guard.lost(unit, lost);
+        }
+        waiting.facts.clear();
+        self.room = waiting.facts;
+    }
+
+    fn second(&mut self, on_air: OnAir) {
+        let world = self.watch.0.world;
+        let said = self.guard.second(world.now().millis(), world.wall(), on_air);
+        for unit in Unit::ALL {
+            if let Some(counted) = self.counted.of(unit)
+                && counted != said.ever.total(unit)
+            {
+                let accounts = said.ever.total(unit);
+                tracing::error!(unit = unit.word(), counted, accounts, "ledger_does_not_balance");
+                self.metrics.unbalanced.inc();
+            }
+        }
+        self.metrics.show(&said);
+        self.watch.0.said.store(Some(Arc::new(said)));
+    }
+}
+
+/// Takes facts and says what is going on, until the node stops.
+pub async fn keep(node: Arc<Node>, watch: Watch, metrics: GuardMetrics) {
+    let mut work =
+        Work { watch, guard: Guard::default(), room: Vec::new(), counted: Counted::default(), metrics };
+    let mut tick = tokio::time::interval(TAKE_EVERY);
+    for number in 1_u32.. {
+        tokio::select! { _ = tick.tick() => {}, () = node.shutdown.at_once() => return }
+        work.take();
+        if number.is_multiple_of(TAKES_A_SECOND) {
+            let is_open = node.rooms.list().iter().any(|room| room.view().program.is_some());
+            work.second(if is_open { OnAir::Yes } else { OnAir::No });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tribune_core::guard::live::Account;
+
+    use super::*;
+    use crate::ops::Metrics;
+
+    #[test]
+    fn every_fact_is_in_the_ledger_also_those_there_was_no_room_for() {
+        let metrics = Metrics::new(std::path::Path::new("."));
+        let watch = Watch::new(World::begin());
+        let mut work = Work {
+            watch: watch.clone(),
+            guard: Guard::default(),
+            room: Vec::new(),
+            counted: Counted::default(),
+            metrics: metrics.guard.clone(),
+        };
+        for number in 0..FACTS_MAX as u32 + 100 {
+            watch.tell(Ipv4Addr::from_bits(number).into(), Happened::Opened);
+        }
+        watch.tell(Ipv4Addr::LOCALHOST.into(), Happened::BrokeRules);
+        work.take();
+        work.second(OnAir::No);
+        let said = watch.said().expect("a second is over");
+        assert_eq!(said.ever.total(Unit::Connections), FACTS_MAX as u64 + 100);
+        assert!(said.ever.get(Unit::Connections, Account::Unseen) >= 100);
+        assert_eq!(said.ever.total(Unit::Requests), 1);
+        assert_eq!(work.metrics.unbalanced.get(), 0);
+        work.counted.requests += 1;
+        work.second(OnAir::No);
+        assert_eq!(work.metrics.unbalanced.get(), 1, "one request is in no account");
+    }
+}
