@@ -161,18 +161,27 @@ pub async fn method_wrong() -> Failure {
 
 /// Gives every request a number, and refusals their body with it.
 pub async fn name_requests(State(world): State<World>, request: Request, next: Next) -> Response {
-    let number = URL_SAFE_NO_PAD.encode(world.entropy::<9>());
-    let mut answer = next.run(request).await;
+    let number = number(world);
+    named(next.run(request).await, &number)
+}
+
+/// A request's number.
+pub fn number(world: World) -> String {
+    URL_SAFE_NO_PAD.encode(world.entropy::<9>())
+}
+
+/// An answer to the request of this number, with the body of a refusal if it is one.
+pub fn named(mut answer: Response, number: &str) -> Response {
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         let row = failure.reason.row();
         tracing::debug!(request_id = number, code = row.code, detail = %failure.detail, "refused");
         let reason = failure.reason;
-        let document = failure.document(&number);
+        let document = failure.document(number);
         *answer.body_mut() = Body::from(document.to_string());
         seal_json(&mut answer);
         answer.extensions_mut().insert(reason);
     }
-    if let Ok(value) = HeaderValue::from_str(&number) {
+    if let Ok(value) = HeaderValue::from_str(number) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }
     answer

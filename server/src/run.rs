@@ -25,7 +25,7 @@ use crate::api::{self, Api, StageDoor};
 use crate::capacity::{self, Capacity, Descriptors};
 use crate::config::{Config, LogFormat};
 use crate::door::Scribe;
-use crate::guard::{self, Watch};
+use crate::guard::{self, Kernel, Watch};
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
@@ -135,6 +135,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
         shutdown: shutdown.clone(),
     })?;
     let listeners = Listeners { config: &config, metrics: &metrics, descriptors: has.most, world };
+    let kernel = Kernel::wanted(&config)?;
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
         {
@@ -152,17 +153,22 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
         {
             let spec = listeners.spec("ops", None);
             let _on = runtimes.ops.enter();
-            net::serve(bound.ops, spec, ops::router(metrics.clone(), checks(&node)), shutdown.clone())
+            net::serve(
+                bound.ops,
+                spec,
+                ops::router(metrics.clone(), checks(&node), watch.clone()),
+                shutdown.clone(),
+            )
         },
     ];
     runtimes.stage.spawn(sweep(node.clone()));
     runtimes.stage.spawn(watch_recorders(node.clone()));
     runtimes.ops.spawn(capacity::keep(node.clone()));
-    runtimes.ops.spawn(guard::keep(node.clone(), watch, metrics.guard.clone()));
+    let guarding = runtimes.ops.spawn(guard::keep(node.clone(), watch, kernel));
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
-    runtimes.stage.block_on(until_the_end(node, trigger, (serving, speakers_left)))
+    runtimes.stage.block_on(until_the_end(node, trigger, (serving, speakers_left, guarding)))
 }
 
 /// The three halls of a node, which share no thread.
@@ -472,7 +478,7 @@ async fn watch_recorders(node: Arc<Node>) {
 async fn until_the_end(
     node: Arc<Node>,
     trigger: Trigger,
-    (serving, speakers_left): ([JoinHandle<()>; 3], oneshot::Receiver<()>),
+    (serving, speakers_left, guarding): ([JoinHandle<()>; 3], oneshot::Receiver<()>, JoinHandle<()>),
 ) -> anyhow::Result<()> {
     let signals = tokio::spawn(trigger.follow_signals(DRAIN));
     node.shutdown.draining().await;
@@ -482,6 +488,9 @@ async fn until_the_end(
     for served in serving {
         served.await.context("a listener died")?;
     }
+    // Its part of the kernel's table goes with it.
+    guarding.abort();
+    let _ = guarding.await;
     signals.abort();
     tracing::info!("node_stopped");
     Ok(())

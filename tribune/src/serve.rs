@@ -46,13 +46,10 @@ pub struct Args {
     /// Where speakers' sound comes in from browsers, UDP and TCP [default: 127.0.0.1:8082]
     #[arg(long, value_name = "ADDR")]
     media: Option<String>,
-    /// Shedding in the kernel; taken, and not used yet
-    #[arg(long, env = "TRIBUNE_KERNEL_SHED")]
+    /// The kernel refuses, by nftables, whom the guard refuses
+    #[arg(long)]
     kernel_shed: bool,
 }
-
-/// Variables of flags that are taken and not used yet.
-const NOT_USED_YET: [&str; 1] = ["TRIBUNE_KERNEL_SHED"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,16 +58,12 @@ Examples:
   TRIBUNE_DATA=/var/lib/tribune tribune serve --config /etc/tribune.toml";
 
 pub fn run(args: Args) -> ExitCode {
-    let kernel_shed = args.kernel_shed;
     let config = match args.load() {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string(), 2),
     };
     if let Err(error) = tribune_server::run::logs(&config) {
         return fail(&format!("{error:#}"), 2);
-    }
-    if kernel_shed {
-        tracing::warn!(flag = "--kernel-shed", "flag_not_used_yet");
     }
     let ran = tribune_server::run::run(config, say_where);
     // The sentence about what went wrong comes after the lines that led to it.
@@ -115,13 +108,16 @@ impl Args {
         ];
         let mut flags: Vec<_> =
             single.into_iter().filter_map(|(name, value)| value.map(|value| (name, vec![value]))).collect();
+        if self.kernel_shed {
+            flags.push(("kernel_shed", vec!["true".to_owned()]));
+        }
         if !self.trusted_proxy.is_empty() {
             flags.push(("trusted_proxy", self.trusted_proxy));
         }
         // A variable that is not text cannot be one of ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("TRIBUNE_") && !NOT_USED_YET.contains(&name.as_str()))
+            .filter(|(name, _)| name.starts_with("TRIBUNE_"))
             .collect();
         Config::load(&Sources { file: self.config, variables, flags })
     }

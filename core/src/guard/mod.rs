@@ -9,6 +9,8 @@
 //! Volume, entropy of addresses and novelty separate nothing: `docs/guard.md` has them beside the rules, on
 //! the same cases.
 
+/// Different things, as far as they are told apart.
+mod few;
 /// The same rules over the access log of any web server.
 pub mod inspect;
 /// A running node's guard: the ledger, and a verdict every second.

@@ -4,6 +4,7 @@
 //! address explain as many times that. Whoever has just come explains a page with what belongs to it.
 //! Whoever we refused explains coming again. What is left over is explained by nothing.
 
+use super::few::{FEW, Few};
 use super::log::{Entry, Taken};
 
 /// A window of time, in milliseconds: what is judged at once.
@@ -36,8 +37,7 @@ const SAME_IN_SPAN_MIN: u64 = 4;
 /// Where listeners take lists with their sound, a list explains so many pieces, and so many are without one.
 const SOUND_PER_LIST: u64 = 4;
 const SOUND_FIRST: u64 = 12;
-/// Different things that are told apart; who asked for three looks around.
-const DIFFERENT_MAX: usize = 8;
+/// Who asked for three different things looks around.
 const LOOKS_AROUND: usize = 3;
 /// Whoever asks in so many windows of a span, where there is nothing to hear, may be somebody and may not.
 const STAYS_WINDOWS: u64 = 4;
@@ -127,27 +127,6 @@ pub struct Visit {
     different: Few,
     agents: Few,
     told: [Tally; SPAN],
-}
-
-/// Different things, as far as they are told apart.
-#[derive(Clone, Copy, Debug, Default)]
-struct Few {
-    seen: [u32; DIFFERENT_MAX],
-    count: u8,
-}
-
-impl Few {
-    fn see(&mut self, hash: u32) {
-        let count = usize::from(self.count);
-        if count < DIFFERENT_MAX && !self.seen[..count].contains(&hash) {
-            self.seen[count] = hash;
-            self.count += 1;
-        }
-    }
-
-    fn count(&self) -> usize {
-        usize::from(self.count)
-    }
 }
 
 /// The kind of thing a request asks for.
@@ -344,7 +323,7 @@ impl Visit {
 
     /// Whether so many programs ask for so many things that there are many people behind it.
     fn is_many(&self) -> bool {
-        self.agents.count() == DIFFERENT_MAX && self.different.count() == DIFFERENT_MAX
+        self.agents.count() == FEW && self.different.count() == FEW
     }
 }
 

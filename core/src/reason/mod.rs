@@ -125,6 +125,8 @@ pub enum Refusal {
     TakenOver,
     /// One address asks for this too often.
     SourceTooBusy,
+    /// It broke the rules again and again, and is refused for a while.
+    RefusedForNow,
     /// A text that is no ticket.
     TicketMalformed,
     /// A ticket of another room, or of an earlier one of this name.
@@ -157,7 +159,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for counters and the documentation.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 61] = [
         Self::RoomUnknown,
         Self::NotOpenYet,
         Self::RoomEnded,
@@ -204,6 +206,7 @@ impl Refusal {
         Self::MutedThemselves,
         Self::TakenOver,
         Self::SourceTooBusy,
+        Self::RefusedForNow,
         Self::TicketMalformed,
         Self::TicketOtherRoom,
         Self::TicketForged,

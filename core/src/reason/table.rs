@@ -248,6 +248,14 @@ impl Refusal {
                 0,
                 "You are on this stage from another window or device by now.",
             ),
+            Self::RefusedForNow => row(
+                "refused_for_now",
+                429,
+                Theirs,
+                60,
+                "Requests from this network broke the rules again and again, so none is answered for a \
+                 while. If that was not you, please tell whoever runs this server.",
+            ),
             Self::SourceTooBusy => row(
                 "source_too_busy",
                 429,

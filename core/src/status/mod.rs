@@ -48,6 +48,8 @@ pub struct Figures {
     pub program: Sealed,
     /// Where the replay is, once it can be fetched.
     pub replay: Option<ReplayLinks>,
+    /// SHA-256 of the key by which the guard's audit is drawn, told before anybody is.
+    pub audit: Option<[u8; 32]>,
     /// What the guard says; `None` in the first second.
     pub verdict: Option<Verdict>,
     /// The delayed tier, while there is a program.
@@ -242,6 +244,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "draw": door.draw.as_ref().map(draw),
         "program": figures.program,
         "verdict": figures.verdict.as_ref().map_or_else(no_verdict, |verdict| json!(verdict)),
+        "guard": {"audit": figures.audit.map(|hash| URL_SAFE_NO_PAD.encode(hash))},
         "ladder": ladder(door),
         "late": figures.late,
         "notices": notices,

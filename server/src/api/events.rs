@@ -15,13 +15,14 @@ use futures_util::Stream;
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tribune_core::guard::live::home;
 use tribune_core::reason::Refusal;
 use tribune_core::room::{Act, KeyHash, PersonId, State as RoomState};
 use tribune_core::time::Time;
 
 use super::auth::Shown;
 use super::floor::{as_seen_by, not_sent_away, sees};
-use super::{Api, Failure, Share, StageDoor, Who, block};
+use super::{Api, Failure, Share, StageDoor, Who};
 use crate::answer::Path;
 use crate::rooms::{Floor, Handle, Shown as ShownStage, View};
 use crate::world::World;
@@ -122,7 +123,7 @@ pub async fn events(
     let place =
         place.map_err(|_| Failure::new(Refusal::FullForNow, "too many connections listen to events"))?;
     let listener =
-        if sees(who.caller) { Listener::Known(who.by.0) } else { Listener::Stranger(block(shown.from)) };
+        if sees(who.caller) { Listener::Known(who.by.0) } else { Listener::Stranger(home(shown.from)) };
     let share = api.shares.take(listener);
     let share =
         share.ok_or(Failure::new(Refusal::Busy, "you listen to events on as many connections as one may"))?;

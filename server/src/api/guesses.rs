@@ -3,10 +3,11 @@
 
 use std::net::IpAddr;
 
+use tribune_core::guard::live::home;
 use tribune_core::room::KeyHash;
 use tribune_core::time::Time;
 
-use super::pace::{Pace, TooMany, block};
+use super::pace::{Pace, TooMany};
 
 /// Wrong keys that one address may show in a minute.
 pub const WRONG_KEYS_MAX: u32 = 10;
@@ -42,7 +43,7 @@ impl Default for Guesses {
 impl Guesses {
     /// Counts a wrong key; whether that was one too many.
     pub fn wrong(&mut self, now: Time, from: IpAddr) -> TooMany {
-        self.wrong.count(now, block(from))
+        self.wrong.count(now, home(from))
     }
 
     /// Counts a browser that is signed in by a right key; only who has that key can make it too many.
@@ -57,6 +58,6 @@ impl Guesses {
 
     /// Counts somebody who begins or ends with a passkey.
     pub fn passkey(&mut self, now: Time, from: IpAddr) -> TooMany {
-        self.passkeys.count(now, block(from))
+        self.passkeys.count(now, home(from))
     }
 }

@@ -8,6 +8,7 @@ mod body;
 mod commands;
 mod events;
 mod floor;
+mod guard;
 mod guesses;
 mod hold;
 mod invitations;
@@ -42,7 +43,7 @@ pub use auth::Shown;
 pub(crate) use auth::visitor;
 pub(crate) use events::alive;
 pub use links::Links;
-pub(crate) use pace::{Pace, TooMany, block};
+pub(crate) use pace::{Pace, TooMany};
 pub(crate) use shares::{Share, Shares};
 pub use who::{StageDoor, Who};
 
@@ -103,7 +104,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 49] = [
+pub const ROUTES: [Route; 51] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -150,6 +151,8 @@ pub const ROUTES: [Route; 49] = [
     route(Method::GET, "/api/v1/rooms/{room}/invitations", || get(invitations::list)),
     route(Method::POST, "/api/v1/rooms/{room}/invitations", || post(invitations::add)),
     route(Method::DELETE, "/api/v1/rooms/{room}/invitations/{id}", || delete(invitations::remove)),
+    route(Method::GET, "/api/v1/guard", || get(guard::show)),
+    route(Method::POST, "/api/v1/guard/acts/{number}/undo", || post(guard::undo)),
     route(Method::GET, "/api/v1/rooms/{room}/webhooks", || get(webhooks::list)),
     route(Method::POST, "/api/v1/rooms/{room}/webhooks", || post(webhooks::add)),
     route(Method::DELETE, "/api/v1/rooms/{room}/webhooks/{id}", || delete(webhooks::remove)),

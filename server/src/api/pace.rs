@@ -1,7 +1,6 @@
 //! How often something may be done, counted by who does it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use tribune_core::time::Time;
@@ -64,21 +63,17 @@ impl Count {
     }
 }
 
-/// One network of IPv6 counts as one address: its owner has 2⁶⁴ of them.
-pub fn block(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::net::IpAddr;
+
+    use tribune_core::guard::live::home;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
-        block(text.parse().unwrap())
+        home(text.parse().unwrap())
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct Config {
     pub egress_mbit: u32,
     /// Whether newcomers are served otherwise before anybody waits.
     pub ladder: bool,
+    /// Whether the kernel refuses whom the guard refuses.
+    pub kernel_shed: bool,
     /// Rooms kept.
     pub rooms_max: u32,
     /// Rooms whose program runs at once.
@@ -132,6 +134,7 @@ impl Default for Config {
             self_test: true,
             egress_mbit: 0,
             ladder: true,
+            kernel_shed: false,
             rooms_max: 1_000,
             rooms_open_max: 8,
             open_before_s: 600,

@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 /// Options of the wire whose feature does not exist yet.
-pub const LATER: [&str; 3] = ["kernel_shed", "nats", "store"];
+pub const LATER: [&str; 2] = ["nats", "store"];
 
 /// What is said when one of them is given.
 pub fn later(word: &str) -> String {
@@ -107,7 +107,7 @@ macro_rules! maybe {
 }
 
 /// Every option once, in the order of the example file.
-pub const OPTIONS: [Opt; 32] = [
+pub const OPTIONS: [Opt; 33] = [
     address!(listen, "Where listeners come in: pages, the live program, replays."),
     address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
     address!(ops, "Where health and metrics are read; keep it private."),
@@ -232,6 +232,15 @@ pub const OPTIONS: [Opt; 32] = [
         (0, 10_000_000),
         "What the network carries from here; 0: what its interface says of itself, if it says anything."
     ),
+    Opt {
+        name: "kernel_shed",
+        kind: Kind::Flag,
+        unit: "true or false",
+        says: "Whether the kernel refuses, by nftables, whom the guard refuses; needs nft and CAP_NET_ADMIN.",
+        sample: "",
+        show: |config| Some(config.kernel_shed.to_string()),
+        set: |config, values| put(&mut config.kernel_shed, flag(one(values)?)),
+    },
     Opt {
         name: "ladder",
         kind: Kind::Flag,

@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tribune_core::door::address::Scheme;
+use tribune_core::guard::live::home;
 use tribune_core::reason::Refusal;
 use tribune_core::room::floor::{By, Command, Mute};
 use tribune_core::room::{
@@ -36,7 +37,7 @@ use tribune_core::room::{
 
 use super::Answer;
 use crate::answer::{Failure, Path, json_of};
-use crate::api::{Links, Pace, Share, Shares, TooMany, alive, block, visitor};
+use crate::api::{Links, Pace, Share, Shares, TooMany, alive, visitor};
 use crate::net::Reached;
 use crate::node::Node;
 use crate::recording::chapters;
@@ -159,7 +160,7 @@ async fn how(State(door): State<Door>, Path(name): Path<String>, parts: Parts) -
     };
     let place = Arc::clone(&door.streams).try_acquire_owned();
     let place = place.map_err(|_| Failure::new(Refusal::Busy, "too many listeners wait for an answer"))?;
-    let share = door.shares.take(block(visitor(&parts)));
+    let share = door.shares.take(home(visitor(&parts)));
     let share =
         share.ok_or(Failure::new(Refusal::SourceTooBusy, "many of your network wait for an answer"))?;
     let mut shown = room.floor().watch();
@@ -214,7 +215,7 @@ async fn ask(State(door): State<Door>, Path(name): Path<String>, request: Reques
     let secret = shown.filter(|_| !is_new).unwrap_or_else(|| Secret::new(world.entropy()));
     let grant = secret.grant().ok_or(Refusal::OurFault)?;
     let id = known.unwrap_or_else(|| PersonId::of_guest(world.entropy()));
-    let from = block(visitor(&parts));
+    let from = home(visitor(&parts));
     let command = Command::Ask { name: name.clone(), grant: grant.hash(), from };
     let act = command.word();
     room.floor().audience(by(id.clone()), command).await?;
@@ -321,7 +322,7 @@ impl Door {
     fn let_in(&self, parts: &Parts) -> Result<Scheme, Failure> {
         let way = self.ours_asks(parts)?;
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        match pace.count(self.node.world.now(), block(visitor(parts))) {
+        match pace.count(self.node.world.now(), home(visitor(parts))) {
             TooMany::No => Ok(way),
             TooMany::Yes => Err(Refusal::SourceTooBusy.into()),
         }

@@ -4,17 +4,20 @@
 //! visitor ever waits for a verdict, and the rules have one owner.
 
 mod ear;
+mod kernel;
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use tribune_core::guard::live::{Fact, Guard, Happened, OnAir, Said, Unit};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tribune_core::guard::live::{Audit, Fact, Guard, Happened, OnAir, Said, Unit, home};
 
 pub use ear::Ear;
+pub use kernel::{Kernel, KernelError};
 
 use crate::node::Node;
 use crate::ops::GuardMetrics;
@@ -36,6 +39,9 @@ struct Inner {
     hash: RandomState,
     waiting: Mutex<Waiting>,
     said: ArcSwapOption<Said>,
+    audit: Audit,
+    /// Who is refused, and until when, in milliseconds of the node's clock.
+    refused: ArcSwap<BTreeMap<IpAddr, u64>>,
 }
 
 /// Facts that nobody has looked at yet.
@@ -46,6 +52,8 @@ struct Waiting {
     counted: Counted,
     /// Of those, for which there was no room.
     lost: Counted,
+    /// Acts that somebody takes back.
+    undone: Vec<u64>,
 }
 
 /// What the sockets counted.
@@ -79,11 +87,23 @@ impl Counted {
     }
 }
 
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
 impl Watch {
     /// Nothing happened yet.
     pub fn new(world: World) -> Self {
-        let (hash, waiting, said) = (RandomState::new(), Mutex::default(), ArcSwapOption::empty());
-        Self(Arc::new(Inner { world, hash, waiting, said }))
+        Self(Arc::new(Inner {
+            world,
+            hash: RandomState::new(),
+            waiting: Mutex::default(),
+            said: ArcSwapOption::empty(),
+            audit: Audit::new(world.entropy()),
+            refused: ArcSwap::default(),
+        }))
     }
 
     /// Something happened just now.
@@ -103,6 +123,44 @@ impl Watch {
         self.0.hash.hash_one(text) as u32
     }
 
+    /// Whether nothing of a source is answered for a while.
+    pub fn refuses(&self, from: IpAddr) -> bool {
+        let refused = self.0.refused.load();
+        // Nearly always there is nobody.
+        if refused.is_empty() {
+            return false;
+        }
+        refused.get(&home(from)).is_some_and(|until_ms| *until_ms > self.0.world.now().millis())
+    }
+
+    /// Everybody who is refused, a network a line.
+    pub fn refused_networks(&self) -> String {
+        let now_ms = self.0.world.now().millis();
+        let refused = self.0.refused.load();
+        let lasting = refused.iter().filter(|(_, until_ms)| **until_ms > now_ms);
+        lasting.map(|(from, _)| format!("{from}/{}\n", if from.is_ipv4() { 32 } else { 64 })).collect()
+    }
+
+    /// Whether a source is one of the few who are always answered, so that somebody knows what newcomers are.
+    pub fn audits(&self, from: IpAddr) -> bool {
+        self.0.audit.samples(from, self.0.world.wall().0)
+    }
+
+    /// What everybody is told of the audit's key beforehand.
+    pub fn audit_commitment(&self) -> [u8; 32] {
+        self.0.audit.commitment()
+    }
+
+    /// Whether somebody attacks, as the guard said last.
+    pub fn is_attacked(&self) -> bool {
+        self.0.said.load().as_ref().is_some_and(|said| said.verdict.kind.is_attack())
+    }
+
+    /// An act is taken back with the next facts.
+    pub fn undo(&self, number: u64) {
+        self.lock().undone.push(number);
+    }
+
     /// What the guard said at the end of the last second; `None` in the first.
     pub fn said(&self) -> Option<Arc<Said>> {
         self.0.said.load_full()
@@ -112,7 +170,8 @@ impl Watch {
         let mut waiting = self.lock();
         let counted = waiting.counted;
         let facts = std::mem::replace(&mut waiting.facts, room);
-        Waiting { facts, counted, lost: std::mem::take(&mut waiting.lost) }
+        let (lost, undone) = (std::mem::take(&mut waiting.lost), std::mem::take(&mut waiting.undone));
+        Waiting { facts, counted, lost, undone }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -127,6 +186,7 @@ struct Work {
     room: Vec<Fact>,
     counted: Counted,
     metrics: GuardMetrics,
+    kernel: Option<Kernel>,
 }
 
 impl Work {
@@ -134,6 +194,9 @@ impl Work {
         let mut waiting = self.watch.take(std::mem::take(&mut self.room));
         self.counted = waiting.counted;
         waiting.facts.iter().for_each(|fact| self.guard.take(fact));
+        for number in &waiting.undone {
+            self.guard.undo(*number);
+        }
         for (unit, lost) in [
             (Unit::Connections, waiting.lost.connections),
             (Unit::Handshakes, waiting.lost.handshakes),
@@ -158,17 +221,44 @@ impl Work {
             }
         }
         self.metrics.show(&said);
+        self.refuse();
         self.watch.0.said.store(Some(Arc::new(said)));
     }
 }
 
-/// Takes facts and says what is going on, until the node stops.
-pub async fn keep(node: Arc<Node>, watch: Watch, metrics: GuardMetrics) {
-    let mut work =
-        Work { watch, guard: Guard::default(), room: Vec::new(), counted: Counted::default(), metrics };
+impl Work {
+    /// Whoever is refused is so from now on, here and in the kernel.
+    fn refuse(&mut self) {
+        let now_ms = self.watch.0.world.now().millis();
+        let refused: BTreeMap<_, _> = self.guard.refused(now_ms).collect();
+        let before = self.watch.0.refused.load();
+        if **before == refused {
+            return;
+        }
+        for (from, until_ms) in refused.iter().filter(|(from, _)| !before.contains_key(*from)) {
+            tracing::warn!(source = %from, for_s = (until_ms - now_ms) / 1_000, "source_refused");
+        }
+        if let Some(kernel) = &mut self.kernel {
+            kernel.show(&refused, now_ms);
+        }
+        self.metrics.refused.set(i64::try_from(refused.len()).unwrap_or(i64::MAX));
+        self.watch.0.refused.store(Arc::new(refused));
+    }
+}
+
+/// Takes facts and says what is going on, until it is stopped.
+pub async fn keep(node: Arc<Node>, watch: Watch, kernel: Option<Kernel>) {
+    let mut work = Work {
+        watch,
+        guard: Guard::default(),
+        room: Vec::new(),
+        counted: Counted::default(),
+        metrics: node.metrics.guard.clone(),
+        kernel,
+    };
     let mut tick = tokio::time::interval(TAKE_EVERY);
     for number in 1_u32.. {
-        tokio::select! { _ = tick.tick() => {}, () = node.shutdown.at_once() => return }
+        tick.tick().await;
         work.take();
         if number.is_multiple_of(TAKES_A_SECOND) {
             let is_open = node.rooms.list().iter().any(|room| room.view().program.is_some());
@@ -196,6 +286,7 @@ mod tests {
             room: Vec::new(),
             counted: Counted::default(),
             metrics: metrics.guard.clone(),
+            kernel: None,
         };
         for number in 0..FACTS_MAX as u32 + 100 {
             watch.tell(Ipv4Addr::from_bits(number).into(), Happened::Opened);

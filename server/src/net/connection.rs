@@ -20,7 +20,7 @@ use tribune_core::guard::live::{Asked, Happened, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
-use super::requests::{InFlight, Near, answer, seen};
+use super::requests::{InFlight, Near, answered, seen};
 use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
@@ -113,8 +113,10 @@ async fn soon<T>(
         Ok(opened) => opened,
         Err(_) => {
             watched.is_half_open();
-            let rest = timeout(head_max.saturating_sub(HALF_OPEN), opening).await;
-            rest.unwrap_or(Err(Early::Shed(Shed::HeadSlow)))
+            // Somebody's slow phone is waited for, but not while connections are what an attack holds.
+            let left =
+                if watched.is_attacked() { Duration::ZERO } else { head_max.saturating_sub(HALF_OPEN) };
+            timeout(left, opening).await.unwrap_or(Err(Early::Shed(Shed::HeadSlow)))
         }
     };
     watched.is_whole();
@@ -291,7 +293,7 @@ async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
         .max_buf_size(limits.head_bytes_max as usize);
     let service = {
         let (shared, flying) = (shared.clone(), flying.clone());
-        service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
+        service_fn(move |request| answered(shared.clone(), near, flying.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(answering), service);
     if let Err(error) = drive(shared, connection, &flying).await {
@@ -312,7 +314,7 @@ async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
         .keep_alive_timeout(limits.ping());
     let service = {
         let (shared, flying) = (shared.clone(), flying.clone());
-        service_fn(move |request| answer(shared.clone(), near, flying.clone(), request))
+        service_fn(move |request| answered(shared.clone(), near, flying.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = drive(shared, connection, &flying).await {

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, REFRESH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tribune_core::door::overload::{Class, DEPTH_MAX, HasPass, Overload};
+use tribune_core::guard::live::neighbourhood;
 use tribune_core::reason::Refusal;
 use tribune_core::time::Time;
 
+use crate::guard::Watch;
 use crate::page::Lang;
 use crate::world::World;
 
@@ -36,13 +38,14 @@ const HTML_FR: Bytes = Bytes::from_static(include_bytes!("busy.fr.html"));
 #[derive(Debug)]
 pub(super) struct Gate {
     world: World,
+    watch: Option<Watch>,
     lots: RandomState,
     overload: Mutex<Overload>,
 }
 
 impl Gate {
-    pub(super) fn new(world: World) -> Self {
-        Self { world, lots: RandomState::new(), overload: Mutex::default() }
+    pub(super) fn new(world: World, watch: Option<Watch>) -> Self {
+        Self { world, watch, lots: RandomState::new(), overload: Mutex::default() }
     }
 
     /// A connection that was accepted at `accepted` has its first turn.
@@ -61,8 +64,14 @@ impl Gate {
         let path = request.uri().path();
         let class = Class::of(request.method().as_str(), path, has_pass(request));
         let period = self.world.now().nanos() / (LOT_S * 1_000_000_000);
-        let lot = self.lots.hash_one((from, period)) as u8;
-        !self.lock().answers(class, lot)
+        // While somebody attacks, a network of a thousand addresses has no more lots than one of one.
+        let whose =
+            if self.watch.as_ref().is_some_and(Watch::is_attacked) { neighbourhood(from) } else { from };
+        let lot = self.lots.hash_one((whose, period)) as u8;
+        if self.lock().answers(class, lot) {
+            return false;
+        }
+        !self.watch.as_ref().is_some_and(|watch| watch.audits(from))
     }
 
     /// The whole answer to a connection's first request, when who asks is to come again: as bytes, since
@@ -187,7 +196,7 @@ mod tests {
     /// Everybody has waited for a second, for ten.
     fn crowded() -> Gate {
         let world = World::begin();
-        let gate = Gate::new(world);
+        let gate = Gate::new(world, None);
         let now = world.now();
         for millis in 0..10_000_u64 {
             let at = now + std::time::Duration::from_millis(millis);
@@ -215,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_put_off_reads_that_their_place_is_kept_and_when_to_come() {
-        let gate = Gate::new(World::begin());
+        let gate = Gate::new(World::begin(), None);
         assert!(!gate.puts_off(&asking("/debate/ticket", ("x", "")), FROM), "nobody waits");
         for (takes, says) in [
             ("text/html,*/*", "You keep your place"),
@@ -259,7 +268,7 @@ mod tests {
         ] {
             assert_eq!(gate.turns_back(first, FROM), None, "{why}");
         }
-        assert_eq!(Gate::new(World::begin()).turns_back(head, FROM), None, "nobody waits");
+        assert_eq!(Gate::new(World::begin(), None).turns_back(head, FROM), None, "nobody waits");
     }
 
     #[test]

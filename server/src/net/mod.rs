@@ -152,7 +152,7 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
     counts.connections_max.set(i64::from(spec.limits.connections_max));
     let room = Arc::new(Semaphore::new(spec.limits.connections_max as usize));
     let app = requests::counted(app, counts.clone());
-    let gate = (spec.gated == Gated::Yes).then(|| gate::Gate::new(spec.world));
+    let gate = (spec.gated == Gated::Yes).then(|| gate::Gate::new(spec.world, spec.watch.clone()));
     let shared = Arc::new(Shared { spec, app, counts, gate, shutdown });
     tokio::spawn(async move {
         let connections = TaskTracker::new();
@@ -213,6 +213,10 @@ fn begin(
     connections: &TaskTracker,
 ) {
     shared.counts.accepted.inc();
+    if shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(canonical(peer.ip()))) {
+        // The descriptor goes back at once; nothing is said to who broke the rules again and again.
+        return shared.tell(peer.ip(), Happened::TurnedAway);
+    }
     let Ok(permit) = room.clone().try_acquire_owned() else {
         return refuse(shared, socket, peer);
     };

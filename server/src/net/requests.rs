@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, STRICT_TRANSPORT_SECURITY, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -20,9 +21,10 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tribune_core::door::address::{self, Scheme};
 use tribune_core::guard::live::{self as guard, Happened, Outcome, What};
-use tribune_core::reason::Shed;
+use tribune_core::reason::{Refusal, Shed};
 
 use super::{Shared, Trusted};
+use crate::answer::{self, Failure};
 use crate::guard::Watch;
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::ListenerMetrics;
@@ -145,7 +147,7 @@ impl Drop for Flying {
 }
 
 /// Answers one request of a connection that the library serves.
-pub(super) async fn answer(
+pub(super) async fn answered(
     shared: Arc<Shared>,
     near: Near,
     flying: InFlight,
@@ -170,6 +172,10 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
             watch.tell(client.0, Happened::Asked(guard::Asked { outcome, ..asked }));
         }
     };
+    if shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(client.0)) {
+        told(Outcome::PutOff);
+        return refused(shared, &request);
+    }
     if let Some(answer) = put_off(shared, &request, client) {
         told(Outcome::PutOff);
         return answer;
@@ -213,6 +219,14 @@ enum IsForwarded {
 
 fn forwarded(shared: &Shared, near: Near) -> IsForwarded {
     if shared.spec.trusted.holds(near.addr) { IsForwarded::ByTrusted } else { IsForwarded::ByOthers }
+}
+
+/// What who is refused for a while is told, when they come through a proxy that we trust: others do not get
+/// this far.
+fn refused(shared: &Shared, request: &Request<Body>) -> Response<Body> {
+    tracing::debug!(listener = shared.spec.name, path = request.uri().path(), "refused_for_now");
+    let number = answer::number(shared.spec.world);
+    answer::named(Failure::of(Refusal::RefusedForNow).into_response(), &number)
 }
 
 /// What who is put off is told.

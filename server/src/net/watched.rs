@@ -70,6 +70,11 @@ impl Watched {
         }
     }
 
+    /// Whether somebody attacks.
+    pub(super) fn is_attacked(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::is_attacked)
+    }
+
     /// Its head is whole.
     pub(super) fn is_whole(&mut self) {
         if std::mem::take(&mut self.is_half_open) {

@@ -19,6 +19,8 @@ pub struct GuardMetrics {
     share: Family<Share, Level>,
     people: Gauge,
     sources: Gauge,
+    /// Sources that are refused now.
+    pub refused: Gauge,
     /// Seconds in which the ledger was not what the sockets counted.
     pub unbalanced: Count,
 }
@@ -56,6 +58,7 @@ impl GuardMetrics {
         );
         to.register("guard_people", "People here, as the guard takes them for people", self.people.clone());
         to.register("guard_sources", "Sources that are remembered", self.sources.clone());
+        to.register("guard_refused", "Sources that are refused for a while", self.refused.clone());
         to.register(
             "guard_unbalanced",
             "Seconds in which the ledger was not what the sockets counted",

@@ -34,15 +34,18 @@ pub use ledger::{Keeps, Ledger};
 pub use metrics::{Metrics, OutputMetrics, RoomMetrics};
 pub(crate) use observed::{cpu_seconds, open_descriptors};
 
+use crate::guard::Watch;
+
 /// Prometheus asks for it by this type; the text ends with `# EOF`.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the ops listener serves: `/healthz`, `/readyz`, `/metrics`.
-pub fn router(metrics: Arc<Metrics>, checks: Checks) -> Router {
+/// What the ops listener serves: `/healthz`, `/readyz`, `/metrics`, `/guard/refused`.
+pub fn router(metrics: Arc<Metrics>, checks: Checks, watch: Watch) -> Router {
     Router::new()
         .route("/healthz", get(async || uncached(StatusCode::OK, "text/plain", "alive\n".to_owned())))
         .route("/readyz", get(ready).with_state(checks))
         .route("/metrics", get(scrape).with_state(metrics))
+        .route("/guard/refused", get(refused).with_state(watch))
 }
 
 async fn ready(State(checks): State<Checks>) -> Response {
@@ -50,6 +53,11 @@ async fn ready(State(checks): State<Checks>) -> Response {
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_string(&report).expect("names and sentences are JSON");
     uncached(status, "application/json", body)
+}
+
+/// Who is refused, a network a line, for a firewall or a scrubber upstream.
+async fn refused(State(watch): State<Watch>) -> Response {
+    uncached(StatusCode::OK, "text/plain", watch.refused_networks())
 }
 
 async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {

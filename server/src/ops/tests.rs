@@ -184,7 +184,7 @@ async fn ready_names_what_is_not() {
         false => Ok(()),
     });
     checks.warn("recording", || Err("It is not recorded.".to_owned()));
-    let router = router(metrics(), checks);
+    let router = router(metrics(), checks, crate::guard::Watch::new(crate::world::World::begin()));
     assert_eq!(get(&router, "/healthz").await, (StatusCode::OK, "alive\n".to_owned()));
     let (status, body) = get(&router, "/readyz").await;
     assert_eq!(status, StatusCode::OK, "what only warns takes no traffic away");

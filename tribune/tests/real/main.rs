@@ -11,6 +11,7 @@ mod disk;
 mod door;
 mod edge;
 mod floor;
+mod guard;
 mod hls;
 mod hold;
 mod icy;

@@ -84,6 +84,7 @@ pub(super) fn attack_of_newcomers((became, came): (u64, u64)) -> Range {
 pub(super) struct Judge {
     said: Option<(Kind, WallTime)>,
     other: Option<(Kind, u32)>,
+    because: Vec<String>,
     /// What began when.
     pub onset: Onset,
 }
@@ -94,13 +95,17 @@ impl Judge {
         let raw = seen.kind();
         let (kind, since) = self.settled(raw, wall);
         self.onset.see(kind, seen);
+        // While a verdict is only not lowered yet, it rests on what was seen before.
+        if raw == kind || self.because.is_empty() {
+            self.because = seen.because(kind);
+        }
         Verdict {
             kind,
             self_inflicted: seen.is_our_fault(),
             confidence: seen.confidence(kind, raw),
             attack_share: seen.shares(),
             since: since.rfc3339(),
-            because: seen.because(kind),
+            because: self.because.clone(),
         }
     }
 

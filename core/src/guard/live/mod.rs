@@ -7,24 +7,29 @@
 //! Memory is bounded whatever happens: sources in one table of fixed size, seconds that are over as sums.
 
 mod account;
+mod acts;
+mod audit;
 mod fact;
 mod judge;
 mod second;
 mod source;
 mod table;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 pub use account::{Account, Sums, Unit};
+use acts::Acts;
+pub use acts::{Act, WRONGS_MAX};
+pub use audit::Audit;
 pub use fact::{Asked, Fact, Happened, Outcome, What};
 pub use judge::Onset;
 use judge::{Judge, Seen};
 use second::Second;
 pub use source::OnAir;
 use source::{BEGIN_MS, Became, Source};
-pub use table::home;
 use table::{Found, Table};
+pub use table::{home, neighbourhood};
 
 use super::Verdict;
 use super::surge::Surge;
@@ -40,6 +45,8 @@ const PEOPLE_SECONDS: u64 = 5;
 const ALONE_SECONDS: u64 = 60;
 /// Milliseconds in which who came is asked what became of them.
 const COHORT_MS: u64 = 10_000;
+/// Sources that are looked at in a second because they broke the rules.
+const SUSPECTS_MAX: usize = 50_000;
 /// Newcomers that are remembered until it is known what became of them.
 const YOUNG_MAX: usize = 200_000;
 
@@ -60,6 +67,9 @@ pub struct Guard {
     people: u64,
     seconds: u64,
     judge: Judge,
+    /// Who broke the rules so often that they may be refused.
+    suspects: BTreeSet<IpAddr>,
+    acts: Acts,
 }
 
 /// A second that is over.
@@ -81,6 +91,8 @@ pub struct Said {
     pub onset: Onset,
     /// Sources that are remembered.
     pub sources: usize,
+    /// What was done by itself, the oldest first.
+    pub acts: Vec<Act>,
 }
 
 impl Default for Guard {
@@ -104,6 +116,8 @@ impl Guard {
             people: 0,
             seconds: 0,
             judge: Judge::default(),
+            suspects: BTreeSet::new(),
+            acts: Acts::default(),
         }
     }
 
@@ -134,6 +148,9 @@ impl Guard {
             Found::NoRoom => return self.now.unseen(&fact.happened),
         };
         self.now.take((at_ms, source), &fact.happened);
+        if source.wrongs(at_ms) >= WRONGS_MAX && self.suspects.len() < SUSPECTS_MAX {
+            self.suspects.insert(from);
+        }
     }
 
     /// So many things happened of which nothing else is known.
@@ -162,6 +179,7 @@ impl Guard {
         }
         let seen = self.seen(at_ms);
         let verdict = self.judge.second(wall, &seen);
+        self.act((at_ms, wall), &verdict);
         Said {
             sums: second.sums,
             ever: self.ever,
@@ -171,7 +189,36 @@ impl Guard {
             newcomers: (seen.became, seen.came),
             onset: self.judge.onset,
             sources: self.table.len(),
+            acts: self.acts.listed().cloned().collect(),
         }
+    }
+
+    /// Whoever broke the rules again and again while somebody attacks is refused for a while. Not when our
+    /// own errors are at fault, nor where somebody hears.
+    fn act(&mut self, (at_ms, wall): (u64, WallTime), verdict: &Verdict) {
+        let is_on = verdict.kind.is_attack() && !verdict.self_inflicted;
+        for from in std::mem::take(&mut self.suspects) {
+            let Some(source) = self.table.get(from) else { continue };
+            let wrongs = source.wrongs(at_ms);
+            if wrongs < WRONGS_MAX || source.is_of_many() || source.hears(at_ms) {
+                continue;
+            }
+            if is_on {
+                self.acts.refuse((at_ms, wall), from, wrongs);
+            } else {
+                self.suspects.insert(from);
+            }
+        }
+    }
+
+    /// Takes an act back, by its number; whether there is one.
+    pub fn undo(&mut self, number: u64) -> bool {
+        self.acts.undo(number)
+    }
+
+    /// Who is refused at this moment, and until when.
+    pub fn refused(&self, at_ms: u64) -> impl Iterator<Item = (IpAddr, u64)> {
+        self.acts.refused(at_ms)
     }
 
     /// Connections that are open now have been so for a second.

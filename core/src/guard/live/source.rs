@@ -7,6 +7,7 @@
 
 use super::account::Account;
 use super::fact::{Asked, Outcome, What};
+use crate::guard::few::{FEW, Few};
 
 /// Whoever comes hears something within this, or does not hear, in milliseconds.
 pub const BEGIN_MS: u64 = 12_000;
@@ -55,30 +56,10 @@ const CONNECTIONS_PER_RECENT: f32 = 4.0;
 const CONNECTIONS_OF_MANY: f32 = 400.0;
 /// Who was blamed is so for so long, in milliseconds.
 const BLAMED_MS: u64 = 2_000;
+/// Who broke the rules is remembered for so long, in milliseconds.
+const WRONG_MS: u64 = 60_000;
 /// Asking for so many others shows a proxy.
 const FORWARDS_MIN: usize = FEW;
-const FEW: usize = 8;
-
-/// Different things, as far as they are told apart.
-#[derive(Clone, Copy, Debug, Default)]
-struct Few {
-    seen: [u32; FEW],
-    count: u8,
-}
-
-impl Few {
-    fn see(&mut self, hash: u32) {
-        let count = usize::from(self.count);
-        if count < FEW && !self.seen[..count].contains(&hash) {
-            self.seen[count] = hash;
-            self.count += 1;
-        }
-    }
-
-    fn count(&self) -> usize {
-        usize::from(self.count)
-    }
-}
 
 /// What can be had in the first place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +119,8 @@ pub struct Source {
     requests: u32,
     open: u32,
     half_open: u32,
-    /// Times it broke the rules.
-    pub wrongs: u32,
+    /// Since when it broke the rules, and how often.
+    wrong: (u64, u32),
     doubt: u8,
 }
 
@@ -169,7 +150,7 @@ impl Source {
             requests: 0,
             open: 0,
             half_open: 0,
-            wrongs: 0,
+            wrong: (at_ms, 0),
             doubt: 0,
         }
     }
@@ -227,7 +208,7 @@ impl Source {
             Outcome::PutOff => Account::Shed,
             _ if self.is_proxy() => Account::Unseen,
             Outcome::Wrong => {
-                self.wrongs = self.wrongs.saturating_add(1);
+                self.does_wrong();
                 Account::Violation
             }
             Outcome::Served if self.keeps_pace(asked) => self.explained(at_ms),
@@ -341,10 +322,27 @@ impl Source {
         if is_most { Same::Mostly } else { Same::No }
     }
 
+    const fn does_wrong(&mut self) {
+        if self.last_ms > self.wrong.0 + WRONG_MS {
+            self.wrong = (self.last_ms, 0);
+        }
+        self.wrong.1 = self.wrong.1.saturating_add(1);
+    }
+
+    /// How often it broke the rules within a minute of the first time.
+    pub const fn wrongs(&self, at_ms: u64) -> u32 {
+        if at_ms > self.wrong.0 + WRONG_MS { 0 } else { self.wrong.1 }
+    }
+
+    /// Whether there may be many people behind it.
+    pub const fn is_of_many(&self) -> bool {
+        self.agents.count() >= MANY_AGENTS || self.forwarded.count() > 1
+    }
+
     /// Its connection broke the rules.
     pub fn breaks_rules(&mut self, at_ms: u64) {
         self.pass(at_ms);
-        self.wrongs = self.wrongs.saturating_add(1);
+        self.does_wrong();
         self.blamed_ms = Some((at_ms, Account::Violation));
     }
 
@@ -430,7 +428,7 @@ impl Source {
             OnAir::Yes => self.begun_ms,
             OnAir::No => self.looked_ms,
         };
-        let breaks = self.wrongs > 0 && self.begun_ms.is_none();
+        let breaks = self.wrong.1 > 0 && self.begun_ms.is_none();
         match begun_ms {
             Some(at_ms) if at_ms <= self.first_ms + BEGIN_MS && !breaks => Became::One,
             _ if breaks => Became::None,

@@ -1,7 +1,7 @@
 //! Sources of a running node, in a table of fixed size.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::source::Source;
 
@@ -20,6 +20,14 @@ pub fn home(from: IpAddr) -> IpAddr {
             Some(address) => IpAddr::V4(address),
             None => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> HOME_BITS << HOME_BITS)),
         },
+    }
+}
+
+/// A neighbourhood of homes: 256 IPv4 addresses, or an IPv6 network of 48 bits.
+pub fn neighbourhood(from: IpAddr) -> IpAddr {
+    match home(from) {
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & !0xff)),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
     }
 }
 
@@ -112,6 +120,9 @@ mod tests {
         assert_eq!(is("127.0.0.9"), "127.0.0.9");
         assert_eq!(is("::ffff:127.0.0.9"), "127.0.0.9");
         assert_eq!(is("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        let near = |text: &str| neighbourhood(text.parse().expect("an address")).to_string();
+        assert_eq!(near("127.0.1.9"), "127.0.1.0");
+        assert_eq!(near("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
     }
 
     #[test]

@@ -229,3 +229,36 @@ fn there_is_no_end_of_sources_and_memory_is_bounded() {
     assert!(said.ever.get(Unit::Requests, Account::Unseen) > 10_000);
     assert_eq!(said.ever.total(Unit::Requests), 50_000);
 }
+
+#[test]
+fn who_breaks_the_rules_again_and_again_is_refused_but_never_where_somebody_hears() {
+    let mut evening = Evening::small_audience();
+    let (alone, with_a_listener) = (address(9_000), address(7));
+    for from in [alone, with_a_listener] {
+        for number in 0..400 {
+            evening.at(20_000 + 10 * number, from, Happened::Opened);
+            evening.at(25_000 + 10 * number, from, Happened::HalfOpen);
+        }
+    }
+    evening.play(40);
+    let said = evening.said.last().expect("it was played");
+    assert!(said.verdict.kind.is_attack());
+    assert_eq!(evening.guard.refused(40_000).map(|(from, _)| from).collect::<Vec<_>>(), [alone]);
+    assert_eq!(said.acts.len(), 1);
+    assert!(evening.guard.undo(said.acts[0].number));
+    assert_eq!(evening.guard.refused(40_000).count(), 0);
+}
+
+#[test]
+fn while_our_own_errors_are_at_fault_nobody_is_refused() {
+    let mut evening = Evening::small_audience();
+    for number in 0..4_000 {
+        let asked = Asked { outcome: Outcome::OurError, ..TICKET };
+        evening.asks(18_000 + 5 * u64::from(number), address(1_000 + number % 300), asked);
+    }
+    for number in 0..400 {
+        evening.at(20_000 + 10 * number, address(9_000), Happened::BrokeRules);
+    }
+    evening.play(40);
+    assert_eq!(evening.said.last().map(|said| said.acts.len()), Some(0));
+}

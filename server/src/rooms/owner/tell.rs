@@ -135,6 +135,7 @@ impl Owner {
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
+            audit: Some(self.node.setup.watch.audit_commitment()),
             verdict: self.node.setup.watch.said().map(|said| said.verdict.clone()),
             late: self.program.program.as_ref().map(|program| self.late(program)),
             door: Snapshot {
