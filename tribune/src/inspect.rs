@@ -1,17 +1,21 @@
 //! `tribune inspect`: crowd or attack? over any web server's access log.
 
-use std::fs::File;
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
 use std::hash::RandomState;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
 use tribune_core::guard::Kind;
 use tribune_core::guard::inspect::{Findings, Inspection};
 use tribune_core::guard::log::{self, LINE_BYTES_MAX, Skipped};
+use tribune_core::guard::page;
 
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -32,6 +36,7 @@ const NAMED_MAX: usize = 10;
 #[command(after_help = "Examples:
   tribune inspect /var/log/nginx/access.log
   zcat $(ls -tr /var/log/nginx/access.log.*.gz) | tribune inspect --json -     # the oldest first
+  tribune inspect --html evening.html access.log     # the same as a page with plots
 
 A JSON line has time (seconds or RFC 3339), remote, method, uri, status, bytes and request_time, and if it
 can complete, referer and user_agent. With request_time, slow connections are seen as well.")]
@@ -41,15 +46,23 @@ pub struct Args {
     /// One JSON document on standard output.
     #[arg(long)]
     json: bool,
+    /// One HTML file that needs nothing beside it: the verdict, the reasons, plots, how to check it. One that
+    /// is there is written over.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// What a log says, and what was read of it.
+struct Inspected {
+    findings: Findings,
+    /// Why it was not read to its end, if it was not.
+    cut_off: Option<io::Error>,
+    bytes: u64,
+    sha256: [u8; 32],
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    let done = inspect(&args.log).and_then(|(findings, cut_off)| {
-        let text = if args.json { findings.document().to_string() } else { told(&findings) };
-        writeln!(io::stdout(), "{text}").context("The findings cannot be written to standard output.")?;
-        Ok(cut_off)
-    });
-    match done {
+    match inspect_and_tell(args) {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(why)) => {
             let _ =
@@ -63,8 +76,75 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// What a log says, and why it was not read to its end if it was not.
-fn inspect(path: &Path) -> anyhow::Result<(Findings, Option<io::Error>)> {
+/// Why the log was not read to its end, if it was not.
+fn inspect_and_tell(args: &Args) -> anyhow::Result<Option<io::Error>> {
+    // A long log is not read for a page that has no place.
+    args.html.as_deref().map_or(Ok(()), |html| has_place(html, &args.log))?;
+    let inspected = inspect(&args.log)?;
+    let findings = &inspected.findings;
+    // Each is written though the other cannot be.
+    let page = args.html.as_ref().map_or(Ok(()), |html| {
+        write_page(html, &args.log, &inspected)
+            .with_context(|| format!("The page cannot be written to {}", html.display()))
+    });
+    let text = if args.json { findings.document().to_string() } else { told(findings) };
+    writeln!(io::stdout(), "{text}").context("The findings cannot be written to standard output.")?;
+    page?;
+    Ok(inspected.cut_off)
+}
+
+/// Whether a page may be put there: in a folder that is there, and not where the log is.
+fn has_place(html: &Path, log: &Path) -> anyhow::Result<()> {
+    let name = html.display();
+    anyhow::ensure!(
+        html.file_name().is_some_and(|name| name != "-") && !html.is_dir(),
+        "The page cannot be written to {name}: name a file."
+    );
+    let folder = folder_of(html);
+    anyhow::ensure!(
+        folder.is_dir(),
+        "The page cannot be written to {name}: there is no folder {}.",
+        folder.display()
+    );
+    let is_log = fs::canonicalize(html).is_ok_and(|html| fs::canonicalize(log).is_ok_and(|log| log == html));
+    anyhow::ensure!(!is_log, "The page cannot be written to {name}: that is the log.");
+    Ok(())
+}
+
+fn folder_of(html: &Path) -> &Path {
+    match html.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Whoever opens the page while it is written sees the one before or this one, never half of one.
+fn write_page(html: &Path, log: &Path, inspected: &Inspected) -> io::Result<()> {
+    let name = log.file_name().filter(|_| log != Path::new("-")).map(|name| name.to_string_lossy());
+    let why = inspected.cut_off.as_ref().map(ToString::to_string);
+    let read = page::Read {
+        name: name.as_deref(),
+        bytes: inspected.bytes,
+        sha256: inspected.sha256,
+        cut_off: why.as_deref(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let page = page::inspection(&inspected.findings, &read);
+    let mut fresh = html.as_os_str().to_owned();
+    fresh.push(".new");
+    let written = File::create(&fresh).and_then(|mut file| {
+        file.write_all(page.as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&fresh, html)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written
+}
+
+/// What a log says.
+fn inspect(path: &Path) -> anyhow::Result<Inspected> {
     let name = path.display();
     let (raw, bytes): (Box<dyn Read>, u64) = if path == Path::new("-") {
         (Box::new(io::stdin().lock()), 0)
@@ -73,7 +153,7 @@ fn inspect(path: &Path) -> anyhow::Result<(Findings, Option<io::Error>)> {
         let bytes = file.metadata().map_or(0, |about| about.len());
         (Box::new(file), bytes)
     };
-    let read = std::rc::Rc::new(std::cell::Cell::new(0));
+    let read = Rc::new(Told::default());
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, Counted { from: raw, read: read.clone() });
     let is_gzip = raw.fill_buf().with_context(|| format!("{name} cannot be read"))?.starts_with(&GZIP);
     let mut lines: Box<dyn BufRead> = match is_gzip {
@@ -81,7 +161,7 @@ fn inspect(path: &Path) -> anyhow::Result<(Findings, Option<io::Error>)> {
         false => Box::new(raw),
     };
     let mut inspection = Inspection::new(RandomState::new());
-    let mut progress = Progress { read, bytes, lines: 0, told: Instant::now() };
+    let mut progress = Progress { read: read.clone(), bytes, lines: 0, told: Instant::now() };
     let cut_off = each_line(&mut *lines, |line| {
         match line.map(log::read) {
             Some(Ok(entry)) => inspection.take(&entry),
@@ -93,6 +173,7 @@ fn inspect(path: &Path) -> anyhow::Result<(Findings, Option<io::Error>)> {
     })
     .err();
     progress.end();
+    drop(lines);
     let findings = inspection.finish();
     if findings.requests == 0 {
         let skipped: u64 = findings.skipped.values().sum();
@@ -101,7 +182,8 @@ fn inspect(path: &Path) -> anyhow::Result<(Findings, Option<io::Error>)> {
              JSON lines are; see `tribune inspect --help`."
         );
     }
-    Ok((findings, cut_off))
+    let sha256 = read.sum.take().finalize().into();
+    Ok(Inspected { findings, cut_off, bytes: read.bytes.get(), sha256 })
 }
 
 /// Every line without its end; `None` for one that is too long, whose bytes are passed over.
@@ -156,23 +238,31 @@ fn whole(line: &[u8]) -> Option<&[u8]> {
     (line.len() <= LINE_BYTES_MAX).then_some(line)
 }
 
-/// Counts what is read of the file itself, compressed or not.
+/// What was read of the file itself, compressed or not.
+#[derive(Default)]
+struct Told {
+    bytes: Cell<u64>,
+    sum: RefCell<Sha256>,
+}
+
+/// Counts and sums what is read of the file itself.
 struct Counted {
     from: Box<dyn Read>,
-    read: std::rc::Rc<std::cell::Cell<u64>>,
+    read: Rc<Told>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(into)?;
-        self.read.set(self.read.get() + read as u64);
+        self.read.bytes.set(self.read.bytes.get() + read as u64);
+        self.read.sum.borrow_mut().update(&into[..read]);
         Ok(read)
     }
 }
 
 /// How far it is, told to whoever watches a terminal.
 struct Progress {
-    read: std::rc::Rc<std::cell::Cell<u64>>,
+    read: Rc<Told>,
     bytes: u64,
     lines: u64,
     told: Instant,
@@ -189,7 +279,7 @@ impl Progress {
             let _ = match self.bytes {
                 0 => write!(io::stderr(), "\r{} lines", self.lines),
                 bytes => {
-                    let percent = 100 * self.read.get() / bytes;
+                    let percent = 100 * self.read.bytes.get() / bytes;
                     write!(io::stderr(), "\r{percent} %, {} lines", self.lines)
                 }
             };

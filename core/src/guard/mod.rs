@@ -17,6 +17,8 @@ pub mod inspect;
 pub mod live;
 /// One line of an access log.
 pub mod log;
+/// What was found, drawn and written for people: one HTML file.
+pub mod page;
 /// How sure a share is that was seen in some of many.
 pub mod share;
 /// How many are usual, and when more come than that.

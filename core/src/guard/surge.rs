@@ -64,6 +64,13 @@ impl Surge {
     }
 }
 
+impl Surge {
+    /// So many times the usual is a surge.
+    pub const TIMES_MIN: f64 = TIMES;
+    /// And so many people at least.
+    pub const CROWD_MIN: u64 = PEOPLE_MIN;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use flate2::Compression;
 use flate2::read::GzEncoder;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// An hour's access log of a page with sound, in the Combined format: sixty listen from its first second on,
 /// and a hundred ask for one thing over and over from its tenth minute on, for thirty seconds.
@@ -99,4 +100,49 @@ fn what_cannot_be_read_is_said_and_what_can_be_is_kept() {
         let (code, _, says) = inspect(log, piped);
         assert!(code == 2 && says.contains(why), "{code} {says}");
     }
+}
+
+#[test]
+fn a_page_for_people_is_one_file_that_loads_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, page) = (folder.path().join("access <b>.log"), folder.path().join("page.html"));
+    let text = attacked().replace("198.51.100.7 -", "!<script>alert(1)</script> -");
+    fs::write(&log, &text).expect("a file");
+    let wrote = |html: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tribune"));
+        let done =
+            command.args(["inspect", "--json", "--html"]).arg(html).arg(&log).output().expect("it ends");
+        let says = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.code().expect("no signal"), done.stdout, says)
+    };
+    fs::write(&page, "the one before").expect("a file");
+    let (code, document, says) = wrote(&page);
+    assert_eq!((code, says.as_str()), (0, ""));
+    let document: Value = serde_json::from_slice(&document).expect("the findings beside it");
+    assert_eq!(document["verdict"]["kind"], "attack");
+    let html = fs::read_to_string(&page).expect("a page");
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+    for element in ["section", "svg", "table", "tr", "ul", "ol", "dl", "figure", "details", "p", "g", "bdi"] {
+        let begun =
+            html.matches(&format!("<{element}>")).count() + html.matches(&format!("<{element} ")).count();
+        assert_eq!(begun, html.matches(&format!("</{element}>")).count(), "{element}");
+    }
+    for outside in ["http://", "https://", "<script", "<b>.log", " src=", "<iframe", "@import"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(html.contains("It was an attack") && html.contains("!&lt;script&gt;alert(1)&lt;/script&gt;"));
+    let sum: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(html.contains(&sum), "what sha256sum says of the log");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2, "nothing is left beside it");
+    assert!(wrote(&page).0 == 0 && fs::read_to_string(&page).expect("a page") == html, "the same again");
+
+    for (html, why) in [
+        (folder.path().join("nowhere/page.html"), "there is no folder"),
+        (folder.path().to_owned(), "name a file"),
+        (log.clone(), "that is the log"),
+    ] {
+        let (code, out, says) = wrote(&html);
+        assert!(code == 2 && out.is_empty() && says.contains(why), "{code} {says}");
+    }
+    assert_eq!(fs::read_to_string(&log).expect("the log"), text, "the log is as it was");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::course::Course;
 use super::judge::{Counts, Judge};
 use super::sources::{Blame, Source, Sources};
 use crate::guard::log::Skipped;
@@ -64,6 +65,8 @@ pub struct Findings {
     pub red: Vec<Blamed>,
     /// Lines that were not counted, and why.
     pub skipped: BTreeMap<Skipped, u64>,
+    /// How it went, in steps that can be drawn.
+    pub course: Course,
 }
 
 pub(super) fn write(
@@ -75,9 +78,10 @@ pub(super) fn write(
     let mut red: Vec<_> = sources.into_blamed().map(blamed).collect();
     red.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.source.cmp(&other.source)));
     let jumbled = skipped.get(&Skipped::OutOfOrder).copied().unwrap_or_default();
+    let course = Course::of(&judge.judged);
     let windows = together(judge.judged);
     let verdict = whole(&windows, (requests, red.len() as u64, jumbled), from_ms);
-    Findings { requests, from_ms, to_ms, verdict, windows, sources: total, yellow, red, skipped }
+    Findings { requests, from_ms, to_ms, verdict, windows, sources: total, yellow, red, skipped, course }
 }
 
 fn blamed((source, blame): (Source, Blame)) -> Blamed {

@@ -270,6 +270,53 @@ impl Counts {
     }
 }
 
+/// Requests by what explains them. Together they are all requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// By listeners, and by who has just come.
+    pub explained: u64,
+    /// By our own refusals.
+    pub ours: u64,
+    /// By nothing, yet they may be somebody's.
+    pub unsure: u64,
+    /// Of who could have begun to hear and did not; too few to put them to nothing.
+    pub idle: u64,
+    /// Of addresses that speak for many.
+    pub many: u64,
+    /// By nothing.
+    pub unexplained: u64,
+    /// They break the rules, or hold connections open.
+    pub wrong: u64,
+}
+
+impl Counts {
+    /// From which share on, for certain, an attack is spoken of.
+    pub const ATTACK_SHARE_MIN: f64 = SHARE_MIN;
+    /// Nor is it below so many requests a second that nothing explains.
+    pub const ATTACK_PER_S_MIN: u64 = REQUESTS_PER_S_MIN;
+    /// Nor below so many connections held.
+    pub const ATTACK_CONNECTIONS_MIN: u64 = CONNECTIONS_MIN;
+    /// From which share of errors on, and of requests by who got them, it is our own fault.
+    pub const OUR_FAULT_SHARES_MIN: (f64, f64) = (ERRORS_SHARE_MIN, OURS_SHARE_MIN);
+
+    /// Its requests by what explains them.
+    pub const fn accounts(&self) -> Accounts {
+        let Self { requests, ours, unsure, idle, many, unexplained, wrong, .. } = *self;
+        let others = ours + unsure + idle + many + unexplained + wrong;
+        Accounts { explained: requests.saturating_sub(others), ours, unsure, idle, many, unexplained, wrong }
+    }
+
+    /// Sources that listen, come, or come again because of us, and those that may be thinking about it.
+    pub const fn people(&self) -> u64 {
+        self.people
+    }
+
+    /// The largest share of anything that an attack takes for certain.
+    pub fn certain_share(&self) -> f64 {
+        self.certain()
+    }
+}
+
 /// Windows, one after another.
 #[derive(Debug, Default)]
 pub struct Judge {

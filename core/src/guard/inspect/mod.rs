@@ -5,6 +5,7 @@
 //! Memory is bounded whatever the log holds: sources in one table of fixed size, windows that lie fifteen
 //! seconds back are a verdict and some sums.
 
+mod course;
 mod findings;
 mod judge;
 mod sources;
@@ -12,8 +13,10 @@ mod sources;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 
+pub use course::{Course, Peak, Step, Stretch};
 pub use findings::{Blamed, Findings, Judged};
-use judge::{Counts, Judge};
+use judge::Judge;
+pub use judge::{Accounts, Counts};
 use sources::{Place, Sources};
 
 use super::log::{Entry, Skipped};
