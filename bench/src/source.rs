@@ -61,19 +61,46 @@ pub struct Sender<'a> {
 /// # Errors
 /// The connection fails or is refused.
 pub fn send(sender: &Sender<'_>, speech: &Speech, began: Instant) -> anyhow::Result<()> {
-    let mut source = Source::connect(&Target {
+    let mut source = connect(sender, speech)?;
+    for (index, packets) in speech.packets.chunks(PAGE_PACKETS).enumerate() {
+        let due = began + Duration::from_secs_f64(page_s(sender) * (index + 1) as f64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        source.page(packets.iter().map(Vec::as_slice))?;
+    }
+    source.finish()
+}
+
+/// Sends `speech` again and again at live pace until it is over.
+///
+/// # Errors
+/// The connection fails or is refused.
+pub fn send_until(sender: &Sender<'_>, speech: &Speech, is_over: impl Fn() -> bool) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let mut source = connect(sender, speech)?;
+    let pages = speech.packets.chunks_exact(PAGE_PACKETS).cycle();
+    for (index, packets) in pages.enumerate() {
+        if is_over() {
+            break;
+        }
+        let due = began + Duration::from_secs_f64(page_s(sender) * (index + 1) as f64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        source.page(packets.iter().map(Vec::as_slice))?;
+    }
+    source.finish()
+}
+
+fn connect(sender: &Sender<'_>, speech: &Speech) -> anyhow::Result<Source> {
+    Source::connect(&Target {
         stage: sender.stage,
         path: sender.path,
         key: sender.key,
         framing: sender.framing,
         pre_skip: speech.lookahead,
         title: "a measurement",
-    })?;
-    let page_s = (PAGE_PACKETS * FRAME_SAMPLES) as f64 / f64::from(RATE_HZ) / (1.0 + sender.ppm / 1e6);
-    for (index, packets) in speech.packets.chunks(PAGE_PACKETS).enumerate() {
-        let due = began + Duration::from_secs_f64(page_s * (index + 1) as f64);
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        source.page(packets.iter().map(Vec::as_slice))?;
-    }
-    source.finish()
+    })
+}
+
+/// How long a page lasts by the sender's clock, in seconds.
+fn page_s(sender: &Sender<'_>) -> f64 {
+    (PAGE_PACKETS * FRAME_SAMPLES) as f64 / f64::from(RATE_HZ) / (1.0 + sender.ppm / 1e6)
 }

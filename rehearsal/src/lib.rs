@@ -7,6 +7,7 @@ mod link;
 pub mod listener;
 pub mod loss;
 pub mod relay;
+pub mod replay;
 pub mod source;
 pub mod speaker;
 mod whip;

@@ -6,85 +6,23 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::hash::RandomState;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
+use tribune_bench::labelled::{self, ATTACKED_SHARE_MIN, Line};
 use tribune_core::guard::inspect::{Findings, Inspection};
 use tribune_core::guard::log::{Entry, Taken};
 use tribune_core::guard::visit::WINDOW_MS;
 
-/// A window is attacked when so large a share of its requests are.
-const ATTACKED_SHARE_MIN: f64 = 0.1;
-
-struct Line {
-    at_ms: i64,
-    source: String,
-    target: String,
-    status: u16,
-    bytes: u64,
-    took_ms: u32,
-    is_whole: bool,
-    agent: String,
-    is_attack: bool,
-}
-
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args().nth(1).context("usage: guard FOLDER\nExample: guard ../shared/data/lab")?;
-    let entries = fs::read_dir(&folder).with_context(|| format!("{folder} cannot be read"))?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    for path in paths.iter().filter(|path| path.to_string_lossy().ends_with(".csv.gz")) {
-        let lines = read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        writeln!(io::stdout(), "{}", case(name.trim_end_matches(".csv.gz"), &lines))?;
+    for (name, path) in labelled::cases(Path::new(&folder))? {
+        writeln!(io::stdout(), "{}", case(&name, &labelled::read(&path)?))?;
     }
     Ok(())
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<Line>> {
-    let mut lines = BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines();
-    let head = lines.next().context("it is empty")??;
-    let columns: BTreeMap<&str, usize> = head.split(',').zip(0..).collect();
-    let at = |name: &str| columns.get(name).copied().with_context(|| format!("it has no column {name}"));
-    let (t, src, uri, status) = (at("t")?, at("src")?, at("uri")?, at("status")?);
-    let (bytes, took, whole, agent) = (at("bytes")?, at("req_time")?, at("completion")?, at("ua")?);
-    let label = at("label")?;
-    lines
-        .map(|line| {
-            let line = line?;
-            let fields = fields(&line);
-            let field = |at: usize| fields.get(at).map_or("", String::as_str);
-            Ok(Line {
-                at_ms: (field(t).parse::<f64>()? * 1_000.0) as i64,
-                source: field(src).to_owned(),
-                target: field(uri).to_owned(),
-                status: field(status).parse().unwrap_or(0),
-                bytes: field(bytes).parse().unwrap_or(0),
-                took_ms: (field(took).parse::<f64>().unwrap_or(0.0) * 1_000.0) as u32,
-                is_whole: field(whole) == "OK",
-                agent: field(agent).to_owned(),
-                is_attack: field(label) == "attack",
-            })
-        })
-        .collect()
-}
-
-/// Fields of a line of CSV; those in quotation marks may have commas (RFC 4180).
-fn fields(line: &str) -> Vec<String> {
-    let (mut fields, mut quoted) = (vec![String::new()], false);
-    for part in line.chars() {
-        match part {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => fields.last_mut().into_iter().for_each(|field| field.push(other)),
-        }
-    }
-    fields
 }
 
 fn case(name: &str, lines: &[Line]) -> Value {

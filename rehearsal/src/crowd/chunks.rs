@@ -2,7 +2,7 @@
 
 /// Where one body is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Chunks {
+pub(crate) enum Chunks {
     /// The size of the next chunk is being read, in hexadecimal.
     #[default]
     Begin,

@@ -5,10 +5,10 @@
 //! address of their own below 127.0.0.0/8, and only a node there is visited.
 
 mod arrivals;
-mod chunks;
+pub(crate) mod chunks;
 mod listeners;
 mod pages;
-mod sockets;
+pub(crate) mod sockets;
 
 pub use arrivals::{ARRIVALS, Ask, Came, Crowd, MORE_ARRIVALS, Second};
 pub use listeners::{Heard, Listeners};

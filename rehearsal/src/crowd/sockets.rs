@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 const NETWORKS: u32 = 4_096;
 
 /// Refuses whatever is not this machine, and not IPv4: there are 16 million addresses to come from.
-pub(super) fn own(node: SocketAddr) -> anyhow::Result<SocketAddr> {
+pub(crate) fn own(node: SocketAddr) -> anyhow::Result<SocketAddr> {
     match node.ip() {
         IpAddr::V4(ip) if ip.is_loopback() => Ok(node),
         ip => bail!("A crowd goes only to a node of this machine, at 127.0.0.0/8; {ip} is none."),
@@ -27,7 +27,7 @@ pub(super) fn source(wing: u8, number: u32) -> Ipv4Addr {
 }
 
 /// Begins to connect.
-pub(super) fn connect(from: Ipv4Addr, node: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) fn connect(from: Ipv4Addr, node: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;
     match socket.connect(&node.into()) {
@@ -39,7 +39,7 @@ pub(super) fn connect(from: Ipv4Addr, node: SocketAddr) -> io::Result<TcpStream>
 }
 
 /// Descriptors that the process may still open.
-pub(super) fn free_descriptors() -> io::Result<usize> {
+pub(crate) fn free_descriptors() -> io::Result<usize> {
     let open = std::fs::read_dir("/proc/self/fd")?.count();
     let limits = std::fs::read_to_string("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
