@@ -8,6 +8,8 @@
 const WINDOWS_MIN: usize = 3;
 /// Windows that are remembered.
 const WINDOWS_MAX: usize = 4_096;
+/// Fewer windows are a beginning: usual is what was most in them, for whoever comes first is no crowd.
+const WINDOWS_BEGIN: usize = 6;
 /// From so many windows on less than the middle is what was usual: of that many more, the tenth part.
 const WINDOWS_SHORT: usize = 12;
 const WINDOWS_LONG: usize = 60;
@@ -56,6 +58,9 @@ impl Surge {
         if self.usual.len() < WINDOWS_MIN {
             return None;
         }
+        if self.usual.len() < WINDOWS_BEGIN {
+            return self.usual.iter().max().copied();
+        }
         let mut usual = self.usual.clone();
         let long = usual.len().clamp(WINDOWS_SHORT, WINDOWS_LONG) - WINDOWS_SHORT;
         let part = 2 + 8 * long / (WINDOWS_LONG - WINDOWS_SHORT);
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn more_than_usual_is_a_surge_for_as_long_as_it_is_more() {
         let on = lived([26, 49, 71, 188, 319, 361, 340, 261, 100, 60]);
-        assert_eq!(on, [false, false, false, true, true, true, true, true, true, false]);
+        assert_eq!(on, [false, false, false, true, true, true, true, true, false, false]);
         let slowly = lived((0..240).map(|window| 300 + window * 2));
         assert!(!slowly[..60].contains(&true) && slowly[200..].iter().all(|on| *on), "by 1.5 a minute or so");
     }

@@ -34,6 +34,12 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes read at a time before it is known what they are.
 const FIRST_BYTES: usize = 1_024;
 
+/// What a head ends with (RFC 9112, section 2.1).
+const HEAD_END: &[u8] = b"\r\n\r\n";
+/// Longer heads, and such with more lines, are the library's to refuse.
+const HEAD_LINES_MAX: usize = 64;
+const HEAD_BYTES_MAX: usize = 8 * 1_024;
+
 /// Where the API is, on the listener that takes sources too.
 const API: &str = "/api/";
 
@@ -223,6 +229,10 @@ async fn open(mut stream: Stream, shared: &Shared, from: IpAddr) -> Result<(Stre
         if let Some(answer) = gate.and_then(|gate| gate.turns_back(&bytes, from)) {
             return Err(put_off(stream, &answer).await);
         }
+        // Where a crowd may come it is seen who never ends their head; what cannot be one is refused at once.
+        if spec.watch.is_some() && is_begun(&bytes) {
+            continue;
+        }
         let Some(take) = &spec.take_source else {
             return Ok((given_back(stream, bytes.freeze()), Opening::Http1));
         };
@@ -240,6 +250,16 @@ async fn open(mut stream: Stream, shared: &Shared, from: IpAddr) -> Result<(Stre
             Err(error) => return Err(malformed(stream, unreadable(error).as_bytes()).await),
         }
     }
+}
+
+/// Whether these are the beginning of a head, and not a whole one.
+fn is_begun(bytes: &[u8]) -> bool {
+    if bytes.ends_with(HEAD_END) {
+        return false;
+    }
+    let mut lines = [httparse::EMPTY_HEADER; HEAD_LINES_MAX];
+    bytes.len() < HEAD_BYTES_MAX
+        && matches!(httparse::Request::new(&mut lines).parse(bytes), Ok(httparse::Status::Partial))
 }
 
 fn given_back(mut stream: Stream, first: Bytes) -> Stream {

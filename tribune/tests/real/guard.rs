@@ -149,3 +149,25 @@ fn behind_a_proxy_visitors_are_told_apart_only_if_it_is_trusted() {
         assert_eq!(because.contains("--trusted-proxy"), !is_trusted, "{because}");
     }
 }
+
+#[test]
+fn connections_held_half_open_are_seen_and_closed() {
+    let node = Arc::new(Node::start());
+    drop(node.live_room("held"));
+    let mut held: Vec<_> = (0..80)
+        .map(|number| {
+            let mut stream = connect(&node, Ipv4Addr::new(127, 34, 0, number));
+            stream.write_all(b"GET /held HTTP/1.1\r\nHost: a\r\n").expect("it is open");
+            stream
+        })
+        .collect();
+    until("it is told", || verdict(&node)["kind"] == "attack");
+    let because = verdict(&node)["because"].to_string();
+    assert!(because.contains("held open"), "{because}");
+    for stream in &mut held {
+        stream.set_read_timeout(Some(crate::node::PATIENCE)).expect("a timeout can be set");
+        let read = stream.read(&mut [0; 64]);
+        assert!(read.as_ref().is_ok_and(|bytes| *bytes == 0), "it is closed without a word: {read:?}");
+    }
+    until("the node has let all of them go", || node.metric("tribune_connections_open") < 20.0);
+}

@@ -79,6 +79,35 @@ pub(super) fn attack_of_newcomers((became, came): (u64, u64)) -> Range {
     Range::new(1.0 - share.high / BECOME_MIN, 1.0 - share.low)
 }
 
+/// What is judged: the last seconds, and the later half of them. An attack is in both, or it is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looks {
+    /// The last ten seconds.
+    pub long: Seen,
+    /// The last five.
+    pub short: Seen,
+}
+
+impl Looks {
+    fn kind(&self) -> Kind {
+        match self.long.kind() {
+            kind if kind.is_attack() && !self.short.is_attacked() => self.long.kind_without_attack(),
+            kind => kind,
+        }
+    }
+
+    /// What an attack takes, whichever of the two it is asked of.
+    fn shares(&self) -> AttackShare {
+        let (long, short) = (self.long.shares(), self.short.shares());
+        let both = |one: Range, other: Range| Range::new(one.low.min(other.low), one.high.max(other.high));
+        AttackShare {
+            requests: both(long.requests, short.requests),
+            newcomers: long.newcomers,
+            connection_seconds: both(long.connection_seconds, short.connection_seconds),
+        }
+    }
+}
+
 /// The verdict so far, and what speaks against it.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
@@ -91,8 +120,8 @@ pub(super) struct Judge {
 
 impl Judge {
     /// A second is over.
-    pub fn second(&mut self, wall: WallTime, seen: &Seen) -> Verdict {
-        let raw = seen.kind();
+    pub fn second(&mut self, wall: WallTime, looks: &Looks) -> Verdict {
+        let (raw, seen) = (looks.kind(), &looks.long);
         let (kind, since) = self.settled(raw, wall);
         self.onset.see(kind, seen);
         // While a verdict is only not lowered yet, it rests on what was seen before.
@@ -103,7 +132,7 @@ impl Judge {
             kind,
             self_inflicted: seen.is_our_fault(),
             confidence: seen.confidence(kind, raw),
-            attack_share: seen.shares(),
+            attack_share: looks.shares(),
             since: since.rfc3339(),
             because: self.because.clone(),
         }
@@ -251,9 +280,12 @@ impl Seen {
             _ if self.is_untold() => Kind::Unknown,
             (true, true) => Kind::Both,
             (true, false) => Kind::Attack,
-            (false, true) => Kind::Crowd,
-            (false, false) => Kind::Calm,
+            (false, _) => self.kind_without_attack(),
         }
+    }
+
+    const fn kind_without_attack(&self) -> Kind {
+        if self.is_surge { Kind::Crowd } else { Kind::Calm }
     }
 
     /// How often such a verdict is right: surer the further it is from what would change it.

@@ -11,6 +11,7 @@ mod acts;
 mod audit;
 mod fact;
 mod judge;
+mod same;
 mod second;
 mod source;
 mod table;
@@ -24,7 +25,7 @@ pub use acts::{Act, WRONGS_MAX};
 pub use audit::Audit;
 pub use fact::{Asked, Fact, Happened, Outcome, What};
 pub use judge::Onset;
-use judge::{Judge, Seen};
+use judge::{Judge, Looks, Seen};
 use second::Second;
 pub use source::OnAir;
 use source::{BEGIN_MS, Became, Source};
@@ -177,8 +178,9 @@ impl Guard {
         if self.last.len() > SECONDS {
             self.last.pop_front();
         }
-        let seen = self.seen(at_ms);
-        let verdict = self.judge.second(wall, &seen);
+        let seen = self.seen(at_ms, SECONDS);
+        let looks = Looks { long: seen, short: self.seen(at_ms, SECONDS / 2) };
+        let verdict = self.judge.second(wall, &looks);
         self.act((at_ms, wall), &verdict);
         Said {
             sums: second.sums,
@@ -293,14 +295,14 @@ impl Guard {
         here().filter(|one| one.is_somebody(at_ms, on_air)).map(|one: &Source| one.people(each)).sum()
     }
 
-    fn seen(&self, at_ms: u64) -> Seen {
+    fn seen(&self, at_ms: u64, seconds: usize) -> Seen {
         let mut sum = Second::default();
-        self.last.iter().for_each(|second| sum.plus(second));
+        self.last.iter().rev().take(seconds).for_each(|second| sum.plus(second));
         let (became, came) = self.newcomers();
         Seen {
             at_ms,
             sum,
-            seconds: self.last.len() as u64,
+            seconds: self.last.len().min(seconds) as u64,
             became,
             came,
             came_per_s: came as f64 * 1_000.0 / COHORT_MS as f64,

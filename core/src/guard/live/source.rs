@@ -7,6 +7,7 @@
 
 use super::account::Account;
 use super::fact::{Asked, Outcome, What};
+use super::same::{Asking, Patience, Same};
 use crate::guard::few::{FEW, Few};
 
 /// Whoever comes hears something within this, or does not hear, in milliseconds.
@@ -32,19 +33,22 @@ const CREDIT_MAX_OF_MANY: f32 = 2_000.0;
 /// Nor is more owed than this, of either: whoever explains themselves is soon believed again.
 const DEBT_MAX: f32 = 48.0;
 const DEBT_MAX_OF_MANY: f32 = 2_000.0;
+/// Asking for what is small and the same for all, as a screen on a wall does, takes so much of a credit.
+const PER_TOLD: f32 = 0.1;
 /// Pieces of sound, or places asked for, in a second: of one home with several players of the smallest
-/// parts, and of many behind one address.
+/// parts, for each more person behind its address, and at most.
 const PACE_PER_MS: f32 = 12.0 / 1_000.0;
-const PACE_PER_MS_OF_MANY: f32 = 800.0 / 1_000.0;
+const PACE_PER_MS_OF_ONE: f32 = 4.0 / 1_000.0;
+const PACE_PER_MS_MAX: f32 = 800.0 / 1_000.0;
+/// Who took a ticket, or began to hear, is a person behind the address for so long, in milliseconds, and as
+/// long as somebody takes as many pieces of sound of late as one does.
+const PERSON_MS: f32 = 120_000.0;
+const RECENT_OF_ONE: f32 = 3.5;
+/// So many are many.
+const MANY_PEOPLE: f32 = 4.0;
 const PACE_MS_SAVED: f32 = 5_000.0;
 /// Programs of so many names are many people.
 const MANY_AGENTS: usize = 4;
-/// One thing, so often, in so many milliseconds, and nothing else ever: not somebody who comes to hear.
-const SAME_MIN: u16 = 5;
-const SAME_MS: u64 = 3_000;
-/// Of so many requests in that time nearly all for one thing, without credit for them: the same.
-const SAME_OF_MIN: u16 = 16;
-const SAME_SHARE_MIN: f32 = 0.9;
 /// Who hears goes on hearing for so long without a new piece, in milliseconds.
 const HEARS_MS: u64 = 12_000;
 /// What a second's worth of pieces is forgotten by, in milliseconds.
@@ -53,6 +57,7 @@ const RECENT_MS: f32 = 7_000.0;
 /// people who have just come behind one address.
 const CONNECTIONS: f32 = 12.0;
 const CONNECTIONS_PER_RECENT: f32 = 4.0;
+const CONNECTIONS_PER_PERSON: f32 = 2.0;
 const CONNECTIONS_OF_MANY: f32 = 400.0;
 /// Who was blamed is so for so long, in milliseconds.
 const BLAMED_MS: u64 = 2_000;
@@ -107,6 +112,7 @@ pub struct Source {
     begun_ms: Option<u64>,
     heard_ms: u64,
     recent: f32,
+    persons: f32,
     streams: u32,
     refused_ms: Option<u64>,
     waits_ms: Option<u64>,
@@ -115,7 +121,7 @@ pub struct Source {
     different: Few,
     agents: Few,
     forwarded: Few,
-    same: (u64, u32, u16, u16),
+    asking: Asking,
     requests: u32,
     open: u32,
     half_open: u32,
@@ -138,6 +144,7 @@ impl Source {
             begun_ms: None,
             heard_ms: 0,
             recent: 0.0,
+            persons: 0.0,
             streams: 0,
             refused_ms: None,
             waits_ms: None,
@@ -146,7 +153,7 @@ impl Source {
             different: Few::default(),
             agents: Few::default(),
             forwarded: Few::default(),
-            same: (at_ms, 0, 0, 0),
+            asking: Asking::begins(at_ms),
             requests: 0,
             open: 0,
             half_open: 0,
@@ -162,9 +169,11 @@ impl Source {
         if self.credit < ANYBODYS {
             self.credit = (self.credit + ANYBODYS_PER_MS * passed).min(ANYBODYS);
         }
-        let pace = if self.is_many() { PACE_PER_MS_OF_MANY } else { PACE_PER_MS };
-        self.pace = (self.pace + pace * passed).min(pace * PACE_MS_SAVED);
         self.recent *= (-passed / RECENT_MS).exp();
+        self.persons = (self.persons * (-passed / PERSON_MS).exp()).max(self.recent / RECENT_OF_ONE);
+        let pace = (PACE_PER_MS + PACE_PER_MS_OF_ONE * self.persons).min(PACE_PER_MS_MAX);
+        let pace = if self.has_many_agents() { PACE_PER_MS_MAX } else { pace };
+        self.pace = (self.pace + pace * passed).min(pace * PACE_MS_SAVED);
     }
 
     fn gain(&mut self, credit: f32) {
@@ -175,8 +184,12 @@ impl Source {
         }
     }
 
-    fn is_many(&self) -> bool {
+    const fn has_many_agents(&self) -> bool {
         self.agents.count() >= MANY_AGENTS
+    }
+
+    fn is_many(&self) -> bool {
+        self.has_many_agents() || self.persons >= MANY_PEOPLE
     }
 
     fn is_proxy(&self) -> bool {
@@ -272,10 +285,15 @@ impl Source {
     }
 
     fn on_credit(&mut self, at_ms: u64, asked: &Asked, is_owed: &mut bool) -> Account {
-        let same = self.asks_one_thing(at_ms, asked.target);
+        let same = self.asks_one_thing(at_ms, asked);
+        let takes = if asked.what == What::Told { PER_TOLD } else { 1.0 };
+        let is_person = matches!(asked.what, What::Ticket | What::Begin) && asked.outcome == Outcome::Served;
+        if is_person && same == Same::No {
+            self.persons += 1.0;
+        }
         let debt = if self.is_many() { DEBT_MAX_OF_MANY } else { DEBT_MAX };
-        self.credit = (self.credit - 1.0).max(-debt);
-        if same == Same::Ever && !self.has_begun() && self.refused_ms.is_none() {
+        self.credit = (self.credit - takes).max(-debt);
+        if same == Same::Only && !self.has_begun() && self.refused_ms.is_none() {
             return Account::Unexplained;
         }
         if self.credit >= 0.0 {
@@ -304,22 +322,13 @@ impl Source {
     }
 
     /// Whether it asks for one thing, over and over.
-    fn asks_one_thing(&mut self, at_ms: u64, target: u32) -> Same {
-        let (since_ms, thing, same, all) = &mut self.same;
-        if at_ms >= *since_ms + SAME_MS {
-            (*since_ms, *same, *all) = (at_ms, 0, 0);
+    fn asks_one_thing(&mut self, at_ms: u64, asked: &Asked) -> Same {
+        let patience = if asked.what == What::Told { Patience::Long } else { Patience::Usual };
+        match self.asking.asks(at_ms, asked.target, patience) {
+            // Not the same programs, or not only this: somebody else may be there.
+            Same::Only if self.different.count() > 1 || self.agents.count() > 1 => Same::Mostly,
+            same => same,
         }
-        if *same == 0 {
-            *thing = target;
-        }
-        *same = same.saturating_add(u16::from(*thing == target));
-        *all = all.saturating_add(1);
-        let (same, all) = (*same, *all);
-        if same >= SAME_MIN && same == all && self.different.count() <= 1 && self.agents.count() <= 1 {
-            return Same::Ever;
-        }
-        let is_most = all >= SAME_OF_MIN && f32::from(same) >= SAME_SHARE_MIN * f32::from(all);
-        if is_most { Same::Mostly } else { Same::No }
     }
 
     const fn does_wrong(&mut self) {
@@ -336,7 +345,7 @@ impl Source {
 
     /// Whether there may be many people behind it.
     pub const fn is_of_many(&self) -> bool {
-        self.agents.count() >= MANY_AGENTS || self.forwarded.count() > 1
+        self.has_many_agents() || self.persons >= MANY_PEOPLE || self.forwarded.count() > 1
     }
 
     /// Its connection broke the rules.
@@ -386,9 +395,11 @@ impl Source {
         if self.is_proxy() {
             return Account::Unseen;
         }
-        let of_many = if self.is_many() { CONNECTIONS_OF_MANY } else { 0.0 };
-        let explained =
-            CONNECTIONS * (1.0 + self.streams as f32) + CONNECTIONS_PER_RECENT * self.recent + of_many;
+        let of_many = if self.has_many_agents() { CONNECTIONS_OF_MANY } else { 0.0 };
+        let explained = CONNECTIONS * (1.0 + self.streams as f32)
+            + CONNECTIONS_PER_RECENT * self.recent
+            + CONNECTIONS_PER_PERSON * self.persons
+            + of_many;
         if nth as f32 > explained { Account::Unexplained } else { self.explained(at_ms) }
     }
 
@@ -471,13 +482,4 @@ impl Source {
     pub const fn was_here_since(&self, at_ms: u64) -> bool {
         self.last_ms >= at_ms || self.open > 0
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Same {
-    /// And never for another.
-    Ever,
-    /// Nearly always, of late.
-    Mostly,
-    No,
 }

@@ -112,12 +112,14 @@ fn a_small_audience_is_calm_and_all_of_it_is_explained() {
 
 #[test]
 fn a_crowd_is_a_crowd_whatever_addresses_it_comes_from() {
-    // From as many addresses as people, and from three; programs have some twenty names.
-    for (addresses, name) in [(u32::MAX, "each their own"), (3, "three")] {
+    // From as many addresses as people, and from three, by programs of twenty names or of one.
+    for (addresses, agents, name) in
+        [(u32::MAX, 20, "each their own"), (3, 20, "three"), (3, 1, "three, and one program")]
+    {
         let mut evening = Evening::small_audience();
         for number in 0..400 {
             let from = address(1_000 + number % addresses);
-            evening.listener((from, number % 20), 20_000 + 20 * u64::from(number), 60_000);
+            evening.listener((from, number % agents), 20_000 + 20 * u64::from(number), 60_000);
         }
         evening.play(60);
         let crowd = evening.first(|kind| kind == Kind::Crowd).expect("it is told");
@@ -261,4 +263,14 @@ fn while_our_own_errors_are_at_fault_nobody_is_refused() {
     }
     evening.play(40);
     assert_eq!(evening.said.last().map(|said| said.acts.len()), Some(0));
+}
+
+#[test]
+fn a_screen_that_asks_for_the_status_twice_a_second_is_nobodys_attack() {
+    let mut evening = Evening::small_audience();
+    for number in 0..120 {
+        evening.asks(500 * number, address(5_000), asked(What::Told, 9));
+    }
+    evening.play(60);
+    assert_eq!(evening.said.last().map(|said| said.ever.blamed(Unit::Requests)), Some(0));
 }
