@@ -301,7 +301,7 @@ impl Source {
         }
         let since_ms = *self.owed_since_ms.get_or_insert(at_ms);
         // People behind one address come at once, and explain themselves soon; one program does not.
-        if same == Same::Mostly && !self.is_many() {
+        if same != Same::No && !self.has_many_agents() && !self.hears(at_ms) {
             return Account::Unexplained;
         }
         if at_ms < since_ms + BEGIN_MS {

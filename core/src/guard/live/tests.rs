@@ -274,3 +274,18 @@ fn a_screen_that_asks_for_the_status_twice_a_second_is_nobodys_attack() {
     evening.play(60);
     assert_eq!(evening.said.last().map(|said| said.ever.blamed(Unit::Requests)), Some(0));
 }
+
+#[test]
+fn who_was_somebody_before_is_a_flood_all_the_same() {
+    let mut evening = Evening::small_audience();
+    let from = address(9_000);
+    for (asked, agent) in [(PAGE, 1), (asked(What::Asset, 2), 1), (asked(What::Told, 9), 2)] {
+        evening.asks(1_000, from, Asked { agent, ..asked });
+    }
+    for number in 0..16_000 {
+        evening.asks(20_000 + number / 2, from, Asked { agent: 3, ..TICKET });
+    }
+    evening.play(40);
+    let told = evening.first(Kind::is_attack).expect("it is told");
+    assert!((21..=24).contains(&told), "{told}");
+}
