@@ -11,6 +11,7 @@ WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
+COPY docs/operating.md ../docs/
 RUN npm run build
 
 FROM rust:1.95-bookworm AS build

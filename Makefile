@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 60
 TOOLS := $(CURDIR)/.tools
 
 WEB_PACKAGES := web/node_modules/.package-lock.json
-WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null) docs/operating.md
 
 .PHONY: help demo build web test setup-build setup-bench setup check-format check-web check-source check-lints \
 	check-licences test-web test-doc test-rules test-real advisories bench fuzz docs clean

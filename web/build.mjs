@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { operating } from './advice.mjs';
 import { card } from './card.mjs';
 
 const LANGUAGES = ['en', 'fr'];
@@ -58,7 +59,7 @@ const templates = (lang) => ({
 
 async function script(entry, format, lang, define = {}) {
   const result = await build({
-    plugins: [templates(lang)],
+    plugins: [templates(lang), operating(read)],
     entryPoints: [new URL(entry, here).pathname],
     bundle: true,
     minify: true,

@@ -15,6 +15,7 @@ import { Events } from '../wire/events';
 import { pageLang, turnTo, words, type Lang, type Words } from '../look/words';
 import { Evening } from './evening';
 import table from './sentences.json';
+import { Watch } from './watch';
 
 export type Say = Words<typeof table>;
 
@@ -76,6 +77,8 @@ export class Console {
   readonly publicBase: string;
   readonly version: string;
   evening = new Evening('', '');
+  /** What the guard says of the whole node. */
+  readonly watch = new Watch(() => this.change({}));
   state: State = {
     screen: 'opening',
     say: words(table, pageLang()),
@@ -127,6 +130,7 @@ export class Console {
     try {
       const who = await signedIn();
       this.change({ passkeys: !!who.passkeys, screen: who.operator ? 'rooms' : 'door' });
+      if (who.operator) this.watch.begin();
       await this.lookRooms();
     } catch (error) {
       this.change({ refusal: this.sentence(error) });
@@ -141,6 +145,7 @@ export class Console {
   async goOut(): Promise<void> {
     this.events?.close();
     this.events = undefined;
+    this.watch.stop();
     await this.wish(signOut());
     this.change({ screen: 'door', rooms: [], room: '', status: undefined });
   }
@@ -232,7 +237,8 @@ export class Console {
     if (room === this.state.room) this.change({ recording, acts: list<Act>(audit, 'audit') });
   }
 
-  private sentence(error: unknown): string {
+  /** What a refusal means, for people. */
+  sentence(error: unknown): string {
     const { say } = this.state.say;
     if ((error as Error).name === 'NotAllowedError') return say('passkey_cancelled');
     if (!(error instanceof Refused)) return String((error as Error).message || error);

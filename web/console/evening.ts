@@ -1,13 +1,24 @@
 // One room's evening, from its statuses: those that come, and those of before, which the public listener
 // keeps under their numbers. Nothing stands here that no status has said.
 
-import type { Status } from '../wire/api';
+import type { Kind, Status } from '../wire/api';
 
 export interface Point {
   ms: number;
   listening: number;
   cap: number;
   turnedAway: number;
+  /** What the guard said; nothing on older nodes. */
+  verdict: { kind: Kind; isOurs: boolean; sinceMs: number } | undefined;
+}
+
+/** While one verdict held. */
+export interface Band {
+  fromMs: number;
+  toMs: number;
+  kind: Kind;
+  /** Our own errors were at fault as well. */
+  isOurs: boolean;
 }
 
 export interface Mark {
@@ -72,12 +83,40 @@ export class Evening {
     return [first, ended ? Math.max(Date.parse(ended), first) : nowMs];
   }
 
+  /** What the guard said, from when to when. */
+  bands(nowMs: number): Band[] {
+    const [, endMs] = this.span(nowMs);
+    const bands: Band[] = [];
+    let last: Band | undefined;
+    for (const [i, { ms, verdict }] of this.points.entries()) {
+      const toMs = this.points[i + 1]?.ms ?? Math.max(ms, endMs);
+      if (!verdict) {
+        last = undefined;
+        continue;
+      }
+      const { kind, isOurs, sinceMs } = verdict;
+      if (last?.kind === kind && last.isOurs === isOurs) {
+        last.toMs = toMs;
+        continue;
+      }
+      // A verdict began between two statuses: the second says when.
+      const beforeMs = this.points[i - 1]?.ms ?? ms;
+      const fromMs = last && last.kind !== kind ? Math.min(ms, Math.max(sinceMs, beforeMs)) : ms;
+      if (last) last.toMs = fromMs;
+      last = { fromMs, toMs, kind, isOurs };
+      bands.push(last);
+    }
+    return bands;
+  }
+
   private put(status: Status): void {
-    const point = {
+    const { kind, self_inflicted, since } = status.verdict ?? {};
+    const point: Point = {
       ms: Date.parse(status.now),
       listening: status.listening,
       cap: status.seats.cap,
       turnedAway: status.turned_away,
+      verdict: kind && { kind, isOurs: !!self_inflicted, sinceMs: Date.parse(since ?? status.now) },
     };
     let at = this.points.length;
     while (at > 0 && this.points[at - 1]!.ms > point.ms) at--;

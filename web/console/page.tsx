@@ -3,6 +3,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { canPasskey, login, register } from '../wire/passkey';
 import type { Act, Console, Row } from './console';
+import { Figure } from './figure';
+import { Guard, Says } from './guard';
 import { Plot, Table } from './plot';
 import table from './sentences.json';
 
@@ -157,6 +159,8 @@ function Rooms({ app }: { app: Console }) {
         <p>
           <code>{say.say('make_room')}</code>
         </p>
+        <Says app={app} />
+        <Guard app={app} />
       </>
     );
   }
@@ -164,6 +168,7 @@ function Rooms({ app }: { app: Console }) {
     <>
       <h1>{live ? say.say('head_live', { count: live }) : say.say('head_quiet')}</h1>
       <p class="lead">{say.say('sum', { count: all })}</p>
+      <Says app={app} />
       <nav aria-label={say.say('rooms')}>
         <ul class="rooms">
           {rooms.map((row) => (
@@ -172,6 +177,7 @@ function Rooms({ app }: { app: Console }) {
         </ul>
       </nav>
       {app.state.room && <Room app={app} />}
+      <Guard app={app} />
     </>
   );
 }
@@ -246,15 +252,6 @@ function Room({ app }: { app: Console }) {
         <Acts app={app} />
       </div>
     </article>
-  );
-}
-
-function Figure({ of, is, low }: { of: string; is: string; low?: true }) {
-  return (
-    <div>
-      <dt>{is}</dt>
-      <dd class={low ? 'figure low' : 'figure'}>{of}</dd>
-    </div>
   );
 }
 

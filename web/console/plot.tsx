@@ -2,6 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import type { Kind } from '../wire/api';
+import { BAND_PX, drawBands, type BandColours } from './band';
 import type { Say } from './console';
 import type { Evening, Mark } from './evening';
 
@@ -11,19 +13,18 @@ const CAP_DRAWN_TIMES = 4;
 const LEAST = 5;
 const REDRAW_MS = 1_000;
 
-interface Colours {
+const KINDS: Kind[] = ['calm', 'crowd', 'attack', 'both', 'unknown'];
+
+interface Colours extends BandColours {
   ink: string;
-  soft: string;
   rule: string;
-  blue: string;
-  wait: string;
-  accent: string;
 }
 
 export function Plot({ evening, say, known }: { evening: Evening; say: Say; known: number }) {
   const spot = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [scheme, turn] = useState(0);
+  const isJudged = evening.points.some((one) => one.verdict);
   useEffect(() => {
     const place = spot.current!;
     const made = new uPlot(options(place, evening, say), data(evening), place);
@@ -40,7 +41,7 @@ export function Plot({ evening, say, known }: { evening: Evening; say: Say; know
       watch.disconnect();
       made.destroy();
     };
-  }, [evening, say.lang, scheme]);
+  }, [evening, say.lang, scheme, isJudged]);
   useEffect(() => plot.current?.setData(data(evening)), [known, evening]);
   const most = mostOf(evening);
   const cap = evening.points.at(-1)?.cap ?? 0;
@@ -57,8 +58,27 @@ export function Plot({ evening, say, known }: { evening: Evening; say: Say; know
         {evening.points.some((one) => one.turnedAway > 0) && (
           <span class="legend turned">{say.say('key_turned_away')}</span>
         )}
+        {isJudged && <BandKey evening={evening} say={say} />}
       </figcaption>
     </figure>
+  );
+}
+
+/** What the colours above the plot mean, of those that are there. */
+function BandKey({ evening, say }: { evening: Evening; say: Say }) {
+  const said = evening.points.flatMap(({ verdict }) => verdict ?? []);
+  return (
+    <span class="bands">
+      {say.say('key_bands')}
+      {KINDS.filter((kind) => said.some((one) => one.kind === kind)).map((kind) => (
+        <span key={kind} class={`legend band is-${kind}`}>
+          {say.say(`band_${kind}`)}
+        </span>
+      ))}
+      {said.some(({ isOurs }) => isOurs) && (
+        <span class="legend turned">{say.say('band_ours')}</span>
+      )}
+    </span>
   );
 }
 
@@ -99,6 +119,7 @@ function options(place: HTMLElement, evening: Evening, say: Say): uPlot.Options 
   return {
     width: place.clientWidth,
     height: HEIGHT_PX,
+    padding: [evening.points.some((one) => one.verdict) ? BAND_PX + 8 : null, null, null, null],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
@@ -123,7 +144,12 @@ function options(place: HTMLElement, evening: Evening, say: Say): uPlot.Options 
       { stroke: colours.ink, width: 1.5, dash: [6, 4], paths: steps, points: { show: false } },
       { stroke: colours.wait, width: 2, paths: steps, points: { show: false }, scale: 'turned' },
     ],
-    hooks: { draw: [(plot) => drawMarks(plot, { marks: evening.marks(), say, colours, font })] },
+    hooks: {
+      draw: [
+        (plot) => drawMarks(plot, { marks: evening.marks(), say, colours, font }),
+        (plot) => drawBands(plot, { bands: evening.bands(Date.now()), say, colours, font }),
+      ],
+    },
   };
 }
 
@@ -172,6 +198,8 @@ function coloursOf(place: HTMLElement): Colours {
     blue: read('blue'),
     wait: read('wait'),
     accent: read('accent'),
+    paper: read('paper'),
+    voice: read('voice'),
   };
 }
 
@@ -180,6 +208,7 @@ export function Table({ evening, say }: { evening: Evening; say: Say }) {
   const { points } = evening;
   const step = Math.max(1, Math.ceil(points.length / 30));
   const shown = points.filter((_, i) => i % step === 0 || i === points.length - 1);
+  const isJudged = points.some((one) => one.verdict);
   return (
     <details class="panel">
       <summary>{say.say('as_table')}</summary>
@@ -191,6 +220,7 @@ export function Table({ evening, say }: { evening: Evening; say: Say }) {
               <th scope="col">{say.say('listening')}</th>
               <th scope="col">{say.say('capacity')}</th>
               <th scope="col">{say.say('turned_away')}</th>
+              {isJudged && <th scope="col">{say.say('key_verdict')}</th>}
             </tr>
           </thead>
           <tbody>
@@ -200,6 +230,7 @@ export function Table({ evening, say }: { evening: Evening; say: Say }) {
                 <td>{say.number(one.listening)}</td>
                 <td>{say.number(one.cap)}</td>
                 <td>{say.number(one.turnedAway)}</td>
+                {isJudged && <td>{one.verdict && say.say(`band_${one.verdict.kind}`)}</td>}
               </tr>
             ))}
           </tbody>

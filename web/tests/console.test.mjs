@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
-import { FakeStage, OPERATOR, person } from './fake-stage.mjs';
+import { FakeStage, OPERATOR, guardSays, person, shut } from './fake-stage.mjs';
 import { Visit, launch } from './visit.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -27,6 +27,7 @@ after(async () => {
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close();
   stage.rooms.clear();
+  stage.guard = undefined;
 });
 
 /** The public listener, as far as the console asks it: every status of before, under its number. */
@@ -198,6 +199,92 @@ test('another room is a key press away, and its address can be kept', async () =
   await visitor.leave();
 });
 
+/** A guard in the middle of an attack: two sources are refused, one was let in again. */
+function attacked() {
+  const because = [
+    'In 10 s nobody who listens, comes or was refused explains 3,120 of 4,400 requests, and 220 broke the rules.',
+    '38 of 412 newcomers became listeners: 7 to 12 %.',
+  ];
+  const attack_share = { requests: [0.713, 0.829], newcomers: [0.61, 0.93], connection_seconds: [0, 1] };
+  const given = { because, attack_share, self_inflicted: true, confidence: 0.9 };
+  const said = guardSays('attack', given, [120, 40, 8, 290, 22, 1_204, 0]);
+  said.acts = [
+    shut(0, '203.0.113.9', 240_000, { undone: true }),
+    shut(1, '198.51.100.0', 190_000),
+    shut(2, '2001:db8:7::', 20_000),
+  ];
+  return said;
+}
+
+test('the guard is read: what it says, why, how much of it, who was refused, what is to be done', async () => {
+  evening(stage);
+  stage.guard = attacked();
+  const visitor = await operator();
+  await visitor.reads(/The guard says: an attack\. Our own errors are at fault as well\.\s+90% sure, since/);
+  await visitor.reads(/Why it says so[^]*explains 3,120 of 4,400 requests[^]*38 of 412 newcomers/);
+  await visitor.reads(/71 to 83 %[^]*61 to 93 %[^]*nothing is known yet/);
+  await visitor.reads(/2001:db8:7:: refused until[^]*198\.51\.100\.0 was refused until[^]*203\.0\.113\.9 let in again/);
+  await visitor.reads(/It broke the rules 12 times within a minute/);
+  await visitor.reads(/Undo lets a source in again[^]*“Verdict: attack”[^]*\/readyz[^]*“Our own fault”/);
+  assert.equal(await visitor.page.locator('.shut button').count(), 2);
+  await visitor.page.selectOption('.ledger select', 'handshakes');
+  await visitor.reads(/unexplained\s+290\s+522,000[^]*all\s+1,684/);
+  await visitor.page.setViewportSize({ width: 1280, height: 900 });
+  const cells = await visitor.page.$$eval('.ledger tbody tr:first-child td', (all) =>
+    all.filter((one) => one.offsetParent).length,
+  );
+  assert.equal(cells, 8, 'where there is room, all of it is seen');
+  await visitor.leave();
+});
+
+test('what the guard did is taken back; what cannot be is said in a sentence', async () => {
+  evening(stage);
+  stage.guard = attacked();
+  const visitor = await operator();
+  await visitor.page.focus('[aria-label^="Undo: let 2001"]');
+  await visitor.page.keyboard.press('Enter');
+  await visitor.reads(/2001:db8:7:: let in again/);
+  await visitor.reads(/2001:db8:7:: is let in again, and let be for as long as the server runs\./);
+  assert.equal(stage.guard.acts[2].undone, true);
+  assert.match(await visitor.page.evaluate(() => document.activeElement.innerText), /2001:db8:7::/);
+  const [, act] = stage.guard.acts;
+  await visitor.page.route('**/api/v1/guard', (route) => route.abort());
+  await visitor.reads(/These figures are of before/);
+  stage.guard.acts = [];
+  await visitor.page.click(`[aria-label="Undo: let ${act.source} in again"]`);
+  await visitor.reads(/This is so old that the server does not list it any more\./);
+  await visitor.leave();
+});
+
+test('the guard that is not reached is said, and what it says next is read without a reload', async () => {
+  evening(stage);
+  stage.guard = guardSays('calm');
+  const visitor = await operator();
+  await visitor.reads(/The guard says: calm\.[^]*Nothing\. Nobody is refused\./);
+  await visitor.page.route('**/api/v1/guard', (route) => route.abort());
+  await visitor.reads(/These figures are of before/);
+  stage.guard = guardSays('crowd');
+  await visitor.page.unroute('**/api/v1/guard');
+  await visitor.reads(/The guard says: a crowd\./);
+  assert.doesNotMatch(await visitor.page.innerText('main'), /figures are of before/);
+  await visitor.leave();
+});
+
+test('what the guard said in the course of the evening is a band above it', async () => {
+  const room = evening(stage);
+  const { earlier } = room;
+  const verdict = (seq) => ({ ...guardSays(seq < 150 ? 'calm' : seq < 300 ? 'attack' : 'crowd').verdict, since: null });
+  room.earlier = (seq) => ({ ...earlier(seq), verdict: verdict(seq) });
+  room.status.verdict = verdict(400);
+  const visitor = await operator();
+  await visitor.reads(/The guard said:\s+calm\s+crowd\s+attack/);
+  await visitor.page.click('summary:has-text("The same as a table")');
+  await visitor.page.waitForFunction(() => /calm$/.test(document.querySelector('tbody tr')?.innerText));
+  const said = await visitor.page.$$eval('.scroll tbody tr', (all) => all.map((one) => one.cells[4].innerText));
+  assert.deepEqual(said.filter((one, i) => one !== said[i - 1]), ['calm', 'attack', 'crowd']);
+  await visitor.leave();
+});
+
 test('axe finds nothing, light or dark, narrow or wide; nothing is wider than the page', async () => {
   for (const [colorScheme, locale, width] of [
     ['light', 'en-GB', 360],
@@ -233,6 +320,15 @@ test('axe finds nothing, light or dark, narrow or wide; nothing is wider than th
     await visitor.page.waitForSelector('.cards [role=alert]');
     await clean(visitor, 'recording in trouble');
     await visitor.leave();
+    for (const said of [attacked(), ...['calm', 'crowd', 'both', 'unknown'].map((kind) => guardSays(kind))]) {
+      stage.guard = said;
+      room.status.verdict = said.verdict;
+      const guarded = await operator({ context });
+      await guarded.page.waitForSelector('.ledger tbody');
+      await clean(guarded, said.verdict.kind);
+      await guarded.leave();
+    }
+    stage.guard = undefined;
     stage.rooms.clear();
   }
 });

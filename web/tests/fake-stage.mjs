@@ -47,6 +47,46 @@ export const person = (name, given = {}) => ({
   ...given,
 });
 
+const ACCOUNTS = ['listener', 'newcomer', 'our_doing', 'unexplained', 'violation', 'shed', 'unseen'];
+const UNITS = ['connections', 'handshakes', 'requests', 'connection_seconds'];
+
+/** What a guard says of an evening: `of` are the accounts' shares, in the order of the table. */
+export function guardSays(kind, given = {}, of = [60, 9, 0, 0, 0, 0, 0]) {
+  const ledger = (times) => {
+    const accounts = Object.fromEntries(ACCOUNTS.map((account, i) => [account, of[i] * times]));
+    return Object.fromEntries(UNITS.map((unit) => [unit, accounts]));
+  };
+  const said = {
+    kind,
+    self_inflicted: false,
+    confidence: 0.97,
+    attack_share: { requests: [0, 0.05], newcomers: [0, 1], connection_seconds: [0, 0.08] },
+    since: new Date(Date.now() - 300_000).toISOString(),
+    because: ['No more people than usual, and who listens explains what is asked.'],
+  };
+  return {
+    verdict: { ...said, ...given },
+    people: 4_871,
+    usual: 4_600,
+    newcomers: { became_listeners: 38, known: 41 },
+    sources: 5_012,
+    onset_ms: {},
+    ledger: { last_second: ledger(1), ever: ledger(1_800) },
+    acts: [],
+  };
+}
+
+/** Something that a guard did by itself, so long ago. */
+export const shut = (number, source, agoMs, given = {}) => ({
+  number,
+  at: new Date(Date.now() - agoMs).toISOString(),
+  source,
+  until: new Date(Date.now() - agoMs + 60_000).toISOString(),
+  violations: 12,
+  undone: false,
+  ...given,
+});
+
 class Room {
   constructor(name, given) {
     this.name = name;
@@ -129,6 +169,8 @@ export class FakeStage {
   passkeys = false;
   /** What becomes of sign-ins: nothing is answered, or that the node is restarting. */
   trouble = '';
+  /** What the guard says; an older node has none. */
+  guard = undefined;
   /** What offers were refused with. */
   refusedOffers = [];
   /** Keys of those who were granted the floor, and who they are. */
@@ -235,6 +277,7 @@ export class FakeStage {
       const rooms = [...this.rooms.values()].map(({ status }) => status);
       return say(answer, 200, { rooms });
     }
+    if (parts[0] === 'guard' && this.guard) return this.guarding(answer, who, parts);
     if (parts[0] !== 'rooms') return refuse(answer, 404, 'no_such_page');
     const room = this.rooms.get(parts[1]);
     if (!room) return refuse(answer, 404, 'room_unknown', 'There is no room of this name.');
@@ -244,6 +287,15 @@ export class FakeStage {
     if (!mine) return refuse(answer, 401, 'signed_out');
     if (rest === 'events') return this.events(answer, room, id, mine);
     return this.act(answer, room, { mine, id, rest, body, method: request.method });
+  }
+
+  guarding(answer, who, [, , number]) {
+    if (!who.operator) return refuse(answer, 401, 'key_wrong');
+    if (number === undefined) return say(answer, 200, this.guard);
+    const act = this.guard.acts.find((one) => one.number === Number(number));
+    if (!act) return refuse(answer, 404, 'no_such_page', 'The node’s words.');
+    act.undone = true;
+    say(answer, 204);
   }
 
   session(request, answer, body) {

@@ -45,6 +45,22 @@ export interface StageView {
   limits: { people_max: number; requests_max: number };
 }
 
+export type Kind = 'calm' | 'crowd' | 'attack' | 'both' | 'unknown';
+/** A share, at least and at most. */
+export type Share = [number, number];
+
+/** Whether a crowd came or an attack, as the node tells it. */
+export interface Verdict {
+  kind: Kind;
+  /** The node's own errors are at fault for what is asked again. */
+  self_inflicted: boolean;
+  confidence: number;
+  attack_share: { requests: Share; newcomers: Share; connection_seconds: Share };
+  since: string | null;
+  /** Sentences of the node's own, the heaviest first. */
+  because: string[];
+}
+
 /** The part of a room's `status` that these pages read. */
 export interface Status {
   room: string;
@@ -72,6 +88,8 @@ export interface Status {
   turned_away: number;
   program: { head: string | null; parts: number };
   notices: { at: string; text: string }[];
+  /** Absent on older nodes, null in a node's first second. */
+  verdict?: Verdict | null;
   tickets?: number;
   /** `count` is there once the draw was held. */
   draw?: { count?: number | null } | null;
