@@ -25,7 +25,7 @@ use crate::api::{self, Api, StageDoor};
 use crate::capacity::{self, Capacity, Descriptors};
 use crate::config::{Config, LogFormat};
 use crate::door::Scribe;
-use crate::guard::{self, Kernel, Watch};
+use crate::guard::{self, Kernel, Ledger, Published, Watch};
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
@@ -136,6 +136,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     })?;
     let listeners = Listeners { config: &config, metrics: &metrics, descriptors: has.most, world };
     let kernel = Kernel::wanted(&config)?;
+    let ledger =
+        Ledger::start(&config.data, watch.clone()).context("cannot go on with the guard's ledger")?;
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
         {
@@ -164,7 +166,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     runtimes.stage.spawn(sweep(node.clone()));
     runtimes.stage.spawn(watch_recorders(node.clone()));
     runtimes.ops.spawn(capacity::keep(node.clone()));
-    let guarding = runtimes.ops.spawn(guard::keep(node.clone(), watch, kernel));
+    let guarding = runtimes.ops.spawn(guard::keep(node.clone(), watch, (kernel, ledger)));
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
@@ -303,6 +305,7 @@ async fn build(
         programs,
         capacity,
         watch,
+        reports: Published::new(&config.data),
         world,
     };
     let rooms = Rooms::open(setup).await?;

@@ -4,6 +4,7 @@ mod capacity;
 mod check_config;
 mod demo;
 mod inspect;
+mod report;
 mod room;
 mod serve;
 mod verify;
@@ -34,6 +35,7 @@ enum Command {
     CheckConfig(check_config::Args),
     Capacity(capacity::Args),
     Inspect(inspect::Args),
+    Report(report::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +47,6 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Capacity(args) => capacity::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Report(args) => report::run(&args),
     }
 }

@@ -19,6 +19,8 @@ pub mod live;
 pub mod log;
 /// What was found, drawn and written for people: one HTML file.
 pub mod page;
+/// The report of an evening: the ledger on the disk, and what follows from it.
+pub mod report;
 /// How sure a share is that was seen in some of many.
 pub mod share;
 /// How many are usual, and when more come than that.
@@ -26,12 +28,12 @@ pub mod surge;
 /// What one source asked for, and what explains it.
 pub mod visit;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use share::Range;
 
 /// What is going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// As usual.

@@ -18,7 +18,8 @@ use crate::door::draw::Source;
 use crate::door::eta::Rate;
 use crate::door::snapshot::{DrawSaid, Snapshot};
 use crate::guard::Verdict;
-use crate::room::Facts;
+use crate::guard::report::Head;
+use crate::room::{Facts, State};
 use crate::time::WallTime;
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ pub struct Figures {
     pub replay: Option<ReplayLinks>,
     /// SHA-256 of the key by which the guard's audit is drawn, told before anybody is.
     pub audit: Option<[u8; 32]>,
+    /// The end of the guard's ledger; `None` before its first line.
+    pub ledger: Option<Head>,
     /// What the guard says; `None` in the first second.
     pub verdict: Option<Verdict>,
     /// The delayed tier, while there is a program.
@@ -116,6 +119,9 @@ pub struct Status {
     pub bytes: Bytes,
 }
 
+/// Lines of the ledger after which the status of a live room names its head anew: a minute of them.
+const LEDGER_LINES: u64 = 60;
+
 /// Numbers set aside on the disk at a time, before one of them is used. While the disk takes no status, those
 /// that are set aside can still be given out: after a restart none of them is used again. At one status a
 /// second they last eighteen hours.
@@ -181,6 +187,7 @@ impl Chain {
         }
         let mut document = said.clone();
         document.insert("now".into(), json!(now.rfc3339()));
+        document["guard"]["ledger"] = json!(figures.ledger);
         document.insert("seq".into(), json!(self.next));
         document.insert("prev".into(), json!(self.prev));
         document.insert("key".into(), json!(URL_SAFE_NO_PAD.encode(key.verifying_key())));
@@ -244,7 +251,10 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "draw": door.draw.as_ref().map(draw),
         "program": figures.program,
         "verdict": figures.verdict.as_ref().map_or_else(no_verdict, |verdict| json!(verdict)),
-        "guard": {"audit": figures.audit.map(|hash| URL_SAFE_NO_PAD.encode(hash))},
+        "guard": {
+            "audit": figures.audit.map(|hash| URL_SAFE_NO_PAD.encode(hash)),
+            "ledger": minutes(facts, figures.ledger.as_ref()),
+        },
         "ladder": ladder(door),
         "late": figures.late,
         "notices": notices,
@@ -267,6 +277,13 @@ fn seats(figures: &Figures) -> Value {
         "taken": figures.seats_taken,
         "hls_estimate": figures.seats_hls,
     })
+}
+
+/// The ledger grows with every second in which anybody asks for anything. That alone is no new status, but
+/// once a minute in a room that is live, so that a quiet evening has witnesses too. What is served instead of
+/// this number is the ledger's head.
+fn minutes(facts: &Facts, ledger: Option<&Head>) -> Option<u64> {
+    ledger.filter(|_| facts.state == State::Live).map(|head| head.lines / LEDGER_LINES)
 }
 
 /// People a second. The share of past ranges that held is beside it once there are any.

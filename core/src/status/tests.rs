@@ -270,3 +270,22 @@ fn the_door_says_what_it_measured() {
     let document = said(&Snapshot { draw: Some(DrawSaid { held: None, ..draw }), ..door });
     assert_eq!((&document["draw"]["seed"], &document["draw"]["commitment"]), (&Value::Null, &text(4)));
 }
+
+#[test]
+fn a_live_room_names_the_ledgers_head_once_a_minute_and_others_with_what_is_new() {
+    let head = |lines| Some(crate::guard::report::Head { head: format!("hash {lines}"), lines });
+    let live = Facts { state: State::Live, ..facts() };
+    for (facts, lines, told) in
+        [(&live, [1, 59, 60, 61, 119, 120], vec![1, 60, 120]), (&facts(), [1, 59, 60, 61, 119, 120], vec![1])]
+    {
+        let mut chain = Chain::default();
+        let named = lines.into_iter().filter_map(|lines| {
+            let figures = Figures { ledger: head(lines), ..figures() };
+            let draft = chain.draft(WallTime(lines as i64), facts, &figures, &key())?;
+            let said = read(&chain.show(draft, Taken::Yes)?)["guard"]["ledger"].clone();
+            assert_eq!(said["head"], format!("hash {lines}"));
+            said["lines"].as_u64()
+        });
+        assert_eq!(named.collect::<Vec<_>>(), told);
+    }
+}

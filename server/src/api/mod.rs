@@ -21,6 +21,7 @@ mod pace;
 mod passkeys;
 mod recording;
 mod removal;
+mod report;
 mod shares;
 mod sign_in;
 mod webhooks;
@@ -104,7 +105,7 @@ const fn route(method: Method, path: &'static str, serve: fn() -> MethodRouter<A
 }
 
 /// Every route.
-pub const ROUTES: [Route; 51] = [
+pub const ROUTES: [Route; 52] = [
     route(Method::GET, "/api/v1/openapi.json", || get(openapi)),
     route(Method::POST, "/api/v1/rooms", || post(manage::create)),
     route(Method::GET, "/api/v1/rooms", || get(manage::list)),
@@ -124,6 +125,7 @@ pub const ROUTES: [Route; 51] = [
     route(Method::DELETE, "/api/v1/rooms/{room}/recording", || delete(recording::delete)),
     route(Method::POST, "/api/v1/rooms/{room}/recording/redact", || post(recording::redact)),
     route(Method::GET, "/api/v1/rooms/{room}/recording/export", || get(recording::export)),
+    route(Method::POST, "/api/v1/rooms/{room}/report", || post(report::publish)),
     route(Method::GET, "/api/v1/rooms/{room}/events", || get(events::events)),
     route(Method::GET, "/api/v1/rooms/{room}/stage", || get(floor::show)),
     route(Method::POST, "/api/v1/rooms/{room}/floor/request", || post(floor::request)),

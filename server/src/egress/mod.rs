@@ -36,6 +36,11 @@ use live::{Ask, Form};
 const STATUS_CACHE: &str = "public, max-age=2, stale-while-revalidate=10, stale-if-error=60";
 /// A status named by its number never changes.
 const FIXED_CACHE: &str = "public, max-age=31536000, immutable";
+/// A report may be taken back.
+const REPORT_CACHE: &str = "public, max-age=60";
+/// It loads nothing, and nobody shows it as part of a page of theirs.
+const REPORT_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
+                          form-action 'none'; frame-ancestors 'none'";
 
 type Answer = Result<Response, Failure>;
 /// What every handler is asked with.
@@ -50,6 +55,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/{room}/worker.js", get(page::worker))
         .route("/{room}/status", get(status))
         .route("/{room}/status/{seq}", get(status_at))
+        .route("/{room}/report", get(report))
         .route("/{room}/live.opus", progressive(Form::Opus))
         .route("/{room}/live.aac", progressive(Form::Aac))
         .route("/{room}/live.mp4", progressive(Form::Mp4))
@@ -151,6 +157,19 @@ async fn status(State(node): At, Path(name): Path<String>) -> Answer {
 async fn status_at(State(node): At, Path((name, seq)): Path<(String, u64)>) -> Answer {
     let bytes = node.rooms.status(&*room(&node, &name)?, seq).await?;
     Ok(json(bytes, FIXED_CACHE))
+}
+
+/// The report of the evening, once the host has published it.
+async fn report(State(node): At, Path(name): Path<String>) -> Answer {
+    let (room, reports) = (room(&node, &name)?, node.rooms.setup().reports.clone());
+    let read = tokio::task::spawn_blocking(move || reports.page(room.name())).await;
+    let page = read.ok().flatten().ok_or(Refusal::NoSuchPage)?;
+    let head = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, REPORT_CACHE),
+        (header::CONTENT_SECURITY_POLICY, REPORT_CSP),
+    ];
+    Ok((head, page).into_response())
 }
 
 fn json(bytes: bytes::Bytes, cache: &'static str) -> Response {

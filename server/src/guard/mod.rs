@@ -5,6 +5,9 @@
 
 mod ear;
 mod kernel;
+/// What it said, on the disk.
+pub mod ledger;
+mod published;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -14,13 +17,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use serde::Deserialize;
 use tribune_core::guard::live::{Audit, Fact, Guard, Happened, OnAir, Said, Unit, home};
+use tribune_core::guard::report::{Head, RoomSaid};
+use tribune_core::room::State;
 
 pub use ear::Ear;
 pub use kernel::{Kernel, KernelError};
+pub use ledger::Ledger;
+pub use published::Published;
 
 use crate::node::Node;
 use crate::ops::GuardMetrics;
+use crate::rooms::Handle;
 use crate::world::World;
 
 /// Facts are taken so often.
@@ -40,6 +49,8 @@ struct Inner {
     waiting: Mutex<Waiting>,
     said: ArcSwapOption<Said>,
     audit: Audit,
+    /// The end of the ledger, as far as the disk has it for good.
+    ledger: ArcSwapOption<Head>,
     /// Who is refused, and until when, in milliseconds of the node's clock.
     refused: ArcSwap<BTreeMap<IpAddr, u64>>,
 }
@@ -102,6 +113,7 @@ impl Watch {
             waiting: Mutex::default(),
             said: ArcSwapOption::empty(),
             audit: Audit::new(world.entropy()),
+            ledger: ArcSwapOption::empty(),
             refused: ArcSwap::default(),
         }))
     }
@@ -151,6 +163,11 @@ impl Watch {
         self.0.audit.commitment()
     }
 
+    /// The end of the ledger; `None` before its first line.
+    pub fn ledger(&self) -> Option<Arc<Head>> {
+        self.0.ledger.load_full()
+    }
+
     /// Whether somebody attacks, as the guard said last.
     pub fn is_attacked(&self) -> bool {
         self.0.said.load().as_ref().is_some_and(|said| said.verdict.kind.is_attack())
@@ -187,6 +204,7 @@ struct Work {
     counted: Counted,
     metrics: GuardMetrics,
     kernel: Option<Kernel>,
+    ledger: Option<Ledger>,
 }
 
 impl Work {
@@ -208,9 +226,13 @@ impl Work {
         self.room = waiting.facts;
     }
 
-    fn second(&mut self, on_air: OnAir) {
+    fn second(&mut self, on_air: OnAir, rooms: BTreeMap<String, RoomSaid>) {
         let world = self.watch.0.world;
-        let said = self.guard.second(world.now().millis(), world.wall(), on_air);
+        let (now_ms, wall) = (world.now().millis(), world.wall());
+        let said = self.guard.second(now_ms, wall, on_air);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.second((wall, now_ms), &said, rooms);
+        }
         for unit in Unit::ALL {
             if let Some(counted) = self.counted.of(unit)
                 && counted != said.ever.total(unit)
@@ -247,7 +269,7 @@ impl Work {
 }
 
 /// Takes facts and says what is going on, until it is stopped.
-pub async fn keep(node: Arc<Node>, watch: Watch, kernel: Option<Kernel>) {
+pub async fn keep(node: Arc<Node>, watch: Watch, (kernel, ledger): (Option<Kernel>, Ledger)) {
     let mut work = Work {
         watch,
         guard: Guard::default(),
@@ -255,16 +277,45 @@ pub async fn keep(node: Arc<Node>, watch: Watch, kernel: Option<Kernel>) {
         counted: Counted::default(),
         metrics: node.metrics.guard.clone(),
         kernel,
+        ledger: Some(ledger),
     };
     let mut tick = tokio::time::interval(TAKE_EVERY);
     for number in 1_u32.. {
         tick.tick().await;
         work.take();
         if number.is_multiple_of(TAKES_A_SECOND) {
-            let is_open = node.rooms.list().iter().any(|room| room.view().program.is_some());
-            work.second(if is_open { OnAir::Yes } else { OnAir::No });
+            let rooms = node.rooms.list();
+            let is_open = rooms.iter().any(|room| room.view().program.is_some());
+            let said = rooms.iter().filter_map(|room| Some((room.name().to_string(), open_room(room)?)));
+            work.second(if is_open { OnAir::Yes } else { OnAir::No }, said.collect());
         }
     }
+}
+
+/// What a room's status says, if it is open: the ledger says no other figures than everybody was told.
+fn open_room(room: &Handle) -> Option<RoomSaid> {
+    #[derive(Deserialize)]
+    struct Status {
+        listening: u64,
+        waiting: u64,
+        turned_away: u64,
+        tickets: u64,
+        seats: Seats,
+    }
+    #[derive(Deserialize)]
+    struct Seats {
+        cap: u64,
+        measured: Option<u64>,
+        taken: u64,
+    }
+    let view = room.view();
+    if view.program.is_none() && view.facts.state != State::Live {
+        return None;
+    }
+    let Status { listening, waiting, turned_away, tickets, seats } =
+        serde_json::from_slice(&view.status.bytes).ok()?;
+    let Seats { cap, measured, taken } = seats;
+    Some(RoomSaid { listening, waiting, turned_away, tickets, cap, measured, taken })
 }
 
 #[cfg(test)]
@@ -287,20 +338,21 @@ mod tests {
             counted: Counted::default(),
             metrics: metrics.guard.clone(),
             kernel: None,
+            ledger: None,
         };
         for number in 0..FACTS_MAX as u32 + 100 {
             watch.tell(Ipv4Addr::from_bits(number).into(), Happened::Opened);
         }
         watch.tell(Ipv4Addr::LOCALHOST.into(), Happened::BrokeRules);
         work.take();
-        work.second(OnAir::No);
+        work.second(OnAir::No, BTreeMap::new());
         let said = watch.said().expect("a second is over");
         assert_eq!(said.ever.total(Unit::Connections), FACTS_MAX as u64 + 100);
         assert!(said.ever.get(Unit::Connections, Account::Unseen) >= 100);
         assert_eq!(said.ever.total(Unit::Requests), 1);
         assert_eq!(work.metrics.unbalanced.get(), 0);
         work.counted.requests += 1;
-        work.second(OnAir::No);
+        work.second(OnAir::No, BTreeMap::new());
         assert_eq!(work.metrics.unbalanced.get(), 1, "one request is in no account");
     }
 }

@@ -21,7 +21,7 @@ use tribune_core::time::WallTime;
 use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::door::Scribe;
-use crate::guard::Watch;
+use crate::guard::{Published, Watch};
 use crate::program::Env;
 use crate::recording::Health;
 use crate::store::{Found, Kept, RoomKeys, Store, StoreError};
@@ -62,6 +62,8 @@ pub struct Setup {
     pub programs: Env,
     /// What the guard is told, and what it says.
     pub watch: Watch,
+    /// Reports of evenings that everybody may read.
+    pub reports: Published,
     /// The clock and the entropy.
     pub world: World,
 }
@@ -178,6 +180,12 @@ impl Rooms {
                 Ok(Err(error)) => tracing::warn!(room = %name, %error, "room_folder_not_removed"),
                 Err(error) => tracing::error!(room = %name, %error, "room_folder_not_removed"),
             }
+        }
+        let (reports, of) = (self.0.node.setup.reports.clone(), name.clone());
+        match tokio::task::spawn_blocking(move || reports.take_back(&of)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(room = %name, %error, "report_not_taken_back"),
+            Err(error) => tracing::error!(room = %name, %error, "report_not_taken_back"),
         }
         self.0.node.setup.store.remove(name.clone()).await.map_err(|error| refusal_of(&error))?;
         self.0.by_name.rcu(|rooms| {

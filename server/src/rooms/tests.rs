@@ -17,6 +17,7 @@ async fn rooms(data: &std::path::Path) -> Rooms {
     let world = World::begin();
     let key = Arc::new(keys::node_key(data, world).unwrap());
     let (store, webhooks) = (Store::open(data).unwrap(), Webhooks::start(&config));
+    let reports = crate::guard::Published::new(data);
     let scribe = Scribe::start(world).unwrap();
     Rooms::open(Setup {
         programs: programs(&config, world, &key),
@@ -28,6 +29,7 @@ async fn rooms(data: &std::path::Path) -> Rooms {
         scribe,
         capacity: crate::capacity::Capacity::plenty(),
         watch: crate::guard::Watch::new(world),
+        reports,
         world,
     })
     .await

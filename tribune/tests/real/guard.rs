@@ -23,7 +23,7 @@ fn connect(node: &Node, from: Ipv4Addr) -> TcpStream {
 }
 
 /// Asks once, whatever comes of it.
-fn ask(node: &Node, from: Ipv4Addr, head: &str) {
+pub fn ask(node: &Node, from: Ipv4Addr, head: &str) {
     let mut stream = connect(node, from);
     // Whoever is refused may be so at any moment.
     let _ = write!(stream, "{head}Host: a\r\nConnection: close\r\n\r\n");
@@ -31,13 +31,14 @@ fn ask(node: &Node, from: Ipv4Addr, head: &str) {
 }
 
 /// Asks over and over until told to stop.
-struct Flood {
+pub struct Flood {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Flood {
-    fn start(node: &Arc<Node>, ask: impl Fn(&Node, u32) + Clone + Send + 'static) -> Self {
+    /// Four threads ask, each with numbers of its own.
+    pub fn start(node: &Arc<Node>, ask: impl Fn(&Node, u32) + Clone + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = |number: u32| {
             let (node, stop, ask) = (node.clone(), stop.clone(), ask.clone());
@@ -50,7 +51,8 @@ impl Flood {
         Self { stop, threads }
     }
 
-    fn stop(mut self) {
+    /// Until here.
+    pub fn stop(mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.threads.drain(..).for_each(|thread| thread.join().expect("no panic"));
     }
@@ -67,7 +69,7 @@ fn guard(node: &Node) -> Value {
     node.api("GET", "/api/v1/guard", &json!({}))
 }
 
-fn verdict(node: &Node) -> Value {
+pub fn verdict(node: &Node) -> Value {
     guard(node)["verdict"].clone()
 }
 

@@ -23,6 +23,7 @@ mod pause;
 mod players;
 mod program;
 mod recording;
+mod report;
 mod secure;
 mod sessions;
 mod sources;

@@ -1,6 +1,6 @@
 //! The verdict over the last seconds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Unit};
 use super::second::Second;
@@ -58,7 +58,7 @@ pub(super) struct Seen {
 
 /// What began when, since it was calm for the last time: milliseconds of the node's clock. The order tells a
 /// node that broke by itself from one that was broken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Onset {
     /// More people than usual.
     pub surge_ms: Option<u64>,

@@ -7,7 +7,7 @@
 /// Where a moment and a value lie in a plot.
 pub mod axis;
 mod figures;
-mod headline;
+pub(in crate::guard) mod headline;
 /// The page around what it says.
 pub mod html;
 mod notes;
@@ -98,7 +98,7 @@ fn covered(findings: &Findings) -> String {
 }
 
 /// A verdict's kind in words.
-const fn named(kind: Kind) -> &'static str {
+pub(in crate::guard) const fn named(kind: Kind) -> &'static str {
     match kind {
         Kind::Calm => "Calm",
         Kind::Crowd => "Crowd",
@@ -140,7 +140,7 @@ fn verdict(findings: &Findings) -> String {
     format!("<dl class=\"panel figures\">{pairs}</dl>")
 }
 
-fn range(share: Range) -> String {
+pub(in crate::guard) fn range(share: Range) -> String {
     format!("{} to {}{PERCENT}", at_least(share.low), at_most(share.high))
 }
 
@@ -298,4 +298,4 @@ fn skipped(findings: &Findings, read: &Read<'_>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::guard) mod tests;

@@ -58,7 +58,7 @@ fn found(kind: Kind, self_inflicted: bool, requests: Range) -> Findings {
 }
 
 /// Every element that begins ends, inside of what it began in.
-fn is_well_formed(page: &str) -> Result<(), String> {
+pub(in crate::guard) fn is_well_formed(page: &str) -> Result<(), String> {
     const EMPTY: [&str; 3] = ["meta", "link", "!doctype"];
     let mut open: Vec<&str> = Vec::new();
     let mut rest = page;

@@ -69,6 +69,7 @@ impl Node {
             scribe: crate::door::Scribe::start(world).unwrap(),
             capacity: crate::capacity::Capacity::plenty(),
             watch: crate::guard::Watch::new(world),
+            reports: crate::guard::Published::new(data),
             world,
         })
         .await

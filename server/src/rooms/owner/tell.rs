@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tribune_core::door::Snapshot;
 use tribune_core::egress::late::BEHIND_S;
+use tribune_core::guard::report::Head;
 use tribune_core::room::{Facts, Hearing, Replay, State};
 use tribune_core::status::{Draft, Figures, LateSaid, LateState, ReplayLinks, Sealed, Status, Taken};
 
@@ -136,6 +137,7 @@ impl Owner {
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
             audit: Some(self.node.setup.watch.audit_commitment()),
+            ledger: self.node.setup.watch.ledger().map(|head| Head::clone(&head)),
             verdict: self.node.setup.watch.said().map(|said| said.verdict.clone()),
             late: self.program.program.as_ref().map(|program| self.late(program)),
             door: Snapshot {
