@@ -24,11 +24,12 @@ function countNotes() {
 
 const visit = (room, options) => Visit.to(browser, `${wire.origin}/${room.name}`, { script: countNotes, ...options });
 
-/** A live room with so many seats. */
+/** A live room with so many seats. It never had more: who came to an open house would be called at once, and wait at the
+ * door when it is not. */
 async function house(seats) {
   const room = await node.room();
-  await room.live();
   await room.cap(seats);
+  await room.live();
   return room;
 }
 
