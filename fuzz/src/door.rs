@@ -1,8 +1,9 @@
-//! What visitors show at the door: tickets, secrets, passes.
+//! What visitors show at the door: tickets, secrets, passes, receipts.
 
 use tribune_core::door::KeyRing;
 use tribune_core::door::pass::{PASS_CHARS, Pass};
 use tribune_core::door::ticket::{RoomTag, SECRET_CHARS, Secret, TICKET_CHARS, Ticket};
+use tribune_core::egress::receipt::{Receipt, TAIL_BYTES};
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -27,4 +28,17 @@ pub fn pass(data: &[u8]) {
     if let Ok(pass) = Pass::open(&text, room, &keys) {
         assert_eq!((text.len(), pass.seal(&keys).as_str()), (PASS_CHARS, &*text));
     }
+}
+
+/// The end of a part, then a receipt for it: what proves it is the only one for that number and pass, and a
+/// good one is read again.
+pub fn receipt(data: &[u8]) {
+    let Some((tail, text)) = data.split_first_chunk::<TAIL_BYTES>() else { return };
+    let text = String::from_utf8_lossy(text);
+    let Ok(receipt) = Receipt::parse(&text) else { return };
+    let number = u32::try_from(receipt.part.0 + 1).expect("fragments have 32 bits");
+    let good = Receipt::make((number, tail), receipt.pass);
+    let words = |text: &str| text.split_once(' ').map(|(_, rest)| rest.to_owned());
+    assert_eq!(receipt.proves(tail), words(&text) == words(&good));
+    assert!(Receipt::parse(&good).expect("it is one").proves(tail));
 }

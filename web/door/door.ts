@@ -38,6 +38,8 @@ export interface Inside {
   values(): Values;
   /** The status may wait so long, in ms. */
   paceMs(): number;
+  /** What the next request for the status shows: that the program arrives. */
+  heard(): Promise<Record<string, string>>;
   /** A click on `[data-do]`; false leaves it to the browser. */
   act(wish: string, spot: HTMLElement): void;
   input(id: string, value: string): void;
@@ -138,7 +140,10 @@ function show(): void {
 async function poll(): Promise<void> {
   clearTimeout(timer);
   try {
-    const answer = await fetch(path + '/status', { signal: AbortSignal.timeout(POLL_TIMEOUT_MS) });
+    const answer = await fetch(path + '/status', {
+      headers: (await inside?.heard()) ?? {},
+      signal: AbortSignal.timeout(POLL_TIMEOUT_MS),
+    });
     if (!answer.ok) throw answer;
     status = await answer.json();
     failures = 0;

@@ -97,6 +97,11 @@ export class Player implements Fate {
       : undefined;
   }
 
+  /** What the next request shows of it that the program arrives. */
+  async heard(): Promise<Record<string, string>> {
+    return this.way instanceof Stream ? this.way.heard() : {};
+  }
+
   toggle(): void {
     if (this.isOn) this.pause();
     else this.play();

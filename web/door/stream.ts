@@ -7,6 +7,7 @@
 import type { Door } from './door';
 import { backoffMs } from '../wire/pace';
 import type { Fate, Way } from './player';
+import { Receipt } from './receipt';
 
 /** Sound kept ahead of the ear: below LOW it plays slower, above HIGH faster, until CALM. */
 const LOW_S = 0.8;
@@ -50,6 +51,7 @@ export function typeForMediaSource(): string | undefined {
 export class Stream implements Way {
   private source: MediaSource | undefined;
   private buffer: SourceBuffer | undefined;
+  private readonly receipt = new Receipt();
   private queue: Uint8Array<ArrayBuffer>[] = [];
   private cut: AbortController | undefined;
   private attempt = 0;
@@ -86,6 +88,11 @@ export class Stream implements Way {
   catchUp(): void {
     const { audio } = this.door;
     audio.currentTime = Math.max(audio.currentTime, this.endS - EDGE_S);
+  }
+
+  /** What shows that the program arrives. */
+  heard(): Promise<Record<string, string>> {
+    return this.receipt.header(this.fate.pass);
   }
 
   /** Same packets, fewer bits: the next connection goes on at the part where this one stops. */
@@ -152,6 +159,7 @@ export class Stream implements Way {
       for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
         if (signal.aborted) return;
         this.bytesMs = Date.now();
+        this.receipt.take(value!);
         this.queue.push(value!);
         this.feed();
       }
@@ -172,6 +180,7 @@ export class Stream implements Way {
   /** A new connection begins with a header of its own: half a fragment left from the last one must go. */
   private restart(): void {
     this.queue = [];
+    this.receipt.restart();
     if (this.buffer && this.source?.readyState === 'open') this.buffer.abort();
   }
 

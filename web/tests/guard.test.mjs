@@ -13,6 +13,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Connections at a time: some hundred requests a second, from one address of this machine's own. */
 const ROWS = 4;
 const FROM = '127.33.0.9';
+/** The status is asked for every five seconds. */
+const RECEIPTS_MAX = 5;
 
 let node, browser, room;
 
@@ -113,4 +115,22 @@ test('who breaks the rules again and again is refused, listed, and let in by the
   await visitor.reads(/The guard says: calm\./);
   await clean(visitor);
   await visitor.leave();
+});
+
+test('a listener’s page shows that the program arrives, and the guard counts it', async () => {
+  const heard = await node.room();
+  await heard.live();
+  const visitor = await Visit.to(browser, `${node.origin}/${heard.name}`);
+  await visitor.page.click('#play');
+  const shown = () => visitor.page.waitForResponse((answer) => 'tribune-heard' in answer.request().headers());
+  const proofs = async (by) => {
+    const text = await (await fetch(`${node.ops}/metrics`)).text();
+    return Number(new RegExp(`tribune_guard_proofs_total{by="${by}"} (\\d+)`).exec(text)?.[1] ?? 0);
+  };
+  // What is shown is counted at the second's end: by the time of one of the next at the latest.
+  for (let times = 0; times < RECEIPTS_MAX && !(await proofs('receipt')); times++) await shown();
+  assert((await proofs('receipt')) >= 1);
+  assert.equal(await proofs('false_receipt'), 0);
+  assert((await proofs('acknowledged')) >= 6);
+  await heard.end();
 });

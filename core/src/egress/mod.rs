@@ -7,6 +7,8 @@ mod window;
 pub mod late;
 /// Which bytes of a replay a request gets.
 pub mod range;
+/// What a listener's own page shows for having been sent a part.
+pub mod receipt;
 /// A replay as a file laid over what was recorded.
 pub mod replay;
 

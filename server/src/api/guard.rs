@@ -27,6 +27,7 @@ pub(super) fn document(said: &Said) -> Value {
         "usual": said.usual,
         "newcomers": {"became_listeners": said.newcomers.0, "known": said.newcomers.1},
         "sources": said.sources,
+        "proofs": said.proofs,
         "onset_ms": said.onset,
         "ledger": {"last_second": ledger(&said.sums), "ever": ledger(&said.ever)},
         "acts": said.acts,

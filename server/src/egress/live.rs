@@ -21,6 +21,7 @@ use crate::capacity::{Served, Serving};
 use crate::door::Audience;
 use crate::door::audience::Seat;
 use crate::guard::{Ear, Watch};
+use crate::net::delivery::Delivery;
 use crate::ops::OutputMetrics;
 use crate::program::Titles;
 use crate::window::{CutTimes, Live};
@@ -98,8 +99,8 @@ pub struct Listener<'a> {
     pub audience: &'a Arc<Audience>,
     /// How who comes now is served.
     pub serving: &'a Arc<Serving>,
-    /// The guard, and where they are.
-    pub heard: Option<(&'a Watch, IpAddr)>,
+    /// The guard, where they are, and by which it is known what arrives there.
+    pub heard: Option<(&'a Watch, IpAddr, Option<&'a Delivery>)>,
     /// The right to a seat, when it was shown.
     pub pass: Option<&'a str>,
     /// `HEAD` is answered without taking a seat.
@@ -163,7 +164,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         ready: VecDeque::new(),
         stage: Stage::Before { title: ask.title.to_owned() },
         icy: icy.then(|| Titled::new(listener.titles.clone())),
-        ear: listener.heard.map(|(watch, from)| Ear::opens(watch.clone(), from)),
+        ear: listener.heard.map(|(watch, from, delivery)| Ear::opens(watch.clone(), from, delivery.cloned())),
         seat,
     };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
@@ -310,7 +311,7 @@ impl Listening {
         };
         self.seat.sent(bytes.len());
         if let Some(ear) = &mut self.ear {
-            ear.part();
+            ear.part(bytes.len());
         }
         match &mut self.icy {
             Some(titled) => self.ready.extend(titled.interleave(bytes)),

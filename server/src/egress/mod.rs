@@ -16,7 +16,10 @@ use axum::extract::{RawQuery, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tribune_core::egress::receipt::{self, Receipt};
+use tribune_core::guard::live::Happened;
 use tribune_core::program::PartNo;
 use tribune_core::program::playlist::{MEDIA_TYPE, Query};
 use tribune_core::reason::Refusal;
@@ -25,6 +28,7 @@ use tribune_core::room::{Demand, Hearing, State as RoomState};
 use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
 use crate::net::ClientAddr;
+use crate::net::delivery::Delivery;
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -150,8 +154,25 @@ fn refused(node: &Node, room: &Handle, (reason, method): (Refusal, &Method)) -> 
     with_page(node, room, reason)
 }
 
-async fn status(State(node): At, Path(name): Path<String>) -> Answer {
-    Ok(json(room(&node, &name)?.view().status.bytes.clone(), STATUS_CACHE))
+async fn status(State(node): At, Path(name): Path<String>, parts: Parts) -> Answer {
+    let room = room(&node, &name)?;
+    if let Some(shown) = parts.headers.get(receipt::HEADER) {
+        prove(&node, &room, (shown, parts.extensions.get::<ClientAddr>()));
+    }
+    Ok(json(room.view().status.bytes.clone(), STATUS_CACHE))
+}
+
+/// A listener's page shows that it holds the end of a part. Of one that nobody has any more nothing is known,
+/// and what cannot be read proves nothing.
+fn prove(node: &Node, room: &Handle, (shown, from): (&HeaderValue, Option<&ClientAddr>)) {
+    let (Some(from), Some(program)) = (from, room.running()) else { return };
+    let Ok(Ok(receipt)) = shown.to_str().map(Receipt::parse) else { return };
+    let window = program.live().window.borrow().clone();
+    let Some(part) = window.get(receipt.part) else { return };
+    let is_good = part.tracks.iter().any(|track| receipt.proves(&track.chunk))
+        && program.audience().renew(receipt.pass).is_ok();
+    let told = if is_good { Happened::Proved } else { Happened::ProvedFalsely };
+    node.rooms.setup().watch.tell(from.0, told);
 }
 
 async fn status_at(State(node): At, Path((name, seq)): Path<(String, u64)>) -> Answer {
@@ -179,6 +200,8 @@ fn json(bytes: bytes::Bytes, cache: &'static str) -> Response {
 /// What came with a request.
 struct Asked {
     from: IpAddr,
+    /// Of its connection.
+    delivery: Option<Delivery>,
     method: Method,
     headers: HeaderMap,
     query: String,
@@ -192,7 +215,8 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
         // Only tests come from nowhere.
         let nowhere = || IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let from = parts.extensions.get::<ClientAddr>().map_or_else(nowhere, |client| client.0);
-        Ok(Self { from, method: parts.method.clone(), headers: parts.headers.clone(), query })
+        let delivery = parts.extensions.get().cloned();
+        Ok(Self { from, delivery, method: parts.method.clone(), headers: parts.headers.clone(), query })
     }
 }
 
@@ -239,7 +263,7 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
                 titles: program.titles(),
                 audience: program.audience(),
                 serving: node.rooms.setup().capacity.serving(),
-                heard: Some((&node.rooms.setup().watch, asked.from)),
+                heard: Some((&node.rooms.setup().watch, asked.from, asked.delivery.as_ref())),
                 pass,
                 method,
                 headers,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use tribune_core::guard::live::Happened;
 
 use super::Watch;
+use crate::net::delivery::Delivery;
 
 /// The first parts are told when there are so many: two seconds.
 const FIRST_PARTS: u16 = 6;
@@ -15,22 +16,26 @@ const PARTS: u16 = 12;
 pub struct Ear {
     watch: Watch,
     from: IpAddr,
+    /// Where it is known what arrives.
+    delivery: Option<Delivery>,
     parts: u16,
     next: u16,
 }
 
 impl Ear {
     /// They begin.
-    pub fn opens(watch: Watch, from: IpAddr) -> Self {
+    pub fn opens(watch: Watch, from: IpAddr, delivery: Option<Delivery>) -> Self {
         watch.tell(from, Happened::StreamBegan);
-        Self { watch, from, parts: 0, next: FIRST_PARTS }
+        Self { watch, from, delivery, parts: 0, next: FIRST_PARTS }
     }
 
-    /// A part left for them.
-    pub fn part(&mut self) {
+    /// A part of so many bytes leaves for them. The guard is told of several when the last has arrived.
+    pub fn part(&mut self, bytes: usize) {
         self.parts += 1;
         if self.parts >= self.next {
-            self.watch.tell(self.from, Happened::Heard(self.parts));
+            if let Some(delivery) = &self.delivery {
+                delivery.is_on_its_way(bytes as u64, self.from, Happened::Heard(self.parts));
+            }
             (self.parts, self.next) = (0, PARTS);
         }
     }

@@ -130,6 +130,12 @@ impl Watch {
         }
     }
 
+    /// Facts that nobody has looked at yet.
+    #[cfg(test)]
+    pub(crate) fn waiting_facts(&self) -> usize {
+        self.lock().facts.len()
+    }
+
     /// A number for a text, that nobody outside can tell beforehand.
     pub fn hash(&self, text: &(impl Hash + ?Sized)) -> u32 {
         self.0.hash.hash_one(text) as u32

@@ -54,18 +54,27 @@ pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) ->
             return None;
         }
         if stream.first.is_empty() {
-            stream.first = more(shared, &mut stream).await?;
+            stream.first = more(shared, &mut stream, near).await?;
         }
     }
 }
 
 /// The next bytes; `None` when nothing came for too long, or the connection is to end.
-async fn more(shared: &Shared, stream: &mut Stream) -> Option<Bytes> {
+async fn more(shared: &Shared, stream: &mut Stream, near: Near) -> Option<Bytes> {
     let mut bytes = BytesMut::with_capacity(REQUEST_BYTES_MAX);
     // The library waits for a head no longer than this either, also for its first byte.
     let rest = shared.spec.limits.head().min(shared.spec.limits.idle());
     let read = tokio::select! {
-        read = timeout(rest, stream.read_buf(&mut bytes)) => read.ok()?.ok()?,
+        read = timeout(rest, stream.read_buf(&mut bytes)) => match read {
+            Ok(read) => read.ok()?,
+            Err(_) => {
+                // Somebody who rests has read what they asked for.
+                if stream.is_unread() {
+                    (shared.broke_rules(near))();
+                }
+                return None;
+            }
+        },
         () = shared.shutdown.draining() => 0,
     };
     if read == 0 {

@@ -146,7 +146,7 @@ async fn handshake(
     watched: &mut Watched,
 ) -> Result<(Stream, Near), Early> {
     let sent = shared.counts.sent_bytes.clone();
-    let mut io = Guarded::new(socket, sent, shared.spec.limits.stall());
+    let mut io = Guarded::new(socket, sent, (shared.spec.world, shared.spec.limits.stall()));
     let mut addr = peer;
     if shared.spec.trusted.holds(addr) {
         let visitor = proxied(&mut io).await?.map(|source| canonical(source.ip()));
@@ -302,8 +302,9 @@ fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, 
     seen(near, &shared.spec.trusted, (&headers, None))
 }
 
-async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
+async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let delivery = shared.spec.watch.clone().map(|watch| stream.is_watched(watch));
     let answering = Answering::new(stream, shared.spec.world, shared.broke_rules(near));
     let mut builder = http1::Builder::new();
     builder
@@ -312,17 +313,22 @@ async fn http1(shared: &Arc<Shared>, stream: Stream, near: Near) {
         .max_headers(limits.head_lines_max)
         .max_buf_size(limits.head_bytes_max as usize);
     let service = {
-        let (shared, flying) = (shared.clone(), flying.clone());
-        service_fn(move |request| answered(shared.clone(), near, flying.clone(), request))
+        let (shared, on) = (shared.clone(), (flying.clone(), delivery.clone()));
+        service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(answering), service);
     if let Err(error) = drive(shared, connection, &flying).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
+        // Its first head came whole; a later one was begun and never ended.
+        if error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked()) {
+            (shared.broke_rules(near))();
+        }
     }
 }
 
-async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
+async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let delivery = shared.spec.watch.clone().map(|watch| stream.is_watched(watch));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -333,8 +339,8 @@ async fn http2(shared: &Arc<Shared>, stream: Stream, near: Near) {
         .keep_alive_interval(limits.ping())
         .keep_alive_timeout(limits.ping());
     let service = {
-        let (shared, flying) = (shared.clone(), flying.clone());
-        service_fn(move |request| answered(shared.clone(), near, flying.clone(), request))
+        let (shared, on) = (shared.clone(), (flying.clone(), delivery));
+        service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = drive(shared, connection, &flying).await {

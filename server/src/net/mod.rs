@@ -11,6 +11,8 @@ pub mod acme;
 mod bind;
 pub(crate) mod brief;
 mod connection;
+/// What of the program arrived.
+pub mod delivery;
 mod gate;
 /// What one listener takes at most.
 pub mod limits;

@@ -23,6 +23,7 @@ use tribune_core::door::address::{self, Scheme};
 use tribune_core::guard::live::{self as guard, Happened, Outcome, What};
 use tribune_core::reason::{Refusal, Shed};
 
+use super::delivery::Delivery;
 use super::{Shared, Trusted};
 use crate::answer::{self, Failure};
 use crate::guard::Watch;
@@ -150,10 +151,13 @@ impl Drop for Flying {
 pub(super) async fn answered(
     shared: Arc<Shared>,
     near: Near,
-    flying: InFlight,
-    request: Request<Incoming>,
+    (flying, delivery): (InFlight, Option<Delivery>),
+    mut request: Request<Incoming>,
 ) -> Result<Response<Tracked>, Infallible> {
     let flying = flying.fly();
+    if let Some(delivery) = delivery {
+        request.extensions_mut().insert(delivery);
+    }
     let answer = respond(&shared, near, request.map(Body::new)).await;
     Ok(answer.map(|body| Tracked { body, _flying: flying }))
 }
@@ -182,12 +186,24 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
     }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
+    let is_sound = asked.is_some_and(|asked| asked.what == What::Sound);
+    let delivery = if is_sound { request.extensions_mut().remove::<Delivery>() } else { None };
     let Ok(mut answer) = shared.app.clone().oneshot(request).await;
     told(Outcome::of(answer.status().as_u16(), answer.extensions().get().copied()));
+    if let Some((delivery, bytes)) = delivery.zip(sound_bytes(&answer)) {
+        delivery.is_on_its_way(bytes, client.0, Happened::Arrived);
+    }
     if scheme == Scheme::Https {
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
     }
     answer
+}
+
+/// Bytes of the piece of sound in an answer; `None` when there is none in it.
+fn sound_bytes(answer: &Response<Body>) -> Option<u64> {
+    http_body::Body::size_hint(answer.body())
+        .exact()
+        .filter(|bytes| answer.status().is_success() && *bytes > 0)
 }
 
 /// What of a request the guard is told before its outcome is known.

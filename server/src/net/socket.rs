@@ -7,6 +7,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, TcpStream as Unwatched};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -32,6 +33,20 @@ impl Socket {
     /// A socket that does not block.
     pub(super) fn new(socket: Unwatched) -> Self {
         Self(Watch::No(socket, TURNS))
+    }
+
+    /// Bytes that were written and that the other side's kernel has not acknowledged (`SIOCOUTQ`, tcp(7)).
+    pub(super) fn unacknowledged(&self) -> u64 {
+        let descriptor = match &self.0 {
+            Watch::No(socket, _) => socket.as_raw_fd(),
+            Watch::Yes(socket) => socket.as_raw_fd(),
+            Watch::Gone => return u64::MAX,
+        };
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open while its socket is borrowed, and the kernel writes one int.
+        let asked = unsafe { libc::ioctl(descriptor, libc::TIOCOUTQ, &raw mut bytes) };
+        // A socket that does not say it has nothing to say: nothing is counted as arrived.
+        if asked == 0 { u64::try_from(bytes).unwrap_or_default() } else { u64::MAX }
     }
 
     /// What can be done without waiting; `None` when it is to be watched.
@@ -139,6 +154,30 @@ mod tests {
         let mut told = String::new();
         other.read_to_string(&mut told).expect("it ended");
         assert_eq!((&asked, told.as_str()), (b"asked", "told"));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_is_not_acknowledged() {
+        let (mut socket, mut other) = pair();
+        assert_eq!(socket.unacknowledged(), 0);
+        // More than both sides' buffers hold.
+        let all = vec![3; 16 << 20];
+        let (mut wrote, mut held) = (0, false);
+        while !held {
+            let write = std::future::poll_fn(|cx| {
+                Poll::Ready(Pin::new(&mut socket).poll_write(cx, &all)) //
+            });
+            match write.await {
+                Poll::Ready(bytes) => wrote += bytes.expect("it is open"),
+                Poll::Pending => held = true,
+            }
+        }
+        let waits = socket.unacknowledged();
+        assert!(waits > 0 && waits < wrote as u64, "{waits} of {wrote}");
+        socket.shutdown().await.expect("it is open");
+        let mut got = Vec::new();
+        other.read_to_end(&mut got).expect("it ended");
+        assert_eq!((got.len(), socket.unacknowledged()), (wrote, 0));
     }
 
     #[tokio::test]

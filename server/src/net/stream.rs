@@ -11,9 +11,18 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
+use tribune_core::time::Time;
 
+use super::delivery::Delivery;
 use super::socket::Socket;
+use crate::guard::Watch;
 use crate::ops::metrics::Count;
+use crate::world::World;
+
+/// Who is waited for takes at least so many bytes a second on average: an eighth of the smallest program.
+const LEAST_BYTES_PER_S: u32 = 512;
+/// The end of a connection is waited for so long, for those of whom it is to be known what arrived.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection after its handshake, in the clear or not.
 pub struct Stream {
@@ -34,6 +43,25 @@ impl Stream {
 
     pub(super) fn tls(io: TlsStream<Guarded>) -> Self {
         Self { first: Bytes::new(), io: Io::Tls(Box::new(io)) }
+    }
+
+    /// What of the program arrives over it is told to `watch` from now on.
+    pub(super) fn is_watched(&mut self, watch: Watch) -> Delivery {
+        let delivery = Delivery::new(watch);
+        self.guarded().delivery = Some(delivery.clone());
+        delivery
+    }
+
+    /// Whether the other side has not taken all that it was told.
+    pub(super) fn is_unread(&mut self) -> bool {
+        self.guarded().socket.unacknowledged() > 0
+    }
+
+    fn guarded(&mut self) -> &mut Guarded {
+        match &mut self.io {
+            Io::Plain(io) => io,
+            Io::Tls(io) => io.get_mut().0,
+        }
     }
 }
 
@@ -99,13 +127,58 @@ pub(super) struct Guarded {
     pub(super) first: Bytes,
     socket: Socket,
     sent_bytes: Count,
-    stall_max: Duration,
+    world: World,
+    patience: Patience,
     stalled: Option<Pin<Box<Sleep>>>,
+    delivery: Option<Delivery>,
+    /// Once it was shut down on our side, until when it is waited for that the other side took all of it.
+    lingers: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long the other side may keep us waiting: each byte that it takes is worth some.
+struct Patience {
+    max: Duration,
+    /// How long it was waited in all, less what the bytes since were worth.
+    waited: Duration,
+    /// Since when it is waited.
+    since: Option<Time>,
+}
+
+impl Patience {
+    const fn new(max: Duration) -> Self {
+        Self { max, waited: Duration::ZERO, since: None }
+    }
+
+    /// It is to be waited; says for how long at most.
+    fn begins(&mut self, now: Time) -> Duration {
+        self.since.get_or_insert(now);
+        self.max.saturating_sub(self.waited)
+    }
+
+    /// So many bytes went.
+    fn took(&mut self, bytes: usize, now: impl FnOnce() -> Time) {
+        if let Some(since) = self.since.take() {
+            self.waited += now().since(since);
+        }
+        if !self.waited.is_zero() {
+            let worth = Duration::from_secs(bytes as u64) / LEAST_BYTES_PER_S;
+            self.waited = self.waited.saturating_sub(worth);
+        }
+    }
 }
 
 impl Guarded {
-    pub(super) fn new(socket: Socket, sent_bytes: Count, stall_max: Duration) -> Self {
-        Self { first: Bytes::new(), socket, sent_bytes, stall_max, stalled: None }
+    pub(super) fn new(socket: Socket, sent_bytes: Count, (world, stall_max): (World, Duration)) -> Self {
+        Self {
+            first: Bytes::new(),
+            socket,
+            sent_bytes,
+            world,
+            patience: Patience::new(stall_max),
+            stalled: None,
+            delivery: None,
+            lingers: None,
+        }
     }
 
     /// What a write came to: counted if it went, an error if nothing has gone for too long. The timer exists
@@ -114,14 +187,52 @@ impl Guarded {
         match wrote {
             Poll::Ready(result) => {
                 self.stalled = None;
-                self.sent_bytes.inc_by(*result.as_ref().unwrap_or(&0) as u64);
+                let bytes = *result.as_ref().unwrap_or(&0);
+                self.patience.took(bytes, || self.world.now());
+                self.sent_bytes.inc_by(bytes as u64);
+                if let Some(delivery) = &self.delivery {
+                    delivery.wrote(bytes);
+                    self.look();
+                }
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let stall_max = self.stall_max;
-                let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_max)));
+                let (patience, now) = (&mut self.patience, self.world.now());
+                let timer = self.stalled.get_or_insert_with(|| {
+                    Box::pin(tokio::time::sleep(patience.begins(now))) //
+                });
                 ready!(timer.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes nothing")))
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes too little")))
+            }
+        }
+    }
+
+    /// Asks the kernel what arrived, while somebody wants to know.
+    fn look(&self) {
+        if let Some(delivery) = self.delivery.as_ref().filter(|delivery| delivery.is_awaited()) {
+            delivery.looked(self.socket.unacknowledged());
+        }
+    }
+
+    /// After our side's end: what the other side still takes counts until it ends too, or for [`LINGER`].
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 64];
+        loop {
+            self.look();
+            if !self.delivery.as_ref().is_some_and(Delivery::is_awaited) {
+                return Poll::Ready(Ok(()));
+            }
+            let timer = self.lingers.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut read = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => {}
+                Ok(()) | Err(_) => {
+                    self.look();
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }
@@ -136,7 +247,16 @@ impl AsyncRead for Guarded {
         if give_back(&mut self.first, into) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.socket).poll_read(cx, into)
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, into))?;
+        if let Some(delivery) = &self.delivery {
+            if into.filled().len() > before {
+                delivery.read();
+            }
+            // Who asks for the next piece has the one before.
+            self.look();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -151,7 +271,10 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        if self.lingers.is_none() {
+            ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
+        }
+        self.poll_linger(cx)
     }
 
     fn poll_write_vectored(
@@ -180,4 +303,29 @@ fn give_back(first: &mut Bytes, into: &mut ReadBuf<'_>) -> bool {
         *first = Bytes::new();
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who takes so many bytes after each of so many waits, in s: how long the next may be.
+    fn patience_after(waits_s: u64, bytes: usize, times: usize) -> Duration {
+        let (mut patience, mut now) = (Patience::new(Duration::from_secs(60)), Time::ZERO);
+        for _ in 0..times {
+            patience.begins(now);
+            now = now + Duration::from_secs(waits_s);
+            patience.took(bytes, || now);
+        }
+        patience.begins(now)
+    }
+
+    #[test]
+    fn who_takes_as_much_as_the_smallest_program_is_waited_for_forever() {
+        let whole = Duration::from_secs(60);
+        assert_eq!(patience_after(1, 4_096, 1_000), whole);
+        assert_eq!(patience_after(50, 50 * 512, 1_000), whole, "a tunnel, and all that was missed in it");
+        assert_eq!(patience_after(30, 512, 1), Duration::from_secs(31));
+        assert_eq!(patience_after(1, 10, 100), Duration::ZERO, "a few bytes now and then");
+    }
 }

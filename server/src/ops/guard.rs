@@ -16,6 +16,7 @@ pub struct GuardMetrics {
     ledger: Family<Entry, Count>,
     verdict: Family<Verdict, Gauge>,
     self_inflicted: Gauge,
+    proofs: Family<Proof, Count>,
     share: Family<Share, Level>,
     people: Gauge,
     sources: Gauge,
@@ -29,6 +30,11 @@ pub struct GuardMetrics {
 struct Entry {
     unit: &'static str,
     account: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Proof {
+    by: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -56,6 +62,7 @@ impl GuardMetrics {
             "Share that an attack takes, low and high end of its range",
             self.share.clone(),
         );
+        to.register("guard_proofs", "By what it is known that somebody hears, in parts", self.proofs.clone());
         to.register("guard_people", "People here, as the guard takes them for people", self.people.clone());
         to.register("guard_sources", "Sources that are remembered", self.sources.clone());
         to.register("guard_refused", "Sources that are refused for a while", self.refused.clone());
@@ -87,6 +94,14 @@ impl GuardMetrics {
         ] {
             self.share.get_or_create(&Share { of, bound: "low" }).set(range.low);
             self.share.get_or_create(&Share { of, bound: "high" }).set(range.high);
+        }
+        let proofs = &said.proofs;
+        for (by, count) in [
+            ("acknowledged", proofs.acknowledged),
+            ("receipt", proofs.receipts),
+            ("false_receipt", proofs.false_receipts),
+        ] {
+            self.proofs.get_or_create(&Proof { by }).inc_by(count);
         }
         self.people.set(i64::try_from(said.people).unwrap_or(i64::MAX));
         self.sources.set(i64::try_from(said.sources).unwrap_or(i64::MAX));

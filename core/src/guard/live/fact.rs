@@ -132,8 +132,15 @@ pub enum Happened {
     BrokeRules,
     /// A request.
     Asked(Asked),
-    /// The program left for one listener without end: so many parts since the last such fact.
+    /// Of the program without end one listener's kernel has acknowledged so many parts since the last such
+    /// fact.
     Heard(u16),
+    /// A piece of the program that was asked for is acknowledged.
+    Arrived,
+    /// A listener's own page showed that it holds the end of a part.
+    Proved,
+    /// Somebody showed a receipt for a part, and it is none.
+    ProvedFalsely,
     /// Somebody began to take the program as one long answer.
     StreamBegan,
     /// And ended.

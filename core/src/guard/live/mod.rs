@@ -26,6 +26,7 @@ pub use audit::Audit;
 pub use fact::{Asked, Fact, Happened, Outcome, What};
 pub use judge::Onset;
 use judge::{Judge, Looks, Seen};
+pub use second::Proofs;
 use second::Second;
 pub use source::OnAir;
 use source::{BEGIN_MS, Became, Source};
@@ -88,6 +89,8 @@ pub struct Said {
     pub usual: Option<u64>,
     /// Of the newcomers of whom it is known, the last ten seconds' that became listeners, and all.
     pub newcomers: (u64, u64),
+    /// How it was known in the last second that somebody hears.
+    pub proofs: Proofs,
     /// What began when.
     pub onset: Onset,
     /// Sources that are remembered.
@@ -189,6 +192,7 @@ impl Guard {
             people: self.people,
             usual: self.surge.usual(),
             newcomers: (seen.became, seen.came),
+            proofs: second.proofs,
             onset: self.judge.onset,
             sources: self.table.len(),
             acts: self.acts.listed().cloned().collect(),
@@ -342,7 +346,19 @@ impl Second {
                 let is_error = matches!(asked.outcome, Outcome::OurError | Outcome::PutOff);
                 self.request(&put, (source.is_silent(at_ms), is_error));
             }
-            Happened::Heard(parts) => source.heard(at_ms, *parts),
+            Happened::Heard(parts) => {
+                self.proofs.acknowledged += u64::from(*parts);
+                source.heard(at_ms, *parts);
+            }
+            Happened::Arrived => {
+                self.proofs.acknowledged += 1;
+                source.arrived(at_ms);
+            }
+            Happened::Proved => {
+                self.proofs.receipts += 1;
+                source.proved(at_ms);
+            }
+            Happened::ProvedFalsely => self.proofs.false_receipts += 1,
             Happened::StreamBegan => source.streams(true),
             Happened::StreamEnded => source.streams(false),
             Happened::Closed => source.closes(at_ms),

@@ -1,5 +1,7 @@
 //! What happened in one second, and in the last few together.
 
+use serde::Serialize;
+
 use super::account::{Account, Sums, Unit};
 use super::source::Put;
 
@@ -20,6 +22,28 @@ pub struct Second {
     pub errors: u64,
     /// Connections of who never heard anything and could have, at the second's end.
     pub silent_connections: u64,
+    /// How it is known that somebody hears.
+    pub proofs: Proofs,
+}
+
+/// How it is known that somebody hears: never by what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Proofs {
+    /// Parts and segments that the other side's kernel acknowledged.
+    pub acknowledged: u64,
+    /// Receipts of listeners' own pages.
+    pub receipts: u64,
+    /// Receipts that were none.
+    pub false_receipts: u64,
+}
+
+impl Proofs {
+    /// Others.
+    pub const fn plus(&mut self, other: &Self) {
+        self.acknowledged += other.acknowledged;
+        self.receipts += other.receipts;
+        self.false_receipts += other.false_receipts;
+    }
 }
 
 impl Second {
@@ -47,5 +71,6 @@ impl Second {
         self.forwarded += other.forwarded;
         self.errors += other.errors;
         self.silent_connections += other.silent_connections;
+        self.proofs.plus(&other.proofs);
     }
 }

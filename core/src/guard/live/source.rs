@@ -5,10 +5,15 @@
 //! refusal of ours adds some; each request takes one. Beyond its credit a source owes an explanation, which
 //! many behind one address give within seconds, because they begin to hear. Who does not is unexplained.
 
+mod became;
+mod connections;
+
 use super::account::Account;
 use super::fact::{Asked, Outcome, What};
 use super::same::{Asking, Patience, Same};
 use crate::guard::few::{FEW, Few};
+
+pub use became::Became;
 
 /// Whoever comes hears something within this, or does not hear, in milliseconds.
 pub const BEGIN_MS: u64 = 12_000;
@@ -51,16 +56,10 @@ const PACE_MS_SAVED: f32 = 5_000.0;
 const MANY_AGENTS: usize = 4;
 /// Who hears goes on hearing for so long without a new piece, in milliseconds.
 const HEARS_MS: u64 = 12_000;
+/// So many pieces may be on their way at once, which is more than any player asks for.
+const ON_THEIR_WAY_MAX: u16 = 4_096;
 /// What a second's worth of pieces is forgotten by, in milliseconds.
 const RECENT_MS: f32 = 7_000.0;
-/// Connections that anybody may hold open, that each piece of sound in [`RECENT_MS`] explains, and many
-/// people who have just come behind one address.
-const CONNECTIONS: f32 = 12.0;
-const CONNECTIONS_PER_RECENT: f32 = 4.0;
-const CONNECTIONS_PER_PERSON: f32 = 2.0;
-const CONNECTIONS_OF_MANY: f32 = 400.0;
-/// Who was blamed is so for so long, in milliseconds.
-const BLAMED_MS: u64 = 2_000;
 /// Who broke the rules is remembered for so long, in milliseconds.
 const WRONG_MS: u64 = 60_000;
 /// Asking for so many others shows a proxy.
@@ -73,17 +72,6 @@ pub enum OnAir {
     Yes,
     /// Nothing to hear: who comes looks around.
     No,
-}
-
-/// What became of somebody who came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Became {
-    /// A listener, or who looks around where there is nothing to hear.
-    One,
-    /// Nothing, though it was served.
-    None,
-    /// That was not their choice: we refused them, or told them to wait.
-    NotAsked,
 }
 
 /// A request, and what it was put to.
@@ -109,6 +97,8 @@ pub struct Source {
     owed_since_ms: Option<u64>,
     sound: u32,
     sound_last: u32,
+    /// Pieces of sound that were asked for at its pace, of which nobody knows yet whether they arrived.
+    on_their_way: u16,
     begun_ms: Option<u64>,
     heard_ms: u64,
     recent: f32,
@@ -141,6 +131,7 @@ impl Source {
             owed_since_ms: None,
             sound: 0,
             sound_last: 0,
+            on_their_way: 0,
             begun_ms: None,
             heard_ms: 0,
             recent: 0.0,
@@ -259,7 +250,7 @@ impl Source {
         self.pace -= 1.0;
         self.sound_last = asked.target;
         if is_sound {
-            self.hears_pieces(1);
+            self.on_their_way = (self.on_their_way + 1).min(ON_THEIR_WAY_MAX);
         } else {
             self.recent += 1.0;
             self.waits_ms = Some(self.last_ms);
@@ -278,7 +269,26 @@ impl Source {
         self.gain(PER_SOUND * f32::from(pieces));
     }
 
-    /// The program left for one of its listeners.
+    /// A piece of sound that it asked for is there. What was asked for beyond its pace counts for nothing.
+    pub fn arrived(&mut self, at_ms: u64) {
+        self.pass(at_ms);
+        if let Some(left) = self.on_their_way.checked_sub(1) {
+            self.on_their_way = left;
+            self.hears_pieces(1);
+        }
+    }
+
+    /// Its page showed a receipt. How much it takes is known by what its kernel acknowledges, so that nothing
+    /// is counted twice.
+    pub const fn proved(&mut self, at_ms: u64) {
+        self.sound = self.sound.saturating_add(1);
+        self.heard_ms = at_ms;
+        if self.sound >= 2 && self.begun_ms.is_none() {
+            self.begun_ms = Some(at_ms);
+        }
+    }
+
+    /// The program arrived at one of its listeners.
     pub fn heard(&mut self, at_ms: u64, parts: u16) {
         self.pass(at_ms);
         self.hears_pieces(parts);
@@ -355,63 +365,9 @@ impl Source {
         self.blamed_ms = Some((at_ms, Account::Violation));
     }
 
-    /// A connection of its is accepted: the account it is put to.
-    pub fn opens(&mut self, at_ms: u64) -> Account {
-        self.pass(at_ms);
-        self.open += 1;
-        self.of_connections(at_ms, self.open)
-    }
-
-    /// A connection of its is over.
-    pub fn closes(&mut self, at_ms: u64) {
-        self.pass(at_ms);
-        self.open = self.open.saturating_sub(1);
-    }
-
-    /// One of its connections is without a whole request for too long.
-    pub fn is_half_open(&mut self, at_ms: u64) {
-        self.breaks_rules(at_ms);
-        self.half_open += 1;
-    }
-
-    /// And is so no more.
-    pub fn is_not_half_open(&mut self) {
-        self.half_open = self.half_open.saturating_sub(1);
-    }
-
-    /// It begins or ends to take the program as one long answer.
-    pub const fn streams(&mut self, begins: bool) {
-        self.streams = if begins { self.streams + 1 } else { self.streams.saturating_sub(1) };
-    }
-
-    /// What a connection, the `nth` of its, is put to.
-    pub fn of_connections(&self, at_ms: u64, nth: u32) -> Account {
-        if let Some((blamed_ms, account)) = self.blamed_ms
-            && at_ms <= blamed_ms + BLAMED_MS
-            && !self.hears(at_ms)
-        {
-            return account;
-        }
-        if self.is_proxy() {
-            return Account::Unseen;
-        }
-        let of_many = if self.has_many_agents() { CONNECTIONS_OF_MANY } else { 0.0 };
-        let explained = CONNECTIONS * (1.0 + self.streams as f32)
-            + CONNECTIONS_PER_RECENT * self.recent
-            + CONNECTIONS_PER_PERSON * self.persons
-            + of_many;
-        if nth as f32 > explained { Account::Unexplained } else { self.explained(at_ms) }
-    }
-
-    /// Connections open now, and of them those that are half open.
-    pub const fn connections(&self) -> (u32, u32) {
-        let half_open = if self.half_open < self.open { self.half_open } else { self.open };
-        (self.open, half_open)
-    }
-
     /// Whether it hears now.
     pub const fn hears(&self, at_ms: u64) -> bool {
-        self.streams > 0 && self.has_begun() || self.has_begun() && at_ms <= self.heard_ms + HEARS_MS
+        self.has_begun() && at_ms <= self.heard_ms + HEARS_MS
     }
 
     const fn has_begun(&self) -> bool {
@@ -421,65 +377,5 @@ impl Source {
     /// Whether it is blamed for what it did just now.
     pub const fn is_blamed(&self, at_ms: u64) -> bool {
         matches!(self.blamed_ms, Some((blamed_ms, _)) if at_ms <= blamed_ms + HEARS_MS)
-    }
-
-    /// Whether it never heard anything, nobody told it to wait, and it has been here for long.
-    pub const fn is_silent(&self, at_ms: u64) -> bool {
-        !self.has_begun() && self.refused_ms.is_none() && self.waits_ms.is_none() && self.is_old(at_ms)
-    }
-
-    /// Whether it came longer ago than who comes takes to begin.
-    pub const fn is_old(&self, at_ms: u64) -> bool {
-        at_ms >= self.first_ms + BEGIN_MS
-    }
-
-    /// What became of it, [`BEGIN_MS`] after it came.
-    pub fn became(&self, on_air: OnAir) -> Became {
-        let begun_ms = match on_air {
-            OnAir::Yes => self.begun_ms,
-            OnAir::No => self.looked_ms,
-        };
-        let breaks = self.wrong.1 > 0 && self.begun_ms.is_none();
-        match begun_ms {
-            Some(at_ms) if at_ms <= self.first_ms + BEGIN_MS && !breaks => Became::One,
-            _ if breaks => Became::None,
-            _ if self.refused_ms.is_some() || self.waits_ms.is_some() || self.requests == 0 => {
-                Became::NotAsked
-            }
-            _ => Became::None,
-        }
-    }
-
-    /// Of those who came with it, so many are an attack's at least, 0 to 1; known when it is clear what
-    /// became of it.
-    pub fn doubt(&mut self, share: f64) {
-        if self.begun_ms.is_none() {
-            self.doubt = (share * 255.0) as u8;
-        }
-    }
-
-    /// Whether it is taken for somebody: hears, waits, comes again because of us, or looks around where there
-    /// is nothing to hear.
-    pub fn is_somebody(&self, at_ms: u64, on_air: OnAir) -> bool {
-        let is_kept = self.waits_ms.is_some() || self.refused_ms.is_some();
-        let looks = on_air == OnAir::No && self.looked_ms.is_some();
-        !self.is_blamed(at_ms) && (self.hears(at_ms) || is_kept || looks)
-    }
-
-    /// How many people it is: by the sound it takes, where one takes `each` of late.
-    pub fn people(&self, each: f32) -> u64 {
-        let by_sound = if each > 0.0 { (self.recent / each).round() as u64 } else { 1 };
-        let by_sound = if self.is_many() { by_sound } else { 1 };
-        by_sound.max(u64::from(self.streams)).max(1)
-    }
-
-    /// Pieces of sound of late, for one who hears alone at an address.
-    pub fn alone_takes(&self, at_ms: u64) -> Option<f32> {
-        (self.hears(at_ms) && !self.is_many() && self.streams == 0).then_some(self.recent)
-    }
-
-    /// Whether it was seen since.
-    pub const fn was_here_since(&self, at_ms: u64) -> bool {
-        self.last_ms >= at_ms || self.open > 0
     }
 }

@@ -47,6 +47,7 @@ impl Evening {
         for at_ms in (came_ms + 10..end_ms).step_by(2_000) {
             self.asks(at_ms, from, by(asked(What::List, 5)));
             self.asks(at_ms + 1, from, by(asked(What::Sound, 1_000 + (at_ms / 2_000) as u32)));
+            self.at(at_ms + 2, from, Happened::Arrived);
         }
         self.at(end_ms, from, Happened::Closed);
     }
@@ -288,4 +289,47 @@ fn who_was_somebody_before_is_a_flood_all_the_same() {
     evening.play(40);
     let told = evening.first(Kind::is_attack).expect("it is told");
     assert!((21..=24).contains(&told), "{told}");
+}
+
+#[test]
+fn what_was_sent_and_never_arrived_is_not_hearing() {
+    // Forty ask for the program piece after piece and acknowledge nothing; sixty hear.
+    let mut evening = Evening::small_audience();
+    for number in 0..40 {
+        let from = address(1_000 + number);
+        evening.listener((from, number), 20_000 + 200 * u64::from(number), 60_000);
+        evening.facts.retain(|fact| fact.from != from || !matches!(fact.happened, Happened::Arrived));
+    }
+    evening.play(60);
+    let said = evening.said.last().expect("a minute passed");
+    assert_eq!(said.people, 60);
+    assert!(evening.said.iter().any(|said| said.newcomers.0 + 20 <= said.newcomers.1), "they became nothing");
+    let proofs = evening.said.iter().map(|said| said.proofs.acknowledged).sum::<u64>();
+    let expected =
+        evening.said.iter().map(|said| said.sums.get(Unit::Requests, Account::Listener)).sum::<u64>();
+    assert!(proofs > 1_200 && expected > 1_200, "{proofs} pieces arrived, {expected} requests of listeners");
+}
+
+#[test]
+fn a_receipt_proves_a_listener_whose_connection_proves_nothing() {
+    let mut evening = Evening::small_audience();
+    for number in 0..40 {
+        let from = address(1_000 + number);
+        evening.at(20_000, from, Happened::Opened);
+        evening.asks(20_001, from, PAGE);
+        evening.asks(20_002, from, asked(What::Begin, 9));
+        evening.at(20_003, from, Happened::StreamBegan);
+        for at_ms in (22_000..60_000).step_by(5_000) {
+            evening.asks(at_ms, from, asked(What::Told, 7));
+            evening.at(at_ms, from, Happened::Proved);
+        }
+        evening.at(60_000, from, Happened::Closed);
+    }
+    evening.at(59_000, address(2_000), Happened::ProvedFalsely);
+    evening.play(60);
+    let (said, false_receipts) = (evening.said.last().expect("a minute passed"), 1);
+    assert_eq!(said.people, 100);
+    assert_eq!(said.proofs.false_receipts, false_receipts);
+    assert_eq!(evening.said.iter().map(|said| said.proofs.receipts).sum::<u64>(), 40 * 8);
+    assert!(evening.said.iter().all(|said| said.newcomers.0 == said.newcomers.1), "all became listeners");
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::guard::live::{Account, Onset, Said, Sums, Unit};
+use crate::guard::live::{Account, Onset, Proofs, Said, Sums, Unit};
 use crate::guard::{AttackShare, Kind, Range, Verdict};
 use crate::hmac::Hmac;
 use crate::time::WallTime;
@@ -39,6 +39,7 @@ fn said(kind: Kind, requests: &[(Account, u64)], share: (f64, f64)) -> Said {
         people: 12,
         usual: None,
         newcomers: (0, 0),
+        proofs: Proofs::default(),
         onset: Onset::default(),
         sources: 0,
         acts: Vec::new(),
