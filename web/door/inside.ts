@@ -144,7 +144,7 @@ export function enter(door: Door): Inside {
     if (id === 'speed') (document.getElementById('replay') as HTMLAudioElement).playbackRate = +value;
   }
 
-  return { values, paceMs: () => line.paceMs(), heard: () => player.heard(), act, input };
+  return { values, paceMs: () => line.paceMs(), heard: async () => ({ headers: await player.heard() }), act, input };
 }
 
 /** Whether the visitor can be, or will be, told by their device. */

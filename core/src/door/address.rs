@@ -64,21 +64,24 @@ pub struct Seen {
 }
 
 /// Who the visitor is. `near` is where the connection (or its PROXY header) says it comes from; headers count
-/// only if that is a trusted proxy. `Forwarded` wins over the `X-` headers; an unreadable hop ends the walk
-/// at the hop that reported it.
+/// only if that is a trusted proxy. `Forwarded` wins over the `X-` headers, but where both say for whom and
+/// do not agree, one of them is the visitor's own writing: then nobody knows whose the request is, and it
+/// stays the proxy's. An unreadable hop ends the walk at the hop that reported it.
 pub fn visitor(near: IpAddr, headers: &Headers<'_>, trusted: impl Fn(IpAddr) -> bool) -> Seen {
     let near = canonical(near);
     if !trusted(near) {
         return Seen { addr: near, scheme: None, host: None };
     }
+    let hop = |hop| Hop { addr: hop_address(hop), scheme: None, host: None };
     match headers.forwarded {
-        Some(value) => walk(near, forwarded_hops(value), trusted),
+        Some(value) => {
+            let seen = walk(near, forwarded_hops(value), &trusted);
+            let other = headers.x_forwarded_for.map(|list| walk(near, comma_list(list).map(hop), &trusted));
+            let is_agreed = other.is_none_or(|other| other.addr == seen.addr);
+            if is_agreed { seen } else { Seen { addr: near, ..seen } }
+        }
         None => {
-            let hops = comma_list(headers.x_forwarded_for.unwrap_or_default()).map(|hop| Hop {
-                addr: hop_address(hop),
-                scheme: None,
-                host: None,
-            });
+            let hops = comma_list(headers.x_forwarded_for.unwrap_or_default()).map(hop);
             let seen = walk(near, hops, trusted);
             Seen {
                 scheme: headers.x_forwarded_proto.and_then(last_item).and_then(scheme_of),

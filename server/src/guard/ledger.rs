@@ -26,6 +26,8 @@ pub const FOLDER: &str = "guard";
 /// A file of a day is called this, the day, and that.
 const BEGINS: &str = "ledger-";
 const ENDS: &str = ".jsonl";
+/// Nothing is removed on a day that begins more than so many days after the one before.
+const STEP_DAYS_MAX: i64 = 2;
 /// Days that are kept.
 const KEPT_DAYS: i64 = 30;
 const DAY_MS: i64 = 86_400_000;
@@ -197,8 +199,16 @@ impl Writer {
     }
 
     fn remove_old(&self, now: WallTime) {
+        // A clock that was set years ahead takes no evening with it: what counts is also the day before.
+        let all = days(&self.folder).unwrap_or_default();
+        let before = all.iter().rev().map(|(day, _)| day).find(|day| **day < day_of(now));
+        let is_next =
+            before.is_none_or(|day| *day >= day_of(WallTime(now.0.saturating_sub(STEP_DAYS_MAX * DAY_MS))));
+        if !is_next {
+            return;
+        }
         let first = day_of(WallTime(now.0.saturating_sub(KEPT_DAYS * DAY_MS)));
-        let old = days(&self.folder).unwrap_or_default().into_iter().filter(|(day, _)| *day < first);
+        let old = all.into_iter().filter(|(day, _)| *day < first);
         for (_, path) in old {
             if let Err(error) = fs::remove_file(&path) {
                 tracing::warn!(path = %path.display(), %error, "ledger_not_removed");
@@ -288,12 +298,12 @@ fn take_lines(mut from: impl BufRead, finder: &mut Finder) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use tribune_core::guard::live::{Guard, OnAir};
+    use tribune_core::guard::live::Guard;
 
     use super::*;
 
     fn said(at_ms: u64, wall: i64) -> Said {
-        Guard::new(10).second(at_ms, WallTime(wall), OnAir::Yes)
+        Guard::new(10).second(at_ms, WallTime(wall))
     }
 
     fn rooms(listening: u64) -> BTreeMap<String, RoomSaid> {
@@ -327,7 +337,9 @@ mod tests {
         let other = super::evening(data.path(), "other");
         assert!(matches!(other, Err(EveningError::Ledger(Broken::NoRoom))));
         write(data.path(), from + 40 * DAY_MS, 1);
-        assert_eq!(days(&data.path().join(FOLDER)).expect("readable").len(), 1, "thirty days are kept");
+        assert_eq!(days(&data.path().join(FOLDER)).expect("readable").len(), 3, "perhaps the clock is wrong");
+        write(data.path(), from + 41 * DAY_MS, 1);
+        assert_eq!(days(&data.path().join(FOLDER)).expect("readable").len(), 2, "thirty days are kept");
     }
 
     #[test]

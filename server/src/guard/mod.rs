@@ -20,7 +20,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Deserialize;
 use tribune_core::guard::live::{Audit, Fact, Guard, Happened, OnAir, Said, Unit, home};
 use tribune_core::guard::report::{Head, RoomSaid};
-use tribune_core::room::State;
+use tribune_core::room::{Hearing, State};
 
 pub use ear::Ear;
 pub use kernel::{Kernel, KernelError};
@@ -51,6 +51,8 @@ struct Inner {
     audit: Audit,
     /// The end of the ledger, as far as the disk has it for good.
     ledger: ArcSwapOption<Head>,
+    /// Rooms that can be heard, by name, in order.
+    on_air: ArcSwap<Vec<String>>,
     /// Who is refused, and until when, in milliseconds of the node's clock.
     refused: ArcSwap<BTreeMap<IpAddr, u64>>,
 }
@@ -82,8 +84,12 @@ impl Counted {
     const fn count(&mut self, happened: &Happened) {
         match happened {
             Happened::Opened | Happened::OpenedByProxy | Happened::TurnedAway => self.connections += 1,
-            Happened::Handshake | Happened::HandshakeFailed => self.handshakes += 1,
-            Happened::Asked(_) | Happened::BrokeRules => self.requests += 1,
+            Happened::Handshake | Happened::HandshakeFailed | Happened::OfProxy(Unit::Handshakes) => {
+                self.handshakes += 1;
+            }
+            Happened::Asked(_) | Happened::BrokeRules | Happened::OfProxy(Unit::Requests) => {
+                self.requests += 1;
+            }
             _ => {}
         }
     }
@@ -114,6 +120,7 @@ impl Watch {
             said: ArcSwapOption::empty(),
             audit: Audit::new(world.entropy()),
             ledger: ArcSwapOption::empty(),
+            on_air: ArcSwap::default(),
             refused: ArcSwap::default(),
         }))
     }
@@ -174,6 +181,12 @@ impl Watch {
         self.0.ledger.load_full()
     }
 
+    /// Whether what an address is about can be heard; it begins with `/`.
+    pub fn is_on_air(&self, path: &str) -> OnAir {
+        let room = path.split('/').nth(1).unwrap_or_default();
+        if self.0.on_air.load().iter().any(|name| name == room) { OnAir::Yes } else { OnAir::No }
+    }
+
     /// Whether somebody attacks, as the guard said last.
     pub fn is_attacked(&self) -> bool {
         self.0.said.load().as_ref().is_some_and(|said| said.verdict.kind.is_attack())
@@ -232,10 +245,10 @@ impl Work {
         self.room = waiting.facts;
     }
 
-    fn second(&mut self, on_air: OnAir, rooms: BTreeMap<String, RoomSaid>) {
+    fn second(&mut self, rooms: BTreeMap<String, RoomSaid>) {
         let world = self.watch.0.world;
         let (now_ms, wall) = (world.now().millis(), world.wall());
-        let said = self.guard.second(now_ms, wall, on_air);
+        let said = self.guard.second(now_ms, wall);
         if let Some(ledger) = &mut self.ledger {
             ledger.second((wall, now_ms), &said, rooms);
         }
@@ -291,9 +304,14 @@ pub async fn keep(node: Arc<Node>, watch: Watch, (kernel, ledger): (Option<Kerne
         work.take();
         if number.is_multiple_of(TAKES_A_SECOND) {
             let rooms = node.rooms.list();
-            let is_open = rooms.iter().any(|room| room.view().program.is_some());
+            let can_be_heard = |room: &&Arc<Handle>| {
+                let view = room.view();
+                view.program.is_some() && view.hearing == Hearing::Open
+            };
+            let on_air = rooms.iter().filter(can_be_heard).map(|room| room.name().to_string()).collect();
+            work.watch.0.on_air.store(Arc::new(on_air));
             let said = rooms.iter().filter_map(|room| Some((room.name().to_string(), open_room(room)?)));
-            work.second(if is_open { OnAir::Yes } else { OnAir::No }, said.collect());
+            work.second(said.collect());
         }
     }
 }
@@ -351,14 +369,14 @@ mod tests {
         }
         watch.tell(Ipv4Addr::LOCALHOST.into(), Happened::BrokeRules);
         work.take();
-        work.second(OnAir::No, BTreeMap::new());
+        work.second(BTreeMap::new());
         let said = watch.said().expect("a second is over");
         assert_eq!(said.ever.total(Unit::Connections), FACTS_MAX as u64 + 100);
         assert!(said.ever.get(Unit::Connections, Account::Unseen) >= 100);
         assert_eq!(said.ever.total(Unit::Requests), 1);
         assert_eq!(work.metrics.unbalanced.get(), 0);
         work.counted.requests += 1;
-        work.second(OnAir::No, BTreeMap::new());
+        work.second(BTreeMap::new());
         assert_eq!(work.metrics.unbalanced.get(), 1, "one request is in no account");
     }
 }

@@ -1,9 +1,11 @@
 //! One connection from accept to end: the listed steps, each with its deadline.
 
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -16,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonical, proxy_header};
-use tribune_core::guard::live::{Asked, Happened, Outcome, What};
+use tribune_core::guard::live::{Asked, Happened, OnAir, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
@@ -44,8 +46,14 @@ const HEAD_BYTES_MAX: usize = 8 * 1_024;
 const API: &str = "/api/";
 
 /// A request that was put off before it was looked at.
-const PUT_OFF: Asked =
-    Asked { what: What::Other, outcome: Outcome::PutOff, target: 0, agent: 0, forwarded: None };
+const PUT_OFF: Asked = Asked {
+    what: What::Other,
+    outcome: Outcome::PutOff,
+    target: 0,
+    agent: 0,
+    forwarded: None,
+    on_air: OnAir::No,
+};
 
 static SHED: Repeats = Repeats::new();
 
@@ -84,9 +92,11 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
     let (stream, near) = timeout(limits.handshake(), handshake(shared, (socket, peer), &mut watched))
         .await
         .map_err(|_| handshake_slow(shared))??;
+    let begun = AtomicBool::new(false);
+    let opening = open(stream, shared, near.addr, &begun);
     let (stream, opening) = tokio::select! {
         biased;
-        opened = soon(limits.head(), open(stream, shared, near.addr), &mut watched) => opened?,
+        opened = soon((limits.head(), &begun), opening, &mut watched) => opened?,
         () = shared.shutdown.draining() => return Err(Early::Gone),
     };
     // What the library needs for a connection is set aside only for those it serves: all others are smaller.
@@ -110,7 +120,7 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
 
 /// A connection's first head, within `head_max`.
 async fn soon<T>(
-    head_max: Duration,
+    (head_max, begun): (Duration, &AtomicBool),
     opening: impl Future<Output = Result<T, Early>>,
     watched: &mut Watched,
 ) -> Result<T, Early> {
@@ -118,7 +128,10 @@ async fn soon<T>(
     let opened = match timeout(HALF_OPEN.min(head_max), &mut opening).await {
         Ok(opened) => opened,
         Err(_) => {
-            watched.is_half_open();
+            // Browsers open connections beforehand; of those nobody knows yet what they will be.
+            if begun.load(Ordering::Relaxed) {
+                watched.is_half_open();
+            }
             // Somebody's slow phone is waited for, but not while connections are what an attack holds.
             let left =
                 if watched.is_attacked() { Duration::ZERO } else { head_max.saturating_sub(HALF_OPEN) };
@@ -128,6 +141,8 @@ async fn soon<T>(
     watched.is_whole();
     match opened {
         Err(Early::Shed(Shed::PutOff)) => watched.tell(Happened::Asked(PUT_OFF)),
+        // Its half-open head was told already, and no request came of it.
+        Err(Early::Shed(Shed::HeadSlow)) => {}
         Err(Early::Shed(_)) => watched.tell(Happened::BrokeRules),
         Ok(_) | Err(Early::Gone) => {}
     }
@@ -150,6 +165,8 @@ async fn handshake(
     let mut addr = peer;
     if shared.spec.trusted.holds(addr) {
         let visitor = proxied(&mut io).await?.map(|source| canonical(source.ip()));
+        // A proxy that checks whether we are there speaks for itself.
+        let visitor = visitor.filter(|visitor| !shared.spec.trusted.holds(*visitor));
         watched.is_of(visitor);
         addr = visitor.unwrap_or(addr);
     }
@@ -204,13 +221,19 @@ enum Opening {
 }
 
 /// Reads just enough to know who takes the connection, and gives the bytes back to them.
-async fn open(mut stream: Stream, shared: &Shared, from: IpAddr) -> Result<(Stream, Opening), Early> {
+async fn open(
+    mut stream: Stream,
+    shared: &Shared,
+    from: IpAddr,
+    begun: &AtomicBool,
+) -> Result<(Stream, Opening), Early> {
     let spec = &shared.spec;
     let mut bytes = BytesMut::with_capacity(FIRST_BYTES);
     loop {
         if stream.read_buf(&mut bytes).await.map_err(|_| Early::Gone)? == 0 {
             return Err(Early::Gone);
         }
+        begun.store(true, Ordering::Relaxed);
         let known = bytes.len().min(HTTP2_PREFACE.len());
         if bytes[..known] == HTTP2_PREFACE[..known] {
             if known == HTTP2_PREFACE.len() {
@@ -319,8 +342,9 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     let connection = builder.serve_connection(TokioIo::new(answering), service);
     if let Err(error) = drive(shared, connection, &flying).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
-        // Its first head came whole; a later one was begun and never ended.
-        if error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked()) {
+        // Its first head came whole; a later one was begun and never ended, or an answer is not taken.
+        let is_later_head = error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked());
+        if is_later_head || takes_nothing(&error) {
             (shared.broke_rules(near))();
         }
     }
@@ -346,7 +370,7 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     if let Err(error) = drive(shared, connection, &flying).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
         // We ended it for what it did: too many resets, frames that are none.
-        if is_their_fault(&error) {
+        if is_their_fault(&error) || takes_nothing(&error) {
             (shared.broke_rules(near))();
         }
     }
@@ -367,6 +391,12 @@ async fn drive<C: GracefulConnection>(
     tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
     connection.as_mut().graceful_shutdown();
     connection.await
+}
+
+/// Whether it was ended because the other side took too little.
+fn takes_nothing(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Whether a connection of HTTP/2 broke its rules (RFC 9113, section 5.4.1): we said so, not they.

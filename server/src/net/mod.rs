@@ -41,7 +41,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tribune_core::door::address::canonical;
-use tribune_core::guard::live::Happened;
+use tribune_core::guard::live::{self as guard, Happened};
 use tribune_core::reason::Shed;
 
 pub(crate) use bind::advice;
@@ -136,12 +136,24 @@ impl Shared {
         }
     }
 
+    /// A request, for the guard. A trusted proxy that says of nobody whom it asks for may ask for anybody.
+    fn tell_request(&self, from: IpAddr, asked: guard::Asked) {
+        if let Some(watch) = &self.spec.watch {
+            let is_proxys = self.spec.trusted.holds(from);
+            let of_proxy = Happened::OfProxy(guard::Unit::Requests);
+            watch.tell(from, if is_proxys { of_proxy } else { Happened::Asked(asked) });
+        }
+    }
+
     /// What is to be done when a connection broke the rules.
     fn broke_rules(&self, near: requests::Near) -> impl Fn() + Send + 'static {
         let watch = self.spec.watch.clone();
+        let is_proxys = self.spec.trusted.holds(near.addr);
+        let happened =
+            if is_proxys { Happened::OfProxy(guard::Unit::Requests) } else { Happened::BrokeRules };
         move || {
             if let Some(watch) = &watch {
-                watch.tell(near.addr, Happened::BrokeRules);
+                watch.tell(near.addr, happened);
             }
         }
     }

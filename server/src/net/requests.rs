@@ -13,8 +13,8 @@ use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, STRICT_TRANSPORT_SECURITY, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONNECTION, HOST, STRICT_TRANSPORT_SECURITY, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Frame;
 use hyper::body::Incoming;
 use tokio::sync::watch;
@@ -164,32 +164,29 @@ pub(super) async fn answered(
 
 /// Answers one request.
 pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Body>) -> Response<Body> {
-    if is_about_the_server(&request) {
-        return methods();
-    }
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let (client, reached) = seen(near, &shared.spec.trusted, (request.headers(), authority.as_deref()));
     let scheme = reached.scheme;
     let asked = shared.spec.watch.as_ref().map(|watch| asked(watch, &request, forwarded(shared, near)));
-    let told = |outcome| {
-        if let (Some(watch), Some(asked)) = (&shared.spec.watch, asked) {
-            watch.tell(client.0, Happened::Asked(guard::Asked { outcome, ..asked }));
-        }
-    };
+    let told = Told { shared, from: client.0, asked };
     if shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(client.0)) {
-        told(Outcome::PutOff);
-        return refused(shared, &request);
+        told.of(Outcome::Refused);
+        return refused(shared, &request, client.0 != near.addr);
     }
     if let Some(answer) = put_off(shared, &request, client) {
-        told(Outcome::PutOff);
+        told.of(Outcome::PutOff);
         return answer;
+    }
+    if is_about_the_server(&request) {
+        told.of(Outcome::Served);
+        return methods();
     }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(reached);
     let is_sound = asked.is_some_and(|asked| asked.what == What::Sound);
     let delivery = if is_sound { request.extensions_mut().remove::<Delivery>() } else { None };
     let Ok(mut answer) = shared.app.clone().oneshot(request).await;
-    told(Outcome::of(answer.status().as_u16(), answer.extensions().get().copied()));
+    told.of(Outcome::of(answer.status().as_u16(), answer.extensions().get().copied()));
     if let Some((delivery, bytes)) = delivery.zip(sound_bytes(&answer)) {
         delivery.is_on_its_way(bytes, client.0, Happened::Arrived);
     }
@@ -197,6 +194,31 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
         answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
     }
     answer
+}
+
+/// A request of which the guard is told once, also if nobody waits for its answer.
+struct Told<'a> {
+    shared: &'a Shared,
+    from: IpAddr,
+    asked: Option<guard::Asked>,
+}
+
+impl Told<'_> {
+    fn of(mut self, outcome: Outcome) {
+        self.tell(outcome);
+    }
+
+    fn tell(&mut self, outcome: Outcome) {
+        if let Some(asked) = self.asked.take() {
+            self.shared.tell_request(self.from, guard::Asked { outcome, ..asked });
+        }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.tell(Outcome::Left);
+    }
 }
 
 /// Bytes of the piece of sound in an answer; `None` when there is none in it.
@@ -212,7 +234,9 @@ fn asked(watch: &Watch, request: &Request<Body>, is_forwarded: IsForwarded) -> g
     let what = What::of(request.method().as_str(), uri.path());
     // Each place is somebody's; of everything else the name alone says what it is.
     let target = match what {
-        What::Place => watch.hash(uri),
+        What::Place => {
+            watch.hash(crate::egress::parameter(uri.query().unwrap_or_default(), "ticket").unwrap_or(""))
+        }
         _ => watch.hash(uri.path()),
     };
     let agent = headers.get(USER_AGENT).map_or(0, |name| watch.hash(name.as_bytes()));
@@ -221,7 +245,8 @@ fn asked(watch: &Watch, request: &Request<Body>, is_forwarded: IsForwarded) -> g
         IsForwarded::ByTrusted => None,
     };
     let forwarded = whom.map(|whom| watch.hash(whom.as_bytes()));
-    guard::Asked { what, outcome: Outcome::Served, target, agent, forwarded }
+    let on_air = watch.is_on_air(uri.path());
+    guard::Asked { what, outcome: Outcome::Served, target, agent, forwarded, on_air }
 }
 
 /// By whom a request may have been passed on.
@@ -239,10 +264,15 @@ fn forwarded(shared: &Shared, near: Near) -> IsForwarded {
 
 /// What who is refused for a while is told, when they come through a proxy that we trust: others do not get
 /// this far.
-fn refused(shared: &Shared, request: &Request<Body>) -> Response<Body> {
+fn refused(shared: &Shared, request: &Request<Body>, is_proxied: bool) -> Response<Body> {
     tracing::debug!(listener = shared.spec.name, path = request.uri().path(), "refused_for_now");
     let number = answer::number(shared.spec.world);
-    answer::named(Failure::of(Refusal::RefusedForNow).into_response(), &number)
+    let mut answer = answer::named(Failure::of(Refusal::RefusedForNow).into_response(), &number);
+    // A proxy's connection is shared by many; who is refused is told so request by request.
+    if request.version() < Version::HTTP_2 && !is_proxied {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// What who is put off is told.

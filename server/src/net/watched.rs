@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tribune_core::guard::live::Happened;
+use tribune_core::guard::live::{Happened, Unit};
 
 use crate::guard::Watch;
 
-/// Who has not sent a whole head by then holds a connection half open. A person's browser sends it with the
-/// connection; a phone in a tunnel within three tries of its kernel, which take as long.
+/// Who has begun a head and not ended it by then holds a connection half open. A person's browser sends it
+/// whole; a phone in a tunnel within three tries of its kernel, which take as long. Browsers open connections
+/// beforehand, on which nothing comes: those hold nothing half open.
 pub(super) const HALF_OPEN: Duration = Duration::from_secs(5);
 
 /// What is told of one connection. Told of its end when dropped.
@@ -84,10 +85,17 @@ impl Watched {
 
     /// Something happened on it.
     pub(super) fn tell(&self, happened: Happened) {
-        if let Some(watch) = &self.watch {
-            let from = if let Whose::Of(visitor) = self.whose { visitor } else { self.peer };
-            watch.tell(from, happened);
+        let Some(watch) = &self.watch else { return };
+        if let Whose::Of(visitor) = self.whose {
+            return watch.tell(visitor, happened);
         }
+        // What a proxy that is trusted passes on may be anybody's, and it must never be refused itself.
+        let of_proxy = match happened {
+            Happened::Handshake | Happened::HandshakeFailed => Happened::OfProxy(Unit::Handshakes),
+            Happened::BrokeRules | Happened::Asked(_) => Happened::OfProxy(Unit::Requests),
+            happened => happened,
+        };
+        watch.tell(self.peer, of_proxy);
     }
 }
 

@@ -42,7 +42,7 @@ fn the_right_most_hop_without_trust_is_the_visitor() {
 fn forwarded_wins_and_tells_scheme_and_host() {
     let headers = Headers {
         forwarded: Some("for=1.2.3.4;proto=http, For=\"[2001:db8::1]:4711\";Proto=https;host=radio.example"),
-        x_forwarded_for: Some("5.6.7.8"),
+        x_forwarded_for: Some("2001:db8::1"),
         x_forwarded_proto: Some("http"),
         x_forwarded_host: Some("evil.example"),
     };
@@ -50,6 +50,8 @@ fn forwarded_wins_and_tells_scheme_and_host() {
     assert_eq!(seen.addr, ip("2001:db8::1"));
     assert_eq!(seen.scheme, Some(Scheme::Https));
     assert_eq!(seen.host.as_deref(), Some("radio.example"));
+    let others = Headers { x_forwarded_for: Some("5.6.7.8"), ..headers };
+    assert_eq!(visitor(ip("10.0.0.1"), &others, trusted).addr, ip("10.0.0.1"), "one of them is made up");
     let stranger = visitor(ip("203.0.113.9"), &headers, trusted);
     assert_eq!(stranger, Seen { addr: ip("203.0.113.9"), scheme: None, host: None });
 }

@@ -77,10 +77,12 @@ pub(super) fn write(
     let (total, yellow) = (sources.total(), sources.doubted());
     let mut red: Vec<_> = sources.into_blamed().map(blamed).collect();
     red.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.source.cmp(&other.source)));
-    let jumbled = skipped.get(&Skipped::OutOfOrder).copied().unwrap_or_default();
+    let of = |why| skipped.get(&why).copied().unwrap_or_default();
+    let unread =
+        Unread { jumbled: of(Skipped::OutOfOrder), other: of(Skipped::TooLong) + of(Skipped::Malformed) };
     let course = Course::of(&judge.judged);
     let windows = together(judge.judged);
-    let verdict = whole(&windows, (requests, red.len() as u64, jumbled), from_ms);
+    let verdict = whole(&windows, (requests, red.len() as u64, unread), from_ms);
     Findings { requests, from_ms, to_ms, verdict, windows, sources: total, yellow, red, skipped, course }
 }
 
@@ -110,9 +112,36 @@ fn together(windows: Vec<Judged>) -> Vec<Judged> {
     together
 }
 
+/// Lines that were not judged.
+#[derive(Clone, Copy)]
+struct Unread {
+    jumbled: u64,
+    other: u64,
+}
+
+impl Unread {
+    /// Why nothing is to be said of what was read: for too much is not known.
+    fn why(self, requests: u64, is_attack: bool) -> Option<String> {
+        let Self { jumbled, other } = self;
+        let all = requests + jumbled + other;
+        if jumbled as f64 > JUMBLED_SHARE_MAX * (requests + jumbled) as f64 {
+            return Some(format!(
+                "{jumbled} of {all} lines are out of order and were not counted: sort the log by time, the \
+                 oldest file first."
+            ));
+        }
+        // Whoever attacks could write what nobody can read.
+        (other > requests && !is_attack).then(|| {
+            format!(
+                "{other} of {all} lines could not be read as an access log's: of what they were nothing is \
+                 known."
+            )
+        })
+    }
+}
+
 /// The verdict of the whole: what was worst in it.
-fn whole(windows: &[Judged], (requests, named, jumbled): (u64, u64, u64), from_ms: i64) -> Verdict {
-    let is_jumbled = jumbled as f64 > JUMBLED_SHARE_MAX * (requests + jumbled) as f64;
+fn whole(windows: &[Judged], (requests, named, unread): (u64, u64, Unread), from_ms: i64) -> Verdict {
     let count = |of: fn(Kind) -> bool| windows.iter().filter(|window| of(window.kind)).count();
     let (attacked, both) = (count(Kind::is_attack), count(|kind| kind == Kind::Both));
     let kind = match (attacked, count(|kind| kind == Kind::Crowd), count(|kind| kind == Kind::Unknown)) {
@@ -123,7 +152,8 @@ fn whole(windows: &[Judged], (requests, named, jumbled): (u64, u64, u64), from_m
         (0, crowded, untold) if untold > crowded => Kind::Unknown,
         _ => Kind::Crowd,
     };
-    let kind = if is_jumbled { Kind::Unknown } else { kind };
+    let unknown = unread.why(requests, kind.is_attack());
+    let kind = if unknown.is_some() { Kind::Unknown } else { kind };
     let is_of = |window: &&Judged| match kind {
         Kind::Attack | Kind::Both => window.kind.is_attack(),
         kind => window.kind == kind,
@@ -137,12 +167,8 @@ fn whole(windows: &[Judged], (requests, named, jumbled): (u64, u64, u64), from_m
         Some(window) => counts_of(window, &counts).because(kind, window.usual),
         None => vec![format!("{requests} requests are too few to say anything.")],
     };
-    if is_jumbled {
-        let all = requests + jumbled;
-        because = vec![format!(
-            "{jumbled} of {all} lines are out of order and were not counted: sort the log by time, the \
-             oldest file first."
-        )];
+    if let Some(why) = unknown {
+        because = vec![why];
     }
     if self_inflicted && !because.iter().any(|says| says.contains("our own")) {
         because

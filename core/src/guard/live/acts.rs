@@ -73,6 +73,10 @@ impl Acts {
         if refused.is_let_be || at_ms < refused.until_ms {
             return;
         }
+        if at_ms > refused.until_ms + REFUSED_MS_MAX {
+            // Somebody else may have the address by now.
+            refused.times = 0;
+        }
         let lasts_ms = REFUSED_MS.saturating_mul(1 << refused.times.min(10)).min(REFUSED_MS_MAX);
         (refused.until_ms, refused.times) = (at_ms + lasts_ms, refused.times + 1);
         if self.listed.len() == LISTED_MAX {
@@ -132,6 +136,10 @@ mod tests {
             assert_eq!(acts.refused(at_ms).count(), 0, "{lasts_s}");
         }
         assert_eq!(acts.listed().count(), 6, "who is refused is not refused again");
+        at_ms += REFUSED_MS_MAX + 1;
+        acts.refuse((at_ms, WallTime(0)), SOURCE, 12);
+        assert_eq!(acts.refused(at_ms + 59_999).count(), 1);
+        assert_eq!(acts.refused(at_ms + 60_000).count(), 0, "who behaved for long begins anew");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::account::Unit;
 use crate::reason::{Fault, Refusal};
 
 /// What was asked for, by its address.
@@ -66,6 +67,10 @@ pub enum Outcome {
     Waits,
     /// Put off before anybody looked at it: more came than could be answered.
     PutOff,
+    /// Not answered, because who asks is refused for a while.
+    Refused,
+    /// They left before it was answered.
+    Left,
     /// An error of ours.
     OurError,
     /// Refused for something of theirs that people get wrong.
@@ -96,6 +101,15 @@ impl Outcome {
     }
 }
 
+/// Whether a room can be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAir {
+    /// It can.
+    Yes,
+    /// There is nothing to hear, or the request is about no room: who comes looks around.
+    No,
+}
+
 /// A request that was answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
@@ -109,6 +123,8 @@ pub struct Asked {
     pub agent: u32,
     /// A hash of whom it says it asks for, when it came through a proxy that is not trusted.
     pub forwarded: Option<u32>,
+    /// Whether it is about a room that can be heard.
+    pub on_air: OnAir,
 }
 
 /// What happened.
@@ -149,6 +165,8 @@ pub enum Happened {
     Closed,
     /// A connection of a trusted proxy is over.
     ClosedByProxy,
+    /// Something that a trusted proxy did itself: whose doing it is nobody knows.
+    OfProxy(Unit),
 }
 
 /// What happened, and from where.

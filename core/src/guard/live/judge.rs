@@ -62,7 +62,7 @@ pub(super) struct Seen {
 pub struct Onset {
     /// More people than usual.
     pub surge_ms: Option<u64>,
-    /// An error of ours, or somebody put off.
+    /// An error of ours.
     pub error_ms: Option<u64>,
     /// Something that breaks the rules.
     pub violation_ms: Option<u64>,
@@ -237,7 +237,22 @@ impl Seen {
     fn certain(&self) -> f64 {
         let shares = self.shares();
         let time = if self.holds() { shares.connection_seconds.low } else { 0.0 };
-        shares.requests.low.max(self.certain_newcomers()).max(time)
+        shares.requests.low.max(self.certain_newcomers()).max(time).max(self.certain_handshakes())
+    }
+
+    /// The share of handshakes that failed, where they are many.
+    fn certain_handshakes(&self) -> f64 {
+        if !self.fails_handshakes() {
+            return 0.0;
+        }
+        let all = self.looked_at(Unit::Handshakes) as f64;
+        let unsure = self.sum.sums.get(Unit::Handshakes, Account::Unseen) as f64;
+        Range::of(self.blamed(Unit::Handshakes) as f64, unsure, all, SLACK).low
+    }
+
+    /// Whether handshakes fail in earnest: each costs what a thousand requests do.
+    fn fails_handshakes(&self) -> bool {
+        self.per_s(self.blamed(Unit::Handshakes) as f64) >= REQUESTS_PER_S_MIN
     }
 
     fn certain_newcomers(&self) -> f64 {
@@ -259,7 +274,7 @@ impl Seen {
         let requests =
             self.blamed(Unit::Requests) as f64 + self.sum.doubted.max(self.certain_newcomers() * young);
         let is_much = self.per_s(requests) >= REQUESTS_PER_S_MIN;
-        (is_much || self.holds()) && self.certain() >= SHARE_MIN
+        (is_much || self.holds() || self.fails_handshakes()) && self.certain() >= SHARE_MIN
     }
 
     fn is_our_fault(&self) -> bool {
@@ -312,6 +327,14 @@ impl Seen {
             let held = self.per_s(self.blamed(Unit::ConnectionSeconds) as f64).round();
             because.push(format!("{held} connections are held open by nobody who listens."));
         }
+        if self.fails_handshakes() {
+            because.push(format!(
+                "{} of {} handshakes failed, or were of who breaks the rules, in {} s.",
+                self.blamed(Unit::Handshakes),
+                sums.total(Unit::Handshakes),
+                self.seconds
+            ));
+        }
         if self.blamed(Unit::Requests) > 0 && kind != Kind::Calm {
             let unexplained = sums.get(Unit::Requests, Account::Unexplained);
             let wrong = sums.get(Unit::Requests, Account::Violation);
@@ -340,13 +363,20 @@ impl Seen {
         if self.is_our_fault() {
             let ours = sums.get(Unit::Requests, Account::OurDoing);
             because.push(format!(
-                "We answered {} requests with errors of our own or put them off, and {ours} of {all} came \
-                 again because of us: that is our doing.",
+                "We answered {} requests with errors of our own, and {ours} of {all} came again because of \
+                 us: that is our doing.",
                 self.sum.errors
             ));
         }
         if kind == Kind::Unknown {
             because.push(self.why_untold());
+        }
+        let ours = sums.get(Unit::Requests, Account::OurDoing);
+        if because.is_empty() && ours as f64 > UNTOLD_SHARE_MIN * all as f64 {
+            because.push(format!(
+                "No more people than usual. {ours} of {all} requests come from who was told to wait or \
+                 refused, and come again: of who they are nothing is known."
+            ));
         }
         if because.is_empty() {
             because.push("No more people than usual, and who listens explains what is asked.".to_owned());

@@ -23,12 +23,11 @@ pub use account::{Account, Sums, Unit};
 use acts::Acts;
 pub use acts::{Act, WRONGS_MAX};
 pub use audit::Audit;
-pub use fact::{Asked, Fact, Happened, Outcome, What};
+pub use fact::{Asked, Fact, Happened, OnAir, Outcome, What};
 pub use judge::Onset;
 use judge::{Judge, Looks, Seen};
 pub use second::Proofs;
 use second::Second;
-pub use source::OnAir;
 use source::{BEGIN_MS, Became, Source};
 use table::{Found, Table};
 pub use table::{home, neighbourhood};
@@ -139,6 +138,7 @@ impl Guard {
                 self.open = self.open.saturating_sub(1);
                 return;
             }
+            Happened::OfProxy(unit) => return self.now.sums.add(unit, Account::Unseen, 1),
             _ => {}
         }
         let source = match self.table.of(from, at_ms) {
@@ -163,12 +163,12 @@ impl Guard {
     }
 
     /// A second is over.
-    pub fn second(&mut self, at_ms: u64, wall: WallTime, on_air: OnAir) -> Said {
+    pub fn second(&mut self, at_ms: u64, wall: WallTime) -> Said {
         self.hold(at_ms);
-        self.settle(at_ms, on_air);
+        self.settle(at_ms);
         self.seconds += 1;
         if self.seconds.is_multiple_of(PEOPLE_SECONDS) {
-            self.people = self.count_people(at_ms, on_air);
+            self.people = self.count_people(at_ms);
             // A node that has only just begun does not know that nobody comes here.
             if self.people > 0 || self.surge.usual().is_some() || self.seconds >= ALONE_SECONDS {
                 self.surge.window(self.people);
@@ -254,12 +254,12 @@ impl Guard {
     }
 
     /// Who came twelve seconds ago is asked what became of them.
-    fn settle(&mut self, at_ms: u64, on_air: OnAir) {
+    fn settle(&mut self, at_ms: u64) {
         while let Some((came_ms, from)) = self.young.front().copied()
             && at_ms >= came_ms + BEGIN_MS
         {
             self.young.pop_front();
-            let became = self.table.get(from).map_or(Became::NotAsked, |source| source.became(on_air));
+            let became = self.table.get(from).map_or(Became::NotAsked, |source| source.became());
             match became {
                 Became::One => self.settled.push_back((came_ms, from, true)),
                 Became::None => self.settled.push_back((came_ms, from, false)),
@@ -290,13 +290,13 @@ impl Guard {
         (became as u64, self.settled.len() as u64)
     }
 
-    fn count_people(&self, at_ms: u64, on_air: OnAir) -> u64 {
+    fn count_people(&self, at_ms: u64) -> u64 {
         let since_ms = at_ms.saturating_sub(PEOPLE_SECONDS * 1_000);
         let here = || self.table.all().map(|(_, source)| source).filter(|one| one.was_here_since(since_ms));
         let alone = here().filter_map(|one| one.alone_takes(at_ms));
         let (sum, count) = alone.fold((0.0, 0_u32), |(sum, count), takes| (sum + takes, count + 1));
         let each = if count > 0 { sum / count as f32 } else { 0.0 };
-        here().filter(|one| one.is_somebody(at_ms, on_air)).map(|one: &Source| one.people(each)).sum()
+        here().filter(|one| one.is_somebody(at_ms)).map(|one: &Source| one.people(each)).sum()
     }
 
     fn seen(&self, at_ms: u64, seconds: usize) -> Seen {
@@ -343,7 +343,7 @@ impl Second {
             }
             Happened::Asked(asked) => {
                 let put = source.asks(at_ms, asked);
-                let is_error = matches!(asked.outcome, Outcome::OurError | Outcome::PutOff);
+                let is_error = asked.outcome == Outcome::OurError;
                 self.request(&put, (source.is_silent(at_ms), is_error));
             }
             Happened::Heard(parts) => {
@@ -363,7 +363,7 @@ impl Second {
             Happened::StreamEnded => source.streams(false),
             Happened::Closed => source.closes(at_ms),
             // They are of no source.
-            Happened::OpenedByProxy | Happened::ClosedByProxy => {}
+            Happened::OpenedByProxy | Happened::ClosedByProxy | Happened::OfProxy(_) => {}
         }
     }
 

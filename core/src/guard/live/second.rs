@@ -18,7 +18,7 @@ pub struct Second {
     pub owed: u64,
     /// Requests through proxies that nobody trusts.
     pub forwarded: u64,
-    /// Answers with an error of ours, or put off, to whom nothing is to be blamed for.
+    /// Answers with an error of ours, to whom nothing is to be blamed for.
     pub errors: u64,
     /// Connections of who never heard anything and could have, at the second's end.
     pub silent_connections: u64,

@@ -9,7 +9,7 @@ mod became;
 mod connections;
 
 use super::account::Account;
-use super::fact::{Asked, Outcome, What};
+use super::fact::{Asked, OnAir, Outcome, What};
 use super::same::{Asking, Patience, Same};
 use crate::guard::few::{FEW, Few};
 
@@ -65,15 +65,6 @@ const WRONG_MS: u64 = 60_000;
 /// Asking for so many others shows a proxy.
 const FORWARDS_MIN: usize = FEW;
 
-/// What can be had in the first place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnAir {
-    /// A program.
-    Yes,
-    /// Nothing to hear: who comes looks around.
-    No,
-}
-
 /// A request, and what it was put to.
 #[derive(Clone, Copy, Debug)]
 pub struct Put {
@@ -97,6 +88,8 @@ pub struct Source {
     owed_since_ms: Option<u64>,
     sound: u32,
     sound_last: u32,
+    /// How often the last piece was asked for again, one after the other.
+    repeats: u16,
     /// Pieces of sound that were asked for at its pace, of which nobody knows yet whether they arrived.
     on_their_way: u16,
     begun_ms: Option<u64>,
@@ -109,6 +102,10 @@ pub struct Source {
     looked_ms: Option<u64>,
     blamed_ms: Option<(u64, Account)>,
     different: Few,
+    /// Whether what it asked about can be heard, whether it has a page, and whether that page is kept true.
+    is_on_air: bool,
+    has_page: bool,
+    keeps_page: bool,
     agents: Few,
     forwarded: Few,
     asking: Asking,
@@ -131,6 +128,7 @@ impl Source {
             owed_since_ms: None,
             sound: 0,
             sound_last: 0,
+            repeats: 0,
             on_their_way: 0,
             begun_ms: None,
             heard_ms: 0,
@@ -142,6 +140,9 @@ impl Source {
             looked_ms: None,
             blamed_ms: None,
             different: Few::default(),
+            is_on_air: false,
+            has_page: false,
+            keeps_page: false,
             agents: Few::default(),
             forwarded: Few::default(),
             asking: Asking::begins(at_ms),
@@ -163,7 +164,6 @@ impl Source {
         self.recent *= (-passed / RECENT_MS).exp();
         self.persons = (self.persons * (-passed / PERSON_MS).exp()).max(self.recent / RECENT_OF_ONE);
         let pace = (PACE_PER_MS + PACE_PER_MS_OF_ONE * self.persons).min(PACE_PER_MS_MAX);
-        let pace = if self.has_many_agents() { PACE_PER_MS_MAX } else { pace };
         self.pace = (self.pace + pace * passed).min(pace * PACE_MS_SAVED);
     }
 
@@ -201,6 +201,11 @@ impl Source {
         if self.different.count() >= 2 && self.looked_ms.is_none() {
             self.looked_ms = Some(at_ms);
         }
+        self.is_on_air |= asked.on_air == OnAir::Yes;
+        if asked.outcome == Outcome::Served {
+            self.keeps_page |= self.has_page && asked.what == What::Told;
+            self.has_page |= asked.what == What::Page;
+        }
         self.refused(at_ms, asked.outcome);
         let mut put = Put {
             account: Account::Newcomer,
@@ -209,14 +214,14 @@ impl Source {
             is_forwarded: self.is_proxy(),
         };
         put.account = match asked.outcome {
-            Outcome::PutOff => Account::Shed,
-            _ if self.is_proxy() => Account::Unseen,
+            Outcome::PutOff | Outcome::Refused => Account::Shed,
             Outcome::Wrong => {
                 self.does_wrong();
                 Account::Violation
             }
+            _ if self.is_proxy() => Account::Unseen,
             Outcome::Served if self.keeps_pace(asked) => self.explained(at_ms),
-            Outcome::Served | Outcome::Waits | Outcome::OurError | Outcome::Theirs => {
+            Outcome::Served | Outcome::Waits | Outcome::OurError | Outcome::Theirs | Outcome::Left => {
                 self.on_credit(at_ms, asked, &mut put.is_owed)
             }
         };
@@ -243,7 +248,8 @@ impl Source {
     fn keeps_pace(&mut self, asked: &Asked) -> bool {
         let is_sound = asked.what == What::Sound;
         // Many who hear take the same piece; one who takes it again does not hear.
-        let is_next = self.sound_last != asked.target || self.is_many();
+        self.repeats = if self.sound_last == asked.target { self.repeats.saturating_add(1) } else { 0 };
+        let is_next = self.repeats == 0 || f32::from(self.repeats) < self.persons;
         if !(is_sound || asked.what == What::Place) || !is_next || self.pace < 1.0 {
             return false;
         }
@@ -355,7 +361,8 @@ impl Source {
 
     /// Whether there may be many people behind it.
     pub const fn is_of_many(&self) -> bool {
-        self.has_many_agents() || self.persons >= MANY_PEOPLE || self.forwarded.count() > 1
+        // What programs call themselves is not asked: whoever floods could call theirs four names.
+        self.persons >= MANY_PEOPLE || self.forwarded.count() > 1
     }
 
     /// Its connection broke the rules.

@@ -16,7 +16,7 @@ fn address(number: u32) -> IpAddr {
 }
 
 const fn asked(what: What, target: u32) -> Asked {
-    Asked { what, outcome: Outcome::Served, target, agent: 1, forwarded: None }
+    Asked { what, outcome: Outcome::Served, target, agent: 1, forwarded: None, on_air: OnAir::Yes }
 }
 
 const PAGE: Asked = asked(What::Page, 1);
@@ -73,7 +73,7 @@ impl Evening {
                 }
                 self.guard.take(&fact);
             }
-            let said = self.guard.second(end_ms, WallTime(end_ms as i64), OnAir::Yes);
+            let said = self.guard.second(end_ms, WallTime(end_ms as i64));
             assert_eq!(said.sums.total(Unit::Connections), connections, "second {second}");
             assert_eq!(said.sums.total(Unit::Requests), requests, "second {second}");
             assert_eq!(said.sums.total(Unit::ConnectionSeconds) as i64, open, "second {second}");
@@ -332,4 +332,88 @@ fn a_receipt_proves_a_listener_whose_connection_proves_nothing() {
     assert_eq!(said.proofs.false_receipts, false_receipts);
     assert_eq!(evening.said.iter().map(|said| said.proofs.receipts).sum::<u64>(), 40 * 8);
     assert!(evening.said.iter().all(|said| said.newcomers.0 == said.newcomers.1), "all became listeners");
+}
+
+#[test]
+fn who_has_the_page_open_and_does_not_press_yet_is_no_attack() {
+    let mut evening = Evening::small_audience();
+    for number in 0..300 {
+        let (from, came_ms) = (address(1_000 + number), 20_000 + 40 * u64::from(number));
+        evening.asks(came_ms, from, PAGE);
+        evening.asks(came_ms + 1, from, asked(What::Asset, 2));
+        for at_ms in (came_ms + 3_000..60_000).step_by(5_000) {
+            evening.asks(at_ms, from, asked(What::Told, 7));
+        }
+    }
+    evening.play(60);
+    assert!(evening.kinds().iter().all(|kind| !kind.is_attack()), "{:?}", evening.kinds());
+}
+
+#[test]
+fn who_waits_for_another_room_is_no_attack() {
+    let mut evening = Evening::small_audience();
+    for number in 0..300 {
+        let (from, came_ms) = (address(1_000 + number), 20_000 + 40 * u64::from(number));
+        for (what, target) in [(What::Page, 81), (What::Asset, 82), (What::Told, 83)] {
+            evening.asks(
+                came_ms + u64::from(target),
+                from,
+                Asked { on_air: OnAir::No, ..asked(what, target) },
+            );
+        }
+    }
+    evening.play(60);
+    assert!(evening.kinds().iter().all(|kind| !kind.is_attack()), "{:?}", evening.kinds());
+}
+
+#[test]
+fn a_program_of_four_names_that_takes_one_piece_over_and_over_is_no_crowd() {
+    let mut evening = Evening::small_audience();
+    for number in 0..6_000_u32 {
+        let (at_ms, from) = (25_000 + u64::from(number) * 5, address(9_000));
+        evening.asks(at_ms, from, Asked { agent: number % 4, ..asked(What::Sound, 77) });
+        evening.at(at_ms + 1, from, Happened::Arrived);
+    }
+    evening.play(55);
+    assert_eq!(
+        evening.said.last().map(|said| said.verdict.kind),
+        Some(Kind::Attack),
+        "{:?}",
+        evening.kinds()
+    );
+    assert!(!evening.kinds().contains(&Kind::Crowd), "{:?}", evening.kinds());
+}
+
+#[test]
+fn handshakes_that_fail_are_an_attack_and_requests_of_who_is_refused_are_not_our_errors() {
+    let mut evening = Evening::small_audience();
+    for number in 0..4_000_u32 {
+        evening.at(25_000 + u64::from(number) * 6, address(5_000 + number % 20), Happened::HandshakeFailed);
+        let asked = Asked { outcome: Outcome::Refused, ..PAGE };
+        evening.asks(25_000 + u64::from(number) * 6, address(8_000), asked);
+    }
+    evening.play(49);
+    let verdict = evening.said.last().expect("seconds passed").verdict.clone();
+    assert!(verdict.kind == Kind::Attack && !verdict.self_inflicted, "{verdict:?}");
+    assert!(verdict.because.iter().any(|says| says.contains("handshakes failed")), "{verdict:?}");
+}
+
+#[test]
+fn what_a_trusted_proxy_does_itself_is_nobodys_and_never_refused() {
+    let mut evening = Evening::small_audience();
+    for number in 0..4_000_u32 {
+        evening.asks(25_000 + u64::from(number) * 6, address(5_000 + number % 20), PAGE);
+        evening.at(25_000 + u64::from(number) * 6, address(7_000), Happened::OfProxy(Unit::Requests));
+    }
+    for number in 0..200 {
+        evening.at(30_000 + number, address(7_000), Happened::OfProxy(Unit::Handshakes));
+    }
+    evening.facts.sort_by_key(|fact| fact.at_ms);
+    for fact in std::mem::take(&mut evening.facts) {
+        evening.guard.take(&fact);
+    }
+    let said = evening.guard.second(49_000, WallTime(49_000));
+    assert_eq!(said.sums.get(Unit::Requests, Account::Unseen), 4_000);
+    assert_eq!(said.sums.get(Unit::Handshakes, Account::Unseen), 200);
+    assert!(evening.guard.table.get(address(7_000)).is_none(), "it is not remembered");
 }

@@ -81,3 +81,14 @@ fn a_line_cut_anywhere_does_no_harm() {
         let _ = read(&line[end..]);
     }
 }
+
+#[test]
+fn brackets_in_a_name_hide_no_line() {
+    let at = "[23/Nov/2026:09:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"b\"";
+    for user in ["[x", "[x]", "[[[", "[23/Nov/2026:09:00:00 +0000]", "]["] {
+        let line = format!("203.0.113.9 - {user} {at}");
+        assert_eq!(remote(&line).as_deref(), Ok("203.0.113.9"), "{line}");
+    }
+    let brackets = format!("203.0.113.9 - {} {at}", "[".repeat(15_000));
+    assert!(remote(&brackets).is_ok(), "and many of them cost little");
+}

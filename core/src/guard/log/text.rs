@@ -8,6 +8,8 @@ use time::{Date, Month};
 
 use super::{Entry, Taken};
 
+/// Bytes of a time; the usual one has 26.
+const MOMENT_BYTES_MAX: usize = 40;
 const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
@@ -17,10 +19,8 @@ pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
     let is_address =
         |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::IpAddr>().is_ok());
     let remote = if !is_address(first) && is_address(second) { second } else { first };
-    let open = rest.iter().position(|byte| *byte == b'[')?;
-    let close = open + rest.get(open..)?.iter().position(|byte| *byte == b']')?;
-    let at_ms = time(rest.get(open + 1..close)?)?;
-    let (request, rest) = quoted(rest.get(close + 1..)?)?;
+    let (at_ms, rest) = moment(rest)?;
+    let (request, rest) = quoted(rest)?;
     let (status, rest) = word(rest)?;
     let status = number(status).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
     let (bytes, rest) = word(rest).unwrap_or((b"-", b""));
@@ -40,6 +40,24 @@ pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
         taken: Taken::Unsaid,
         agent: if agent == b"-" { Cow::Borrowed("") } else { String::from_utf8_lossy(agent) },
     })
+}
+
+/// The first time in brackets with a quoted request behind it, and what follows it: the name of a user, which
+/// stands before, may have brackets of its own.
+fn moment(text: &[u8]) -> Option<(i64, &[u8])> {
+    let mut from = 0;
+    loop {
+        let open = from + text.get(from..)?.iter().position(|byte| *byte == b'[')?;
+        let near = &text[open + 1..text.len().min(open + 1 + MOMENT_BYTES_MAX)];
+        if let Some(length) = near.iter().position(|byte| *byte == b']')
+            && let Some(at_ms) = time(&near[..length])
+            && let Some(rest) = text.get(open + length + 2..)
+            && rest.trim_ascii_start().starts_with(b"\"")
+        {
+            return Some((at_ms, rest));
+        }
+        from = open + 1;
+    }
 }
 
 /// The first word, and what follows it.

@@ -1,6 +1,9 @@
 //! What became of a source that came, and whether it is taken for people.
 
-use super::{BEGIN_MS, OnAir, Source};
+use super::{BEGIN_MS, Source};
+
+/// Who did so often what people and their browsers do now and then did not come to hear.
+const WRONGS_MIN: u32 = 3;
 
 /// What became of somebody who came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +12,7 @@ pub enum Became {
     One,
     /// Nothing, though it was served.
     None,
-    /// That was not their choice: we refused them, or told them to wait.
+    /// That is not known: we refused them, told them to wait, or they look at the page.
     NotAsked,
 }
 
@@ -25,18 +28,18 @@ impl Source {
     }
 
     /// What became of it, [`BEGIN_MS`] after it came.
-    pub fn became(&self, on_air: OnAir) -> Became {
-        let begun_ms = match on_air {
-            OnAir::Yes => self.begun_ms,
-            OnAir::No => self.looked_ms,
-        };
+    pub fn became(&self) -> Became {
+        let begun_ms = if self.is_on_air { self.begun_ms } else { self.looked_ms };
         let breaks = self.wrong.1 > 0 && self.begun_ms.is_none();
         match begun_ms {
             Some(at_ms) if at_ms <= self.first_ms + BEGIN_MS && !breaks => Became::One,
-            _ if breaks => Became::None,
+            _ if breaks && self.wrong.1 >= WRONGS_MIN => Became::None,
             _ if self.refused_ms.is_some() || self.waits_ms.is_some() || self.requests == 0 => {
                 Became::NotAsked
             }
+            _ if breaks => Became::None,
+            // They have the page open, which asks for the status: they may press at any moment, or never.
+            _ if self.keeps_page => Became::NotAsked,
             _ => Became::None,
         }
     }
@@ -51,9 +54,9 @@ impl Source {
 
     /// Whether it is taken for somebody: hears, waits, comes again because of us, or looks around where there
     /// is nothing to hear.
-    pub fn is_somebody(&self, at_ms: u64, on_air: OnAir) -> bool {
+    pub fn is_somebody(&self, at_ms: u64) -> bool {
         let is_kept = self.waits_ms.is_some() || self.refused_ms.is_some();
-        let looks = on_air == OnAir::No && self.looked_ms.is_some();
+        let looks = !self.is_on_air && self.looked_ms.is_some();
         !self.is_blamed(at_ms) && (self.hears(at_ms) || is_kept || looks)
     }
 

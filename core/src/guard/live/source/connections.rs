@@ -2,12 +2,10 @@
 
 use super::{Account, Source};
 
-/// Connections that anybody may hold open, that each piece of sound in [`RECENT_MS`] explains, and many
-/// people who have just come behind one address.
+/// Connections that anybody may hold open, and that each piece of sound of late and each person explains.
 const CONNECTIONS: f32 = 12.0;
 const CONNECTIONS_PER_RECENT: f32 = 4.0;
 const CONNECTIONS_PER_PERSON: f32 = 2.0;
-const CONNECTIONS_OF_MANY: f32 = 400.0;
 /// Who was blamed is so for so long, in milliseconds.
 const BLAMED_MS: u64 = 2_000;
 
@@ -52,11 +50,9 @@ impl Source {
         if self.is_proxy() {
             return Account::Unseen;
         }
-        let of_many = if self.has_many_agents() { CONNECTIONS_OF_MANY } else { 0.0 };
         let explained = CONNECTIONS * (1.0 + self.streams as f32)
             + CONNECTIONS_PER_RECENT * self.recent
-            + CONNECTIONS_PER_PERSON * self.persons
-            + of_many;
+            + CONNECTIONS_PER_PERSON * self.persons;
         if nth as f32 > explained { Account::Unexplained } else { self.explained(at_ms) }
     }
 
