@@ -23,7 +23,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // The fuzzer calls the targets one by one; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 35] = [
+pub const TARGETS: [(&str, Target); 36] = [
     ("ogg_pages", ogg_pages),
     ("opus_headers", opus_headers),
     ("opus_packets", opus_packets),
@@ -59,6 +59,7 @@ pub const TARGETS: [(&str, Target); 35] = [
     ("pass", pass),
     ("receipt", receipt),
     ("access_log", access_log),
+    ("guard_ledger", guard_ledger),
 ];
 
 /// Pages, and packets out of all of them as if they were one stream.

@@ -21,6 +21,8 @@ const TICKETS_DOMAIN: &[u8] = b"tribune tickets\0";
 const NODE_KEY_OLD_FILE: &str = "node.key.old";
 /// The file of the operator's key: one line.
 const OPERATOR_KEY_FILE: &str = "operator.key";
+/// The file of the key by which the guard's audit is drawn, in the guard's folder: 32 bytes.
+const AUDIT_KEY_FILE: &str = "audit.key";
 /// Largest secret that is read, in bytes.
 const SECRET_BYTES_MAX: u64 = 1_024;
 /// Only the owner reads and writes.
@@ -91,6 +93,20 @@ pub fn operator_key(data: &Path, configured: Option<&Key>, world: World) -> Resu
     let bytes = read_or_make(&path, Key::generate(world.entropy()).reveal().as_bytes())?;
     let text = String::from_utf8(bytes).unwrap_or_default();
     Key::parse(text.trim()).map_err(|_| SecretError::Damaged { path, expected: "one key" })
+}
+
+/// The key of the guard's audit that was in force last; `None` where none can be read.
+pub fn audit_key(folder: &Path) -> Option<[u8; 32]> {
+    read(&folder.join(AUDIT_KEY_FILE)).ok()?.try_into().ok()
+}
+
+/// Keeps the key of the guard's audit, so that it can be told also when the node stops in between. One that
+/// was cut off by a crash is none.
+///
+/// # Errors
+/// The disk does not take it.
+pub fn keep_audit_key(folder: &Path, key: &[u8; 32]) -> std::io::Result<()> {
+    write(&folder.join(AUDIT_KEY_FILE), key)
 }
 
 /// Two starts at once agree on one secret: only one can link a finished file to the name, and then both read

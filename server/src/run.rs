@@ -123,6 +123,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let (to_stage, heard) = program::to_stage();
     let capacity = Capacity::new(world.now(), config.capacity(), has);
     let watch = Watch::new(world);
+    let ledger =
+        Ledger::start(&config.data, watch.clone()).context("cannot go on with the guard's ledger")?;
     let sides = Sides { metrics: &metrics, runtimes: &runtimes, to_stage, capacity, watch: watch.clone() };
     let node = runtimes.stage.block_on(build(world, &config, sides, shutdown.clone()))?;
     let door = runtimes.stage.block_on(stage_door(&node))?;
@@ -136,8 +138,6 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     })?;
     let listeners = Listeners { config: &config, metrics: &metrics, descriptors: has.most, world };
     let kernel = Kernel::wanted(&config)?;
-    let ledger =
-        Ledger::start(&config.data, watch.clone()).context("cannot go on with the guard's ledger")?;
     let tls = listeners.certificates(&runtimes, &shutdown, bound.redirect.take())?;
     let serving = [
         {

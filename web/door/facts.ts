@@ -34,6 +34,8 @@ export interface Status {
   program?: { head: string | null; parts: number } | null;
   notices?: { at: string; text: string }[];
   replay?: { opus: string; m4a: string; hls: string; seal: string; redactions?: number } | null;
+  /** Where the report of the evening is, once its host has published it. */
+  report?: string | null;
   /** The page's own address, written by the server into the page. */
   url?: string;
 }

@@ -83,6 +83,7 @@ export function enter(door: Door): Inside {
       ...(player.hearsLater !== 'no' && { w_later: true }),
       ...told(),
       preload,
+      report: !!door.status().report,
       w_fair: fair,
       ['ladder_' + step]: true,
       pass_query: line.pass && '?pass=' + line.pass,
@@ -144,7 +145,8 @@ export function enter(door: Door): Inside {
     if (id === 'speed') (document.getElementById('replay') as HTMLAudioElement).playbackRate = +value;
   }
 
-  return { values, paceMs: () => line.paceMs(), heard: async () => ({ headers: await player.heard() }), act, input };
+  const heard = async () => ({ headers: await player.heard() });
+  return { values, paceMs: () => line.paceMs(), heard, act, input };
 }
 
 /** Whether the visitor can be, or will be, told by their device. */

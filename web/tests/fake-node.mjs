@@ -156,6 +156,7 @@ class Room {
       program: { head: null, parts: 0 },
       notices: [],
       replay: null,
+      report: null,
       ...given,
     };
   }
@@ -180,6 +181,10 @@ class Room {
       replay: { opus: at('replay.opus'), m4a: at('replay.m4a'), hls: at('replay.m3u8'), seal: at('seal') },
     });
     for (const end of this.streams) end();
+  }
+
+  report() {
+    this.status.report = `/${this.name}/report`;
   }
 
   /** What came of the visitor's request. */

@@ -172,6 +172,11 @@ test('the start and the end arrive without a reload, and the replay plays', asyn
   assert.equal(await visitor.page.locator('#replay').evaluate((replay) => replay.playbackRate), 1.5);
   assert.ok(await visitor.page.evaluate(() => window.same), 'the page was not loaded again');
   assert.match(await visitor.page.title(), /^Ended · /);
+  const link = visitor.page.locator('a[href$="/report"]');
+  assert.equal(await link.count(), 0, 'nobody may read the report yet');
+  await room.report();
+  await link.waitFor();
+  assert.ok((await fetch(await link.evaluate((one) => one.href))).ok);
   await visitor.leave();
 });
 

@@ -55,7 +55,7 @@ const STATES = {
   reconnecting: { given: { ...audience, ...crowd, tickets: 0 }, steps: ['live'], place: inLine, visit: reconnect },
   ended: {
     given: { ...audience, replays: 2_204, program: { head: 'ab', parts: 13_501 } },
-    steps: ['live', 'end'],
+    steps: ['live', 'end', 'report'],
     visit: replay,
   },
   gone: { given: audience, steps: ['live', 'end', 'forget'] },

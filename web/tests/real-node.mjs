@@ -86,6 +86,11 @@ class Room {
     return this.act('notice', { text });
   }
 
+  /** Everybody may read the report of its evening. */
+  report() {
+    return this.act('report', { publish: true });
+  }
+
   async status() {
     return (await fetch(`${this.node.origin}/${this.name}/status`)).json();
   }

@@ -49,6 +49,8 @@ pub struct Figures {
     pub program: Sealed,
     /// Where the replay is, once it can be fetched.
     pub replay: Option<ReplayLinks>,
+    /// Where the report of the evening is, once it is published.
+    pub report: Option<String>,
     /// SHA-256 of the key by which the guard's audit is drawn, told before anybody is.
     pub audit: Option<[u8; 32]>,
     /// The end of the guard's ledger; `None` before its first line.
@@ -259,6 +261,7 @@ fn say(facts: &Facts, figures: &Figures) -> Map<String, Value> {
         "late": figures.late,
         "notices": notices,
         "replay": figures.replay,
+        "report": figures.report,
     });
     match document {
         Value::Object(map) => map,

@@ -73,6 +73,7 @@ fn it_has_every_field_of_the_wire() {
         "late",
         "notices",
         "replay",
+        "report",
     ] {
         assert!(document.contains_key(field), "{field}");
     }

@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use tribune_core::guard::live::Said;
+use tribune_core::guard::live::{Audit, Said, Term};
 use tribune_core::guard::report::{
-    Broken, Chain, Done, Evening, Finder, Happening, LINE_BYTES_MAX, Line, RoomSaid, pseudonym, whole_lines,
+    AuditKey, Broken, Chain, Done, Evening, Finder, Happening, LINE_BYTES_MAX, Line, RoomSaid, pseudonym,
+    whole_lines,
 };
 use tribune_core::hmac::Hmac;
 use tribune_core::time::{Time, WallTime};
 
 use super::Watch;
+use crate::keys;
 use crate::ops::logs::Repeats;
-use crate::world::World;
 
 /// The folder of the data folder in which the guard keeps what is its own.
 pub const FOLDER: &str = "guard";
@@ -42,11 +43,21 @@ static NOT_KEPT: Repeats = Repeats::new();
 
 /// Where the guard hands over its seconds.
 pub struct Ledger {
-    lines: SyncSender<(WallTime, Line)>,
+    lines: SyncSender<ToWrite>,
     /// For pseudonyms; nobody else has it, and it ends with the process.
     key: Hmac,
     next_act: u64,
-    world: World,
+    /// How long the audit's key is in force.
+    term: Term,
+    watch: Watch,
+}
+
+/// A line that is to be written.
+struct ToWrite {
+    at: WallTime,
+    line: Line,
+    /// The audit that is in force after it, where that is another one.
+    next: Option<Audit>,
 }
 
 /// Why there is no evening to report.
@@ -66,18 +77,23 @@ pub enum EveningError {
 }
 
 impl Ledger {
-    /// Goes on with the ledger of this data folder.
+    /// Goes on with the ledger of this data folder. To be called before any status names the audit's key,
+    /// which may be one from before a restart.
     ///
     /// # Errors
     /// It cannot be read or written, or no thread can be had.
     pub fn start(data: &Path, watch: Watch) -> io::Result<Self> {
-        let world = watch.0.world;
-        let writer = Writer::open(data.join(FOLDER), watch)?;
-        let (lines, to_write) = sync_channel(LINES_MAX);
+        let (ledger, writer, to_write) = Self::begin(data, watch)?;
         let begun = std::thread::Builder::new().name("ledger".to_owned());
         begun.spawn(move || writer.write_all(&to_write))?;
-        let key: [u8; 32] = world.entropy();
-        Ok(Self { lines, key: Hmac::new(&key), next_act: 0, world })
+        Ok(ledger)
+    }
+
+    fn begin(data: &Path, watch: Watch) -> io::Result<(Self, Writer, Receiver<ToWrite>)> {
+        let (writer, term) = Writer::open(data.join(FOLDER), watch.clone())?;
+        let (lines, to_write) = sync_channel(LINES_MAX);
+        let key: [u8; 32] = watch.0.world.entropy();
+        Ok((Self { lines, key: Hmac::new(&key), next_act: 0, term, watch }, writer, to_write))
     }
 
     /// A second is over.
@@ -86,14 +102,29 @@ impl Ledger {
         let acts: Vec<_> =
             new.map(|act| Done { number: act.number, source: pseudonym(&self.key, act.source) }).collect();
         self.next_act = acts.last().map_or(self.next_act, |act| act.number + 1);
-        let happening = Happening { at, said, acts, rooms };
+        let is_over = self.term.is_over(at.1, rooms.keys());
+        let open = rooms.keys().cloned().collect();
+        let in_force = self.watch.audit();
+        let audit = if is_over { AuditKey::Over(&in_force) } else { AuditKey::InForce(&in_force) };
+        let happening = Happening { at, said, audit, acts, rooms };
         if !happening.is_anything() {
             return;
         }
-        if self.lines.try_send((at.0, happening.line())).is_err()
-            && let Some(repeated) = NOT_KEPT.pass(self.world.now())
-        {
-            tracing::error!(why = "the disk is too slow", repeated, "ledger_not_written");
+        let next = is_over.then(|| Audit::new(self.watch.0.world.entropy()));
+        let to_write = ToWrite { at: at.0, line: happening.line(), next: next.clone() };
+        match (self.lines.try_send(to_write), next) {
+            (Ok(()), None) => {}
+            // Nobody can have read the line yet.
+            (Ok(()), Some(next)) => {
+                self.watch.begin_audit(next);
+                self.term = Term::begin(at.1, open);
+            }
+            // A key that was not told goes on, and is told with the next line.
+            (Err(_), _) => {
+                if let Some(repeated) = NOT_KEPT.pass(self.watch.0.world.now()) {
+                    tracing::error!(why = "the disk is too slow", repeated, "ledger_not_written");
+                }
+            }
         }
     }
 }
@@ -115,7 +146,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(folder: PathBuf, watch: Watch) -> io::Result<Self> {
+    /// Goes on with the ledger of this folder, and with the audit's key if that has not been told.
+    fn open(folder: PathBuf, watch: Watch) -> io::Result<(Self, Term)> {
         fs::create_dir_all(&folder)?;
         let (mut open, mut last) = (None, None);
         for (day, path) in days(&folder)?.into_iter().rev() {
@@ -130,16 +162,32 @@ impl Writer {
         if let Some(broken) = broken {
             tracing::error!(%broken, "ledger_begins_anew");
         }
+        let last = last.and_then(|last| Line::read(&last).ok());
+        match keys::audit_key(&folder).map(Audit::new) {
+            Some(audit) if last.as_ref().is_some_and(|last| last.goes_on_with(&audit)) => {
+                watch.begin_audit(audit);
+            }
+            Some(_) | None => keep_key(&folder, &watch.audit()),
+        }
         let synced = watch.0.world.now();
+        let term = Term::begin(synced.millis(), last.map(|last| last.open_rooms()).unwrap_or_default());
         let writer = Self { folder, open, chain, watch, synced, is_synced: true };
         writer.tell();
-        Ok(writer)
+        Ok((writer, term))
     }
 
-    fn write_all(mut self, lines: &Receiver<(WallTime, Line)>) {
+    fn write_all(mut self, lines: &Receiver<ToWrite>) {
         loop {
             let written = match lines.recv_timeout(IDLE) {
-                Ok((at, line)) => self.write(at, line).and_then(|()| self.sync_in_time()),
+                Ok(ToWrite { at, line, next: None }) => {
+                    self.write(at, line).and_then(|()| self.sync_in_time())
+                }
+                Ok(ToWrite { at, line, next: Some(next) }) => {
+                    // What tells a key is there for good before the key itself is written over.
+                    let written = self.write(at, line).and_then(|()| self.sync());
+                    keep_key(&self.folder, &next);
+                    written
+                }
                 Err(RecvTimeoutError::Timeout) => self.sync(),
                 Err(RecvTimeoutError::Disconnected) => {
                     let _ = self.sync();
@@ -214,6 +262,13 @@ impl Writer {
                 tracing::warn!(path = %path.display(), %error, "ledger_not_removed");
             }
         }
+    }
+}
+
+/// A key that cannot be kept is drawn by all the same: it is lost when the node stops before it was told.
+fn keep_key(folder: &Path, audit: &Audit) {
+    if let Err(error) = keys::keep_audit_key(folder, &audit.key()) {
+        tracing::error!(%error, "audit_key_not_kept");
     }
 }
 
@@ -301,9 +356,10 @@ mod tests {
     use tribune_core::guard::live::Guard;
 
     use super::*;
+    use crate::world::World;
 
     fn said(at_ms: u64, wall: i64) -> Said {
-        Guard::new(10).second(at_ms, WallTime(wall))
+        Guard::new(10).second(at_ms, WallTime(wall), &Audit::new([7; 32]))
     }
 
     fn rooms(listening: u64) -> BTreeMap<String, RoomSaid> {
@@ -313,11 +369,12 @@ mod tests {
     /// Writes so many seconds from this moment on and closes the ledger.
     fn write(data: &Path, from: i64, seconds: i64) {
         let watch = Watch::new(World::begin());
-        let mut writer = Writer::open(data.join(FOLDER), watch).expect("a folder of ours");
+        let (mut writer, _) = Writer::open(data.join(FOLDER), watch.clone()).expect("a folder of ours");
         for second in 0..seconds {
             let at = WallTime(from + second * 1_000);
-            let said = said(0, at.0);
-            let happening = Happening { at: (at, 0), said: &said, acts: Vec::new(), rooms: rooms(20) };
+            let (said, audit) = (said(0, at.0), watch.audit());
+            let audit = AuditKey::InForce(&audit);
+            let happening = Happening { at: (at, 0), said: &said, audit, acts: Vec::new(), rooms: rooms(20) };
             writer.write(at, happening.line()).expect("written");
         }
         writer.sync().expect("synced");
@@ -340,6 +397,42 @@ mod tests {
         assert_eq!(days(&data.path().join(FOLDER)).expect("readable").len(), 3, "perhaps the clock is wrong");
         write(data.path(), from + 41 * DAY_MS, 1);
         assert_eq!(days(&data.path().join(FOLDER)).expect("readable").len(), 2, "thirty days are kept");
+    }
+
+    /// A node that runs for these seconds, each with the debate open or not: which audits were in force
+    /// before and after.
+    fn run(data: &Path, seconds: &[(i64, bool)]) -> [[u8; 32]; 2] {
+        let watch = Watch::new(World::begin());
+        let (mut ledger, writer, to_write) = Ledger::begin(data, watch.clone()).expect("a folder of ours");
+        let before = watch.audit_commitment();
+        for (second, is_open) in seconds {
+            let wall = WallTime(20_000 * DAY_MS + second * 1_000);
+            let open = if *is_open { rooms(20) } else { BTreeMap::new() };
+            ledger.second((wall, 0), &said(0, wall.0), open);
+        }
+        drop(ledger);
+        writer.write_all(&to_write);
+        [before, watch.audit_commitment()]
+    }
+
+    #[test]
+    fn the_audits_key_goes_on_over_a_restart_and_is_told_when_the_room_closes() {
+        let data = tempfile::tempdir().expect("a folder");
+        let [first, same] = run(data.path(), &[(0, true), (1, true)]);
+        assert_eq!(first, same, "a room is open");
+        let report = |data: &Path| -> serde_json::Value {
+            let evening = evening(data, "debate").expect("an evening");
+            serde_json::from_slice(&evening.bundle("1").json).expect("JSON")
+        };
+        assert_eq!(report(data.path())["audit"][0]["key"], serde_json::Value::Null);
+        let [same, next] = run(data.path(), &[(9, true), (10, false), (11, false)]);
+        assert!(first == same && first != next, "the key of before the restart, until the room closes");
+        let report = report(data.path());
+        let key = report["audit"][0]["key"].as_str().expect("it is told");
+        assert_eq!((key.len(), &report["audit"][0]["seconds"]), (43, &serde_json::json!(3)));
+        assert_eq!((&report["seconds"], &report["ledger"]["last_seq"]), (&3.into(), &3.into()));
+        let [fresh, _] = run(data.path(), &[]);
+        assert_ne!(fresh, first, "a key that was told is never drawn by again");
     }
 
     #[test]

@@ -48,7 +48,7 @@ struct Inner {
     hash: RandomState,
     waiting: Mutex<Waiting>,
     said: ArcSwapOption<Said>,
-    audit: Audit,
+    audit: ArcSwap<Audit>,
     /// The end of the ledger, as far as the disk has it for good.
     ledger: ArcSwapOption<Head>,
     /// Rooms that can be heard, by name, in order.
@@ -118,7 +118,7 @@ impl Watch {
             hash: RandomState::new(),
             waiting: Mutex::default(),
             said: ArcSwapOption::empty(),
-            audit: Audit::new(world.entropy()),
+            audit: ArcSwap::from_pointee(Audit::new(world.entropy())),
             ledger: ArcSwapOption::empty(),
             on_air: ArcSwap::default(),
             refused: ArcSwap::default(),
@@ -168,12 +168,22 @@ impl Watch {
 
     /// Whether a source is one of the few who are always answered, so that somebody knows what newcomers are.
     pub fn audits(&self, from: IpAddr) -> bool {
-        self.0.audit.samples(from, self.0.world.wall().0)
+        self.0.audit.load().samples(from, self.0.world.wall().0)
     }
 
     /// What everybody is told of the audit's key beforehand.
     pub fn audit_commitment(&self) -> [u8; 32] {
-        self.0.audit.commitment()
+        self.0.audit.load().commitment()
+    }
+
+    /// The audit that is in force.
+    fn audit(&self) -> Arc<Audit> {
+        self.0.audit.load_full()
+    }
+
+    /// Another audit is in force from now on.
+    fn begin_audit(&self, audit: Audit) {
+        self.0.audit.store(Arc::new(audit));
     }
 
     /// The end of the ledger; `None` before its first line.
@@ -248,7 +258,7 @@ impl Work {
     fn second(&mut self, rooms: BTreeMap<String, RoomSaid>) {
         let world = self.watch.0.world;
         let (now_ms, wall) = (world.now().millis(), world.wall());
-        let said = self.guard.second(now_ms, wall);
+        let said = self.guard.second(now_ms, wall, &self.watch.audit());
         if let Some(ledger) = &mut self.ledger {
             ledger.second((wall, now_ms), &said, rooms);
         }

@@ -1,6 +1,6 @@
 //! Reports that their hosts have published: a page each, written once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use super::ledger::FOLDER;
 
 /// The folder of the pages.
 const REPORTS: &str = "reports";
+/// A page is called like its room, and this.
+const ENDS: &str = ".html";
 /// Rooms of which it is known without asking the disk what their page is, or that there is none.
 const KNOWN_MAX: usize = 256;
 
@@ -23,12 +25,21 @@ pub struct Published(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     known: Mutex<BTreeMap<Name, Option<Bytes>>>,
+    /// All rooms that have a page.
+    rooms: Mutex<BTreeSet<Name>>,
 }
 
 impl Published {
-    /// Those of a data folder.
+    /// Those of a data folder. Asks the disk.
     pub fn new(data: &Path) -> Self {
-        Self(Arc::new(Inner { folder: data.join(FOLDER).join(REPORTS), known: Mutex::default() }))
+        let folder = data.join(FOLDER).join(REPORTS);
+        let rooms = Mutex::new(rooms_of(&folder));
+        Self(Arc::new(Inner { folder, known: Mutex::default(), rooms }))
+    }
+
+    /// Whether a room has a page, without asking the disk.
+    pub fn has(&self, room: &Name) -> bool {
+        self.rooms().contains(room)
     }
 
     /// The page of a room, if it is published. Asks the disk.
@@ -57,6 +68,7 @@ impl Published {
         fs::File::open(&beside)?.sync_all()?;
         fs::rename(&beside, &path)?;
         self.known().insert(room.clone(), Some(page.into()));
+        self.rooms().insert(room.clone());
         Ok(())
     }
 
@@ -70,16 +82,28 @@ impl Published {
             Ok(()) | Err(_) => {}
         }
         self.known().insert(room.clone(), None);
+        self.rooms().remove(room);
         Ok(())
     }
 
     fn path(&self, room: &Name) -> PathBuf {
-        self.0.folder.join(format!("{room}.html"))
+        self.0.folder.join(format!("{room}{ENDS}"))
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, BTreeSet<Name>> {
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Option<Bytes>>> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Before the first page there is no folder.
+fn rooms_of(folder: &Path) -> BTreeSet<Name> {
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeSet::new() };
+    let room = |entry: fs::DirEntry| Name::parse(entry.file_name().to_str()?.strip_suffix(ENDS)?).ok();
+    entries.flatten().filter_map(room).collect()
 }
 
 #[cfg(test)]
@@ -95,9 +119,11 @@ mod tests {
         published.publish(&room, "page".to_owned()).expect("written");
         assert_eq!(published.page(&room).as_deref(), Some(&b"page"[..]));
         let again = Published::new(data.path());
+        assert!(published.has(&room) && again.has(&room));
         assert_eq!(again.page(&room).as_deref(), Some(&b"page"[..]));
         again.take_back(&room).expect("removed");
         again.take_back(&room).expect("it is gone already");
         assert_eq!((again.page(&room), Published::new(data.path()).page(&room)), (None, None));
+        assert!(!again.has(&room) && !Published::new(data.path()).has(&room));
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tribune_core::books::{Books, Column};
-use tribune_core::guard::live::Guard;
+use tribune_core::guard::live::{Audit, Guard};
 use tribune_core::reason::{Departure, Refusal, Shed};
 use tribune_core::time::WallTime;
 
@@ -33,7 +33,7 @@ fn busy_metrics() -> Arc<Metrics> {
     drop(metrics.capacity.cost.get_or_create(&capacity::Cost { resource, tier }));
     drop(metrics.capacity.there_is.get_or_create(&capacity::Of { resource }));
     drop(metrics.capacity.inside.get_or_create(&capacity::By { tier }));
-    let second = Guard::default().second(1_000, WallTime(0));
+    let second = Guard::default().second(1_000, WallTime(0), &Audit::new([7; 32]));
     metrics.guard.show(&second);
     metrics
 }

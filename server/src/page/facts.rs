@@ -58,6 +58,7 @@ pub(super) fn facts(status: &Value, words: &Words) -> Map<String, Value> {
     put("any_notice", (!notices.is_empty()).into());
     put("notices", notices.into());
     put("replay", status["replay"].is_object().into());
+    put("report", status["report"].is_string().into());
     put("cut", (status["replay"]["redactions"].as_u64().unwrap_or(0) > 0).into());
     values
 }

@@ -41,7 +41,7 @@ const BROTLI_WINDOW_BITS: i32 = 18;
 const CACHE_CONTROL: &str = "public, max-age=1";
 /// What the page reads of `status`; the rest (signature, books, verdict) would only weigh on the first
 /// answer.
-const STATUS_FIELDS: [&str; 14] = [
+const STATUS_FIELDS: [&str; 15] = [
     "title",
     "state",
     "now",
@@ -56,6 +56,7 @@ const STATUS_FIELDS: [&str; 14] = [
     "program",
     "notices",
     "replay",
+    "report",
 ];
 
 /// A language the page is written in.

@@ -36,6 +36,7 @@ fn status(state: &str) -> Value {
         "rate": {"eta_hit_rate": 0.84}, "notices": [notice, notice, notice, notice],
         "sig": "secret-weight", "verdict": {"kind": "crowd"},
         "replay": if state == "ended" { replay } else { Value::Null },
+        "report": if state == "ended" { "https://listen.example/r/report".into() } else { Value::Null },
     })
 }
 
@@ -77,6 +78,7 @@ fn each_state_says_what_can_be_done_without_script() {
                 "/r/replay.opus",
                 "/r/replay.m4a",
                 "/r/seal",
+                "href=\"/r/report\"",
                 "tribune verify https://listen.example/r/replay.opus",
             ],
         ),

@@ -3,15 +3,16 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tribune_core::guard::live::Audit;
 
 use crate::guard::{Flood, ask, verdict};
-use crate::node::{Node, agent, until};
+use crate::node::{Node, Room, agent, until};
 use crate::sources::{OPUS, Sender};
 
 fn text(bytes: &[u8]) -> String {
@@ -42,6 +43,48 @@ fn altered(path: &Path, at: usize, check: impl FnOnce()) {
     fs::write(path, whole).expect("writable");
 }
 
+/// What the bundle's own program says of addresses and a key is what the rules do with them.
+fn both_draw_alike(folder: &Path) {
+    const AT_MS: i64 = 1_795_464_000_000;
+    const DRAWN: &str = "import sys; sys.path.insert(0, sys.argv[1]); import verify\n\
+                         for address in sys.stdin.read().split():\n    \
+                         print(int(verify.is_sampled(bytes([7] * 32), address, 1_795_464_000_000)))";
+    let addresses: Vec<IpAddr> = (0..2_000_u32)
+        .flat_map(|number| -> [IpAddr; 3] {
+            let four = Ipv4Addr::from_bits(number.wrapping_mul(2_654_435_761));
+            let six = Ipv6Addr::new(0x2001, 0xdb8, (number % 7) as u16, number as u16, 0, 0, 1, 2);
+            [four.into(), six.into(), four.to_ipv6_mapped().into()]
+        })
+        .collect();
+    let list = folder.join("addresses");
+    let lines: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+    fs::write(&list, lines).expect("writable");
+    let python = Command::new("python3")
+        .args(["-B", "-c", DRAWN])
+        .arg(folder)
+        .stdin(fs::File::open(&list).expect("written"))
+        .output()
+        .expect("python3 is there");
+    let audit = Audit::new([7; 32]);
+    let ours: String =
+        addresses.iter().map(|address| format!("{}\n", u8::from(audit.samples(*address, AT_MS)))).collect();
+    assert_eq!(text(&python.stdout), ours, "{}", text(&python.stderr));
+    assert!(ours.contains('1') && ours.contains('0'));
+}
+
+fn an_altered_byte_is_told(out: &Path) {
+    for name in ["ledger.jsonl", "report.json", "report.html"] {
+        let path = out.join(name);
+        let bytes = fs::read(&path).expect("written").len();
+        for at in [0, bytes / 5, bytes / 3, bytes / 2, bytes - 40, bytes - 1] {
+            altered(&path, at, || {
+                let (code, says) = verify(out, &[]);
+                assert!(code == Some(1) && says.starts_with("No: "), "{name} at {at}: {says}");
+            });
+        }
+    }
+}
+
 /// Publishes it, or takes it back: the status of the answer.
 fn publish(node: &Node, key: &str, is_published: bool) -> u16 {
     let request = agent().post(format!("{}/api/v1/rooms/evening/report", node.stage));
@@ -49,6 +92,20 @@ fn publish(node: &Node, key: &str, is_published: bool) -> u16 {
     let request = request.header("content-type", "application/json");
     let answer = request.send(json!({"publish": is_published}).to_string());
     answer.expect("the stage answers").status().as_u16()
+}
+
+fn it_is_shown_when_its_host_says_so(node: &Node, room: &Room) {
+    assert_eq!(node.get("/evening/report").0, 404);
+    assert_eq!(node.status(room)["report"], Value::Null);
+    assert_eq!((publish(node, &room.speaker, true), publish(node, &room.host, true)), (403, 200));
+    let (code, page) = node.get("/evening/report");
+    assert!(code == 200 && text(&page).contains("here was an attack"), "{code}");
+    let address = format!("{}/evening/report", node.public);
+    until("the status leads to it", || node.status(room)["report"] == address);
+    let (_, page) = node.get("/evening");
+    assert!(text(&page).contains("href=\"/evening/report\""), "and the room's page");
+    assert_eq!(publish(node, &room.host, false), 200);
+    assert_eq!(node.get("/evening/report").0, 404);
 }
 
 #[test]
@@ -67,8 +124,8 @@ fn an_evening_is_reported_and_anybody_can_check_it() {
     flood.stop();
     let mut kept = Value::Null;
     until("a status names the ledger", || {
-        kept = node.api("GET", "/api/v1/rooms/evening", &json!({}))["guard"]["ledger"].clone();
-        kept["lines"].as_u64().is_some_and(|lines| lines > 3)
+        kept = node.api("GET", "/api/v1/rooms/evening", &json!({}))["guard"].clone();
+        kept["ledger"]["lines"].as_u64().is_some_and(|lines| lines > 3)
     });
     assert_eq!(publish(&node, &room.host, true), 409, "the evening is not over");
     drop((hears, source));
@@ -76,37 +133,32 @@ fn an_evening_is_reported_and_anybody_can_check_it() {
 
     let out = keep.path().join("bundle");
     let more = ["--out", out.to_str().expect("a path that is text")];
+    until("the audit's key is told", || {
+        let made = report(keep.path(), "evening", &[&more[..], &["--json"]].concat());
+        let document: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        assert_eq!(document["audit"][0]["sha256"], kept["audit"], "the one of which every status told");
+        document["audit"][0]["key"].is_string()
+    });
     let made = report(keep.path(), "evening", &more);
     let says = text(&made.stdout);
     assert!(made.status.success() && says.contains("here was an attack"), "{says}{}", text(&made.stderr));
-    let head = kept["head"].as_str().expect("a hash");
+    let head = kept["ledger"]["head"].as_str().expect("a hash");
     let (code, says) = verify(&out, &["--head", head]);
     assert_eq!(code, Some(0), "{says}");
     assert!(says.contains("Yes:") && says.contains("every line up to it"), "{says}");
     let (code, says) = verify(&out, &["--head", &"A".repeat(43)]);
     assert!(code == Some(1) && says.contains("not in this ledger"), "{says}");
-    for name in ["ledger.jsonl", "report.json", "report.html"] {
-        let path = out.join(name);
-        let bytes = fs::read(&path).expect("written").len();
-        for at in [0, bytes / 5, bytes / 3, bytes / 2, bytes - 40, bytes - 1] {
-            altered(&path, at, || {
-                let (code, says) = verify(&out, &[]);
-                assert!(code == Some(1) && says.starts_with("No: "), "{name} at {at}: {says}");
-            });
-        }
-    }
+    let (code, says) = verify(&out, &["--address", "127.35.0.7"]);
+    assert!(code == Some(0) && says.contains("seconds of which the key was told"), "{says}");
+    both_draw_alike(&out);
+    an_altered_byte_is_told(&out);
     assert_eq!(verify(&out, &[]).0, Some(0));
     let everything =
         ["ledger.jsonl", "report.json", "report.html"].map(|name| fs::read(out.join(name)).expect("there"));
     let everything = text(&everything.concat());
     assert!(!["127.35.0", "127.0.0"].iter().any(|address| everything.contains(address)), "nobody's address");
 
-    assert_eq!(node.get("/evening/report").0, 404);
-    assert_eq!((publish(&node, &room.speaker, true), publish(&node, &room.host, true)), (403, 200));
-    let (code, page) = node.get("/evening/report");
-    assert!(code == 200 && text(&page).contains("here was an attack"), "{code}");
-    assert_eq!(publish(&node, &room.host, false), 200);
-    assert_eq!(node.get("/evening/report").0, 404);
+    it_is_shown_when_its_host_says_so(&node, &room);
     drop(node);
     let made = report(keep.path(), "evening", &[&more[..], &["--json"]].concat());
     let document: Value = serde_json::from_slice(&made.stdout).expect("JSON");

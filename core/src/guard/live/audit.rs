@@ -5,6 +5,7 @@
 //! made before anybody came, of which a hash is told to everybody, and which the report reveals. Then anybody
 //! can check that the sample was what the key says.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
@@ -16,6 +17,8 @@ const SAMPLED: u16 = 1_311;
 /// A new sample is drawn after so many milliseconds.
 const EPOCH_MS: i64 = 600_000;
 const DOMAIN: &[u8] = b"tribune audit 1";
+/// How long a key is in force at most, in milliseconds: a day.
+const TERM_MS_MAX: u64 = 86_400_000;
 
 /// The audit of a node.
 #[derive(Clone)]
@@ -33,6 +36,11 @@ impl Audit {
         Self(key)
     }
 
+    /// The key, for everybody to see when its term is over.
+    pub const fn key(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// What is told to everybody beforehand: SHA-256 of the key.
     pub fn commitment(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
@@ -47,6 +55,33 @@ impl Audit {
             .chain_update(wall_ms.div_euclid(EPOCH_MS).to_be_bytes())
             .finalize();
         u16::from_be_bytes([hash[0], hash[1]]) < SAMPLED
+    }
+}
+
+/// How long a key is in force: until a room closes, so that what is written right after an evening can tell
+/// the key of it; and where rooms are open all the time, for a day. A key that was told is worth nothing any
+/// more, so that rooms that are still open get another one.
+#[derive(Clone, Debug, Default)]
+pub struct Term {
+    begun_ms: u64,
+    open: BTreeSet<String>,
+    is_over: bool,
+}
+
+impl Term {
+    /// A key is in force from this moment of the node's clock on, in milliseconds, in which these rooms are
+    /// open.
+    pub const fn begin(begun_ms: u64, open: BTreeSet<String>) -> Self {
+        Self { begun_ms, open, is_over: false }
+    }
+
+    /// A second is over in which these rooms were open. Says whether the term is: then it stays so until
+    /// another one begins.
+    pub fn is_over<'a>(&mut self, now_ms: u64, open: impl IntoIterator<Item = &'a String>) -> bool {
+        let open: BTreeSet<_> = open.into_iter().cloned().collect();
+        self.is_over |= !self.open.is_subset(&open) || now_ms.saturating_sub(self.begun_ms) >= TERM_MS_MAX;
+        self.open = open;
+        self.is_over
     }
 }
 
@@ -67,5 +102,25 @@ mod tests {
         assert_eq!(first, same);
         assert!(next.iter().filter(|n| first.contains(n)).count() < 40);
         assert_ne!(Audit::new([8; 32]).commitment(), audit.commitment());
+    }
+
+    #[test]
+    fn a_key_is_in_force_until_a_room_closes_or_for_a_day() {
+        let rooms = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|&name| name.into()).collect() };
+        let mut term = Term::begin(5_000, rooms(&[]));
+        for (now_ms, open, over) in [
+            (6_000, &[][..], false),
+            (7_000, &["a"], false),
+            (8_000, &["a", "b"], false),
+            (9_000, &["a"], true),
+            (10_000, &["a"], true),
+        ] {
+            assert_eq!(term.is_over(now_ms, &rooms(open)), over, "{now_ms}");
+        }
+        // One closes in the very second in which another opens.
+        assert!(Term::begin(0, rooms(&["a"])).is_over(1_000, &rooms(&["b"])));
+        let mut term = Term::begin(5_000, rooms(&["a"]));
+        assert!(!term.is_over(5_000 + TERM_MS_MAX - 1, &rooms(&["a"])));
+        assert!(term.is_over(5_000 + TERM_MS_MAX, &rooms(&["a"])));
     }
 }

@@ -19,7 +19,7 @@ const SHARE_MIN: f64 = 0.15;
 const REQUESTS_PER_S_MIN: f64 = 10.0;
 const CONNECTIONS_MIN: u64 = 30;
 /// Newcomers of whom a share says something.
-const NEWCOMERS_MIN: u64 = 20;
+pub(super) const NEWCOMERS_MIN: u64 = 20;
 /// Beyond this our own errors are at fault for what is asked again.
 const OURS_SHARE_MIN: f64 = 0.3;
 const ERRORS_SHARE_MIN: f64 = 0.1;

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 pub use account::{Account, Sums, Unit};
 use acts::Acts;
 pub use acts::{Act, WRONGS_MAX};
-pub use audit::Audit;
+pub use audit::{Audit, Term};
 pub use fact::{Asked, Fact, Happened, OnAir, Outcome, What};
 pub use judge::Onset;
 use judge::{Judge, Looks, Seen};
@@ -51,14 +51,26 @@ const SUSPECTS_MAX: usize = 50_000;
 /// Newcomers that are remembered until it is known what became of them.
 const YOUNG_MAX: usize = 200_000;
 
+/// A newcomer of whom it is known what became of them.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    came_ms: u64,
+    from: IpAddr,
+    has_become: bool,
+    /// Drawn into the sample that is always answered, while others were put off.
+    is_audited: bool,
+}
+
 /// The guard of a node.
 #[derive(Debug)]
 pub struct Guard {
     table: Table,
     /// Who came within the last twelve seconds, in order.
     young: VecDeque<(u64, IpAddr)>,
-    /// Of the last ten seconds' settled newcomers: when they came, and whether they became a listener.
-    settled: VecDeque<(u64, IpAddr, bool)>,
+    /// Of the last ten seconds' newcomers.
+    settled: VecDeque<Settled>,
+    /// When somebody was put off last.
+    put_off_ms: Option<u64>,
     now: Second,
     last: VecDeque<Second>,
     ever: Sums,
@@ -111,6 +123,7 @@ impl Guard {
             table: Table::new(sources_max),
             young: VecDeque::new(),
             settled: VecDeque::new(),
+            put_off_ms: None,
             now: Second::default(),
             last: VecDeque::new(),
             ever: Sums::default(),
@@ -138,6 +151,7 @@ impl Guard {
                 self.open = self.open.saturating_sub(1);
                 return;
             }
+            Happened::Asked(Asked { outcome: Outcome::PutOff, .. }) => self.put_off_ms = Some(at_ms),
             Happened::OfProxy(unit) => return self.now.sums.add(unit, Account::Unseen, 1),
             _ => {}
         }
@@ -162,10 +176,10 @@ impl Guard {
         self.now.sums.add(unit, Account::Unseen, count);
     }
 
-    /// A second is over.
-    pub fn second(&mut self, at_ms: u64, wall: WallTime) -> Said {
+    /// A second is over, in which the sample was drawn by this audit.
+    pub fn second(&mut self, at_ms: u64, wall: WallTime, audit: &Audit) -> Said {
         self.hold(at_ms);
-        self.settle(at_ms);
+        self.settle((at_ms, wall), audit);
         self.seconds += 1;
         if self.seconds.is_multiple_of(PEOPLE_SECONDS) {
             self.people = self.count_people(at_ms);
@@ -254,19 +268,23 @@ impl Guard {
     }
 
     /// Who came twelve seconds ago is asked what became of them.
-    fn settle(&mut self, at_ms: u64) {
+    fn settle(&mut self, (at_ms, wall): (u64, WallTime), audit: &Audit) {
         while let Some((came_ms, from)) = self.young.front().copied()
             && at_ms >= came_ms + BEGIN_MS
         {
             self.young.pop_front();
             let became = self.table.get(from).map_or(Became::NotAsked, |source| source.became());
             match became {
-                Became::One => self.settled.push_back((came_ms, from, true)),
-                Became::None => self.settled.push_back((came_ms, from, false)),
+                Became::One | Became::None => {
+                    let came_at = wall.0 - (at_ms - came_ms) as i64;
+                    let is_audited = self.puts_off(at_ms) && audit.samples(from, came_at);
+                    let has_become = became == Became::One;
+                    self.settled.push_back(Settled { came_ms, from, has_become, is_audited });
+                }
                 Became::NotAsked => {}
             }
         }
-        while self.settled.front().is_some_and(|(came_ms, ..)| at_ms > came_ms + BEGIN_MS + COHORT_MS) {
+        while self.settled.front().is_some_and(|one| at_ms > one.came_ms + BEGIN_MS + COHORT_MS) {
             self.settled.pop_front();
         }
     }
@@ -277,17 +295,27 @@ impl Guard {
         if share <= 0.0 {
             return;
         }
-        for (_, from, _) in self.settled.iter().filter(|(.., became)| !became) {
-            if let Some(source) = self.table.get(*from) {
+        for settled in self.settled.iter().filter(|one| !one.has_become) {
+            if let Some(source) = self.table.get(settled.from) {
                 source.doubt(share);
             }
         }
     }
 
-    /// Of the settled newcomers, who became a listener, and all.
+    /// Of the settled newcomers, who became a listener, and all. While people are put off, only those of the
+    /// sample are like all who came; where they are too few to say anything, all are taken.
     fn newcomers(&self) -> (u64, u64) {
-        let became = self.settled.iter().filter(|(.., became)| *became).count();
-        (became as u64, self.settled.len() as u64)
+        let count = |of: fn(&&Settled) -> bool| self.settled.iter().filter(of).count() as u64;
+        let audited = count(|one| one.is_audited);
+        if audited >= judge::NEWCOMERS_MIN {
+            return (count(|one| one.is_audited && one.has_become), audited);
+        }
+        (count(|one| one.has_become), self.settled.len() as u64)
+    }
+
+    /// Whether somebody was put off of late.
+    fn puts_off(&self, at_ms: u64) -> bool {
+        self.put_off_ms.is_some_and(|put_off_ms| at_ms <= put_off_ms + BEGIN_MS + COHORT_MS)
     }
 
     fn count_people(&self, at_ms: u64) -> u64 {

@@ -3,6 +3,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::guard::Kind;
 
+const AUDIT: Audit = Audit::new([7; 32]);
+
 /// A node in virtual time, and who comes to it.
 struct Evening {
     guard: Guard,
@@ -73,7 +75,7 @@ impl Evening {
                 }
                 self.guard.take(&fact);
             }
-            let said = self.guard.second(end_ms, WallTime(end_ms as i64));
+            let said = self.guard.second(end_ms, WallTime(end_ms as i64), &AUDIT);
             assert_eq!(said.sums.total(Unit::Connections), connections, "second {second}");
             assert_eq!(said.sums.total(Unit::Requests), requests, "second {second}");
             assert_eq!(said.sums.total(Unit::ConnectionSeconds) as i64, open, "second {second}");
@@ -412,8 +414,31 @@ fn what_a_trusted_proxy_does_itself_is_nobodys_and_never_refused() {
     for fact in std::mem::take(&mut evening.facts) {
         evening.guard.take(&fact);
     }
-    let said = evening.guard.second(49_000, WallTime(49_000));
+    let said = evening.guard.second(49_000, WallTime(49_000), &AUDIT);
     assert_eq!(said.sums.get(Unit::Requests, Account::Unseen), 4_000);
     assert_eq!(said.sums.get(Unit::Handshakes, Account::Unseen), 200);
     assert!(evening.guard.table.get(address(7_000)).is_none(), "it is not remembered");
+}
+
+#[test]
+fn while_people_are_put_off_the_sample_says_what_newcomers_are() {
+    // 4,000 come within twenty seconds, nine of ten of them machines that look at the page and go. Of all but
+    // the sample the machines are put off at once, so that only honest ones are left to be asked.
+    let mut evening = Evening::small_audience();
+    for number in 0..4_000_u32 {
+        let (from, came_ms) = (address(10_000 + number), 30_000 + 5 * u64::from(number));
+        if number % 10 == 0 {
+            evening.listener((from, number), came_ms, 70_000);
+            continue;
+        }
+        let is_audited = AUDIT.samples(from, came_ms as i64);
+        let outcome = if is_audited { Outcome::Served } else { Outcome::PutOff };
+        evening.asks(came_ms, from, Asked { outcome, ..PAGE });
+    }
+    evening.play(60);
+    let told: Vec<_> = evening.said.iter().map(|said| said.verdict.attack_share.newcomers).collect();
+    assert!(told.iter().any(|share| share.low > 0.5), "{told:?}");
+    // Two of a hundred of a second's 200, for ten seconds.
+    let is_sample = |(became, came): (u64, u64)| (20..100).contains(&came) && 5 * became < 2 * came;
+    assert!(evening.said.iter().any(|said| is_sample(said.newcomers)), "it is the sample that is asked");
 }

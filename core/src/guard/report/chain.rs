@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::line::{Broken, Line};
+use super::line::{Broken, Line, SEQ_MAX};
 
 /// The end of the ledger, as every status tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,11 +23,15 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Goes on after the last whole line that is on the disk. When that is no line, it is named by its hash
-    /// all the same, and numbers begin anew: what was done to it is seen by everybody who checks.
+    /// Goes on after the last whole line that is on the disk. When that is no line, or has a number to which
+    /// nobody can have counted, it is named by its hash all the same, and numbers begin anew: what was done
+    /// to it is seen by everybody who checks.
     pub fn after(last: Option<&[u8]>) -> (Self, Option<Broken>) {
         let Some(last) = last else { return (Self::default(), None) };
         let (lines, broken) = match Line::read(last) {
+            Ok(line) if line.seq > SEQ_MAX / 2 => {
+                (0, Some(Broken::Impossible { seq: line.seq, what: "its number" }))
+            }
             Ok(line) => (line.seq + 1, None),
             Err(broken) => (0, Some(broken)),
         };

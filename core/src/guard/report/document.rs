@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::evening::{Evening, Peak};
-use super::sentences::{self, FEW, FEWER};
+use super::evening::{Evening, KeySaid, Peak};
+use super::line::FEW;
+use super::sentences::{self, FEWER};
 use super::{VERIFY, page};
 use crate::guard::Kind;
 use crate::guard::live::{Account, Unit};
@@ -46,6 +49,7 @@ pub struct Document {
     newcomers: NewcomersSaid,
     events: Vec<EventSaid>,
     acts: u64,
+    audit: Vec<AuditSaid>,
     would_change: Vec<&'static str>,
     unknown: [&'static str; 5],
     ledger: LedgerSaid,
@@ -82,6 +86,13 @@ struct NewcomersSaid {
 struct EventSaid {
     at: String,
     what: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AuditSaid {
+    sha256: String,
+    key: Option<String>,
+    seconds: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -139,7 +150,6 @@ impl Evening {
         let (turned_away, tickets) = self.turned_away_and_tickets();
         let (became, came, steps) = self.newcomers();
         let peaks = [("people", self.people()), ("listening", self.listening()), ("waiting", self.waiting())];
-        let seq = |at: usize| self.seconds.get(at).map_or(0, |second| second.seq);
         Document {
             room: self.room.clone(),
             headline: sentences::headline(self),
@@ -165,11 +175,12 @@ impl Evening {
                 .map(|event| EventSaid { at: at(event.at_ms), what: event.what })
                 .collect(),
             acts: self.acts(),
+            audit: self.keys().into_iter().map(AuditSaid::of).collect(),
             would_change: sentences::would_change(self),
             unknown: sentences::unknown(),
             ledger: LedgerSaid {
-                first_seq: seq(0),
-                last_seq: seq(self.seconds.len().saturating_sub(1)),
+                first_seq: self.seconds.first().map_or(0, |second| second.seq),
+                last_seq: self.last_seq,
                 prev: self.prev.clone(),
                 head: self.head.clone(),
                 bytes: self.bytes.len() as u64,
@@ -182,6 +193,13 @@ impl Evening {
     /// Of the lines.
     pub(super) fn sha256(&self) -> String {
         hex(&Sha256::digest(&self.bytes))
+    }
+}
+
+impl AuditSaid {
+    fn of(said: KeySaid) -> Self {
+        let text = |bytes: [u8; 32]| URL_SAFE_NO_PAD.encode(bytes);
+        Self { sha256: text(said.hash), key: said.key.map(text), seconds: said.seconds }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the lines of an evening add up to.
 
+use std::collections::BTreeMap;
+
 use super::line::RoomSaid;
 use super::step::{Second, share_of};
 use crate::guard::Kind;
@@ -15,11 +17,14 @@ const NEWCOMERS_EVERY_MS: i64 = 9_500;
 pub struct Evening {
     pub(super) room: String,
     pub(super) seconds: Vec<Second>,
+    /// The one right after, where it tells the audit's key. It is no second of the evening.
+    pub(super) after: Option<Second>,
     /// The lines themselves, each with its end.
     pub(super) bytes: Vec<u8>,
     /// The hash that the first line names.
     pub(super) prev: Option<String>,
-    /// The hash of the last.
+    /// The number of the last, and its hash.
+    pub(super) last_seq: u64,
     pub(super) head: String,
 }
 
@@ -28,6 +33,17 @@ pub struct Evening {
 pub(super) struct Peak {
     pub value: u64,
     pub at_ms: Option<i64>,
+}
+
+/// A key of the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeySaid {
+    /// Its SHA-256, as it was told while it was in force.
+    pub hash: [u8; 32],
+    /// The key; `None` where it has not been told.
+    pub key: Option<[u8; 32]>,
+    /// For how many seconds of the evening it was in force.
+    pub seconds: u64,
 }
 
 /// Something that happened for the first time.
@@ -161,6 +177,22 @@ impl Evening {
             }
         }
         (became, came, steps)
+    }
+
+    /// The audit's keys, in the order in which they were in force.
+    pub(super) fn keys(&self) -> Vec<KeySaid> {
+        let (mut keys, mut places) = (Vec::<KeySaid>::new(), BTreeMap::new());
+        let evening = self.seconds.iter().map(|second| (second, 1));
+        for (second, seconds) in evening.chain(self.after.iter().map(|second| (second, 0))) {
+            let Some((hash, key)) = second.audit else { continue };
+            let place = *places.entry(hash).or_insert(keys.len());
+            if place == keys.len() {
+                keys.push(KeySaid { hash, key: None, seconds: 0 });
+            }
+            keys[place].seconds += seconds;
+            keys[place].key = keys[place].key.or(key);
+        }
+        keys
     }
 
     pub(super) fn acts(&self) -> u64 {

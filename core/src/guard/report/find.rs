@@ -18,19 +18,22 @@ struct Taken {
     bytes: Vec<u8>,
 }
 
-/// Takes the lines of a ledger, the oldest first, and keeps those of a room's last evening.
+/// Takes the lines of a ledger, the oldest first, and keeps those of a room's last evening; and the one right
+/// after them, where it tells the audit's key.
 pub struct Finder {
     room: String,
     lines: Vec<Taken>,
     /// Lines up to the last with the room, and when that was.
     last: Option<(usize, i64)>,
+    /// Lines right after that one which tell the audit's key: one, or none.
+    after: usize,
     is_over: bool,
 }
 
 impl Finder {
     /// Of the evening of this room.
     pub fn new(room: &str) -> Self {
-        Self { room: room.to_owned(), lines: Vec::new(), last: None, is_over: false }
+        Self { room: room.to_owned(), lines: Vec::new(), last: None, after: 0, is_over: false }
     }
 
     /// The next line, without its end. One that is none says so only if it lies within the evening.
@@ -38,10 +41,15 @@ impl Finder {
         let line = Line::read(bytes);
         let at_ms = line.as_ref().map(Line::at_ms).ok();
         let has_room = line.as_ref().is_ok_and(|line| line.rooms.contains_key(&self.room));
+        // What is told of the key when a node begins again after a night is told of the evening before.
+        let tells_key = line.as_ref().is_ok_and(|line| line.revealed.is_some());
+        let is_next = self.last.is_some_and(|(lines, _)| lines == self.lines.len());
+        let is_after = tells_key && !has_room && is_next;
         if let Some((lines, last_ms)) = self.last
+            && !is_after
             && at_ms.is_some_and(|at_ms| at_ms.saturating_sub(last_ms) > EVENING_GAP_MS)
         {
-            self.lines.truncate(lines);
+            self.lines.truncate(lines + self.after);
             self.is_over = true;
         }
         if has_room && self.is_over {
@@ -58,6 +66,9 @@ impl Finder {
         self.lines.push(Taken { second, prev, hash: hash(bytes), bytes: bytes.to_vec() });
         if let (true, Some(at_ms)) = (has_room, at_ms) {
             self.last = Some((self.lines.len(), at_ms));
+            self.after = 0;
+        } else if is_after {
+            self.after = 1;
         }
     }
 
@@ -74,7 +85,7 @@ impl Finder {
     /// There is none, or its lines are none or do not follow each other.
     pub fn finish(mut self) -> Result<Evening, Broken> {
         let (lines, _) = self.last.ok_or(Broken::NoRoom)?;
-        self.lines.truncate(lines);
+        self.lines.truncate(lines + self.after);
         self.forget();
         let (mut seconds, mut bytes) = (Vec::with_capacity(self.lines.len()), Vec::new());
         let prev = self.lines.first().and_then(|line| line.prev.clone());
@@ -91,7 +102,8 @@ impl Finder {
             bytes.push(b'\n');
             seconds.push(second);
         }
-        let (_, head) = before.ok_or(Broken::NoRoom)?;
-        Ok(Evening { room: self.room, seconds, bytes, prev, head })
+        let (last_seq, head) = before.ok_or(Broken::NoRoom)?;
+        let after = seconds.pop_if(|_| self.after > 0);
+        Ok(Evening { room: self.room, seconds, after, bytes, prev, last_seq, head })
     }
 }

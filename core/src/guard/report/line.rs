@@ -2,12 +2,14 @@
 //!
 //! There are only sums in it, and whom something was done to as a pseudonym. Nobody's address is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::guard::live::{Account, Onset, Said, Sums, Unit};
+use crate::guard::live::{Account, Audit, Onset, Said, Sums, Unit};
 use crate::guard::{Kind, Range, Verdict};
 use crate::hmac::Hmac;
 use crate::time::WallTime;
@@ -17,9 +19,11 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 /// Nothing that is counted in a second is more than this; sums over an evening then stay whole.
 const COUNT_MAX: u64 = 1 << 40;
 /// Numbers beyond this are not exact in every reader of JSON.
-const SEQ_MAX: u64 = 1 << 53;
+pub(super) const SEQ_MAX: u64 = 1 << 53;
 /// Shares are told to four digits.
 const SHARE_PARTS: f64 = 10_000.0;
+/// Fewer people than this are not told apart.
+pub(super) const FEW: u64 = 10;
 
 /// Why something is no line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,13 +110,28 @@ pub struct Line {
     pub(super) at: String,
     pub(super) prev: Option<String>,
     pub(super) sums: BTreeMap<String, BTreeMap<String, u64>>,
+    /// SHA-256 of the audit's key that was in force, in base64url. Lines of earlier versions have none.
+    pub(super) audit: Option<String>,
+    /// That key itself, in the last line in which it was.
+    pub(super) revealed: Option<String>,
+    /// Nine stands for one to nine, here and in what is usual.
     pub(super) people: u64,
     pub(super) usual: Option<u64>,
+    /// Nothing where fewer than ten came.
     pub(super) newcomers: [u64; 2],
     pub(super) verdict: Judged,
     pub(super) onset_ms: Onset,
     pub(super) acts: Vec<Done>,
     pub(super) rooms: BTreeMap<String, RoomSaid>,
+}
+
+/// The audit's key, in a second.
+#[derive(Clone, Copy, Debug)]
+pub enum AuditKey<'a> {
+    /// It is in force: its hash is told.
+    InForce(&'a Audit),
+    /// Its term ends with the second: it is told itself.
+    Over(&'a Audit),
 }
 
 /// A second that is to be written down.
@@ -122,6 +141,8 @@ pub struct Happening<'a> {
     pub at: (WallTime, u64),
     /// What the guard said.
     pub said: &'a Said,
+    /// Who was always answered.
+    pub audit: AuditKey<'a>,
     /// What was done in it.
     pub acts: Vec<Done>,
     /// The rooms that were open.
@@ -134,13 +155,14 @@ impl Happening<'_> {
         let kind = self.said.verdict.kind;
         Unit::ALL.into_iter().any(|unit| self.said.sums.total(unit) > 0)
             || !self.rooms.is_empty()
+            || matches!(self.audit, AuditKey::Over(_))
             || !matches!(kind, Kind::Calm | Kind::Unknown)
     }
 
     /// The line, which has no place in the chain yet. What began is told in milliseconds before its end: the
     /// node's clock means nothing to who reads it.
     pub fn line(self) -> Line {
-        let Self { at: (wall, now_ms), said, acts, rooms } = self;
+        let Self { at: (wall, now_ms), said, audit, acts, rooms } = self;
         let before = |at_ms: Option<u64>| at_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
         let Onset { surge_ms, error_ms, violation_ms, unexplained_ms } = said.onset;
         Line {
@@ -148,9 +170,11 @@ impl Happening<'_> {
             at: wall.rfc3339(),
             prev: None,
             sums: written(&said.sums),
-            people: said.people,
-            usual: said.usual,
-            newcomers: [said.newcomers.0, said.newcomers.1],
+            audit: Some(audit.commitment()),
+            revealed: audit.revealed(),
+            people: coarse(said.people),
+            usual: said.usual.map(coarse),
+            newcomers: if said.newcomers.1 < FEW { [0; 2] } else { said.newcomers.into() },
             verdict: Judged::of(&said.verdict),
             onset_ms: Onset {
                 surge_ms: before(surge_ms),
@@ -160,6 +184,20 @@ impl Happening<'_> {
             },
             acts,
             rooms,
+        }
+    }
+}
+
+impl AuditKey<'_> {
+    fn commitment(self) -> String {
+        let (Self::InForce(audit) | Self::Over(audit)) = self;
+        URL_SAFE_NO_PAD.encode(audit.commitment())
+    }
+
+    fn revealed(self) -> Option<String> {
+        match self {
+            Self::InForce(_) => None,
+            Self::Over(audit) => Some(URL_SAFE_NO_PAD.encode(audit.key())),
         }
     }
 }
@@ -198,6 +236,30 @@ impl Line {
         }
     }
 
+    /// Whether this audit was in force when the node wrote the line, and still is.
+    pub fn goes_on_with(&self, audit: &Audit) -> bool {
+        self.revealed.is_none() && self.audit == Some(AuditKey::InForce(audit).commitment())
+    }
+
+    /// The rooms that were open.
+    pub fn open_rooms(&self) -> BTreeSet<String> {
+        self.rooms.keys().cloned().collect()
+    }
+
+    /// SHA-256 of the audit's key, and the key where it is told.
+    pub(super) fn audit(&self) -> Option<([u8; 32], Option<[u8; 32]>)> {
+        let revealed = self.revealed.as_deref().and_then(bytes_of);
+        self.audit.as_deref().and_then(bytes_of).map(|hash| (hash, revealed))
+    }
+
+    fn is_audit(&self) -> bool {
+        let Some(hash) = &self.audit else { return self.revealed.is_none() };
+        let follows = |key: &String| {
+            bytes_of(key).is_some_and(|key| AuditKey::Over(&Audit::new(key)).commitment() == *hash)
+        };
+        bytes_of(hash).is_some() && self.revealed.as_ref().is_none_or(follows)
+    }
+
     /// When it was over.
     pub(super) fn at_ms(&self) -> i64 {
         WallTime::parse(&self.at).map_or(0, |at| at.0)
@@ -229,7 +291,11 @@ impl Line {
             [listening, waiting, turned_away, tickets, cap, measured.unwrap_or(0), taken]
         });
         let own = [self.people, self.usual.unwrap_or(0), self.newcomers[0], self.newcomers[1]];
-        let mut counts = self.sums.values().flat_map(|of| of.values().copied()).chain(of_rooms).chain(own);
+        let Onset { surge_ms, error_ms, violation_ms, unexplained_ms } = self.onset_ms;
+        let onset = [surge_ms, error_ms, violation_ms, unexplained_ms].into_iter().flatten();
+        let acts = self.acts.iter().map(|act| act.number);
+        let sums = self.sums.values().flat_map(|of| of.values().copied());
+        let mut counts = sums.chain(of_rooms).chain(own).chain(onset).chain(acts);
         // The years that a clock can show with four digits.
         let is_time = WallTime::parse(&self.at).is_some_and(|at| at.rfc3339() == self.at);
         if !is_time {
@@ -240,8 +306,12 @@ impl Line {
             Some("an account that is not known")
         } else if counts.any(|count| count > COUNT_MAX) {
             Some("more than a second can hold")
-        } else if shares.iter().any(|[low, high]| !(0.0 <= *low && low <= high && *high <= 1.0)) {
+        } else if shares.iter().any(|[low, high]| !(0.0 <= *low && low <= high && *high <= 1.0))
+            || !(0.0..=1.0).contains(&self.verdict.confidence)
+        {
             Some("a share that is none")
+        } else if !self.is_audit() {
+            Some("a key of the audit that is not the one it was told to be")
         } else {
             None
         }
@@ -253,6 +323,15 @@ impl Line {
 pub fn pseudonym(key: &Hmac, source: IpAddr) -> String {
     let code: [u8; 8] = key.first(source.to_string().as_bytes());
     code.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One to nine people are all nine: who reads the ledger need not know of so few how many there were.
+pub(super) const fn coarse(people: u64) -> u64 {
+    if people > 0 && people < FEW { FEW - 1 } else { people }
+}
+
+fn bytes_of(text: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 /// Only what is not nothing.

@@ -18,7 +18,7 @@ pub use chain::{Chain, Head, hash, whole_lines};
 pub use document::{Bundle, Document};
 pub use evening::Evening;
 pub use find::{EVENING_LINES_MAX, Finder};
-pub use line::{Broken, Done, Happening, LINE_BYTES_MAX, Line, RoomSaid, pseudonym};
+pub use line::{AuditKey, Broken, Done, Happening, LINE_BYTES_MAX, Line, RoomSaid, pseudonym};
 
 /// The program that checks a bundle: Python 3 and nothing beside it.
 pub const VERIFY: &str = include_str!("verify.py");

@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use super::evening::{Evening, Event, Peak, range};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::evening::{Evening, Event, KeySaid, Peak, range};
+use super::line::{FEW, RoomSaid, coarse};
 use super::sentences::{self, few};
 use super::step::{Second, share_of};
 use crate::guard::Kind;
@@ -16,11 +20,16 @@ use crate::guard::page::{headline::class, named, range as in_percent};
 /// Pixels from the lowest to the highest value.
 const HEIGHT: f64 = 190.0;
 const HEIGHT_LOW: f64 = 130.0;
+/// Seats are drawn where there were at most so many times as many as people.
+const SEATS_NEAR: f64 = 4.0;
 /// Steps that are drawn, at most.
 const STEPS_MAX: i64 = 800;
 /// How long a step may be, in milliseconds.
 const STEPS_MS: [i64; 11] =
     [1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000];
+
+/// Keys of the audit that are written on the page; the others are in `report.json`.
+const KEYS_MAX: usize = 3;
 
 /// A layer's class, its name, and what is in it.
 type Layer = (&'static str, &'static str, &'static [Account]);
@@ -46,14 +55,18 @@ const WORDS: [(&str, &str); 9] = [
         "Attack’s share",
         "From what is certainly an attack’s to what may be: a range that holds in 95 of 100 cases.",
     ),
-    ("People", "Sources that behave as people do. Several behind one address are counted by what they take."),
+    (
+        "People",
+        "Sources that behave as people do. Several behind one address are counted by what they take. Fewer \
+         than ten are not told apart; in the ledger nine stands for one to nine.",
+    ),
 ];
 
 /// The report of an evening, as this version of the program writes it.
 pub(super) fn of(evening: &Evening, version: &str) -> String {
     let (from, to) = evening.span_ms();
     let axis = Axis::new(from.saturating_sub(1_000), to);
-    let headline = escaped(&grouped_in(&sentences::headline(evening)));
+    let headline = escaped(&grouped_in(&set(&sentences::headline(evening))));
     let mut body = format!(
         "<header><b>The report of an evening</b><span>Crowd or attack?</span><span \
          class=\"who\"><bdi>{}</bdi></span></header><main><h1>{headline}</h1><p class=\"lead\">{}</p>",
@@ -100,7 +113,8 @@ fn figures(evening: &Evening) -> String {
     let when = |peak: Peak| peak.at_ms.map_or(String::new(), |at| format!("at {} UTC", clock(at)));
     let (people, listening, waiting) = (evening.people(), evening.listening(), evening.waiting());
     pair("Most people at once", &few(people.value), &when(people));
-    pair("Most listening", &few(listening.value), &when(listening));
+    let beside = [when(listening), of_measured(evening)].concat();
+    pair("Most listening", &few(listening.value), &beside);
     pair("Most waiting", &few(waiting.value), &when(waiting));
     let (turned_away, tickets) = evening.turned_away_and_tickets();
     pair("Turned away", &grouped(turned_away), "requests, for want of a seat; who asks again counts again");
@@ -109,7 +123,7 @@ fn figures(evening: &Evening) -> String {
         let measured = room.measured.map_or("not measured".to_owned(), |seats| {
             format!("{} were measured to be possible", grouped(seats))
         });
-        pair("Seats before most listened", &grouped(room.cap), &format!("at {} UTC; {measured}", clock(at)));
+        pair("Seats before the peak", &grouped(room.cap), &format!("at {} UTC; {measured}", clock(at)));
     }
     pair("Attack’s share of the requests", &in_percent(evening.share_range()), "of the whole evening");
     let (became, came, steps) = evening.newcomers();
@@ -126,6 +140,19 @@ fn figures(evening: &Evening) -> String {
         "refusals for a while, each of a source that broke the rules",
     );
     format!("<dl class=\"panel figures\">{pairs}</dl>")
+}
+
+/// The peak against what was measured before it; nothing where nothing was, or for too few people.
+fn of_measured(evening: &Evening) -> String {
+    let listening = evening.listening().value;
+    let measured = evening.before_peak().and_then(|(_, room)| room.measured).filter(|seats| *seats > 0);
+    match measured {
+        Some(seats) if listening >= FEW => {
+            let percent = (100 * listening).div_ceil(seats);
+            format!("; {}{PERCENT} of the seats that were measured to be possible before", grouped(percent))
+        }
+        Some(_) | None => String::new(),
+    }
 }
 
 fn seconds_by_kind(evening: &Evening) -> Vec<(Kind, u64)> {
@@ -193,8 +220,8 @@ fn plots(evening: &Evening, axis: &Axis) -> String {
     let (steps, long) = steps_of(evening);
     let says = if long > 1_000 {
         format!(
-            "Every plot shows the same time, in UTC. A step is {}: areas are its mean, and the verdict is \
-             the gravest in it.",
+            "Every plot shows the same time, in UTC. A step is {}: the room’s figures are the largest in it, \
+             the verdict the gravest, the others its mean.",
             lasted(long)
         )
     } else {
@@ -241,57 +268,69 @@ fn verdicts(steps: &[Step<'_>], axis: &Axis) -> String {
 fn arrivals(steps: &[Step<'_>], axis: &Axis) -> String {
     let of = |second: &Second| second.sums.total(Unit::Connections);
     let area: Vec<_> = steps.iter().map(|step| (step.span, 0.0, step.mean(of))).collect();
-    let largest = area.iter().map(|(.., value)| *value).fold(0.0, f64::max);
-    let mut plot = Plot::new(axis, Scale::up_to(largest), (HEIGHT_LOW, " a second"));
+    let away = turned_away(steps);
+    let largest = area.iter().map(|(.., value)| *value).chain(away.iter().map(|(_, value)| *value));
+    let mut plot = Plot::new(axis, Scale::up_to(largest.fold(0.0, f64::max)), (HEIGHT_LOW, " a second"));
     plot.area("s-people", &area);
-    let (title, says) = ("Arrivals", "Connections to the whole node that were accepted, a second.");
-    figure((title, says), &[], &plot.write("p-arrivals", (title, says)))
+    plot.line("l-most", &away);
+    let key = [("s-people", "connections to the whole node"), ("l-most", "requests turned away")];
+    let says = "A second: connections accepted, and requests to hear the room turned away for want of \
+                a seat.";
+    figure(("Arrivals", says), &key, &plot.write("p-arrivals", ("Arrivals", says)))
+}
+
+/// Requests that were turned away, a second, in each step with the room.
+fn turned_away(steps: &[Step<'_>]) -> Vec<(Span, f64)> {
+    let mut before = None;
+    let mut away = Vec::new();
+    for step in steps {
+        let mut rooms = step.seconds.iter().filter_map(|second| second.room);
+        let Some(first) = rooms.next() else { continue };
+        let last = rooms.next_back().unwrap_or(first).turned_away;
+        let since = before.replace(last).unwrap_or(first.turned_away);
+        away.push((step.span, last.saturating_sub(since) as f64 / step.seconds.len() as f64));
+    }
+    away
 }
 
 fn room(steps: &[Step<'_>], axis: &Axis) -> String {
-    let most = |step: &Step<'_>, of: fn(&super::RoomSaid) -> u64| {
+    let most = |step: &Step<'_>, of: fn(&RoomSaid) -> u64| {
         step.most(|second| second.room.as_ref().map_or(0, of)) as f64
     };
-    let begin = steps.iter().flat_map(|step| &step.seconds).find_map(|second| second.room);
-    let before = begin.map_or(0, |room| room.turned_away);
     let with: Vec<_> =
         steps.iter().filter(|step| step.seconds.iter().any(|second| second.room.is_some())).collect();
-    let line = |of: fn(&super::RoomSaid) -> u64| -> Vec<(Span, f64)> {
+    let line = |of: fn(&RoomSaid) -> u64| -> Vec<(Span, f64)> {
         with.iter().map(|step| (step.span, most(step, of))).collect()
     };
-    let listening = line(|room| room.listening);
-    let waiting = line(|room| room.waiting);
-    let cap = line(|room| room.cap);
-    let away: Vec<_> = line(|room| room.turned_away)
-        .into_iter()
-        .map(|(span, all)| (span, (all - before as f64).max(0.0)))
-        .collect();
+    let listening = line(|room| coarse(room.listening));
+    let waiting = line(|room| coarse(room.waiting));
+    let measured = line(|room| room.measured.unwrap_or(0));
     let largest = |line: &[(Span, f64)]| line.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let people = largest(&listening).max(largest(&waiting)).max(largest(&away));
-    // A cap far above everybody would press them to the ground: it is drawn where it was near.
-    let is_near = largest(&cap) <= 4.0 * people;
-    let most = if is_near { people.max(largest(&cap)) } else { people };
+    let people = largest(&listening).max(largest(&waiting));
+    let cap = line(|room| room.cap);
+    let measured = if cap == measured { Vec::new() } else { measured };
+    let mut seats =
+        vec![("l-usual", "seats", cap), ("l-least", "seats that were measured to be possible", measured)];
+    let has_seats = largest(&seats[0].2) > 0.0;
+    // Seats far above everybody would press them to the ground: they are drawn where they were near.
+    seats.retain(|(.., line)| largest(line) > 0.0 && largest(line) <= SEATS_NEAR * people);
+    let most = seats.iter().map(|(.., line)| largest(line)).fold(people, f64::max);
     let mut plot = Plot::new(axis, Scale::up_to(most), (HEIGHT, ""));
     let area: Vec<_> = listening.iter().map(|(span, value)| (*span, 0.0, *value)).collect();
     plot.area("s-people", &area);
     plot.line("l-low", &waiting);
-    plot.line("l-most", &away);
-    let mut key = vec![
-        ("s-people", "listening"),
-        ("l-low", "waiting in line"),
-        ("l-most", "requests turned away, so far"),
-    ];
-    if is_near {
-        plot.line("l-usual", &cap);
-        key.push(("l-usual", "seats"));
+    seats.iter().for_each(|(class, _, line)| plot.line(class, line));
+    let mut key = vec![("s-people", "listening"), ("l-low", "waiting in line")];
+    key.extend(seats.iter().map(|(class, says, _)| (*class, *says)));
+    let mut says = "Who listened and who waited.".to_owned();
+    if has_seats && !key.contains(&("l-usual", "seats")) {
+        says.push_str(" There were more than four times as many seats, so they are not drawn.");
     }
-    let says = if is_near {
-        "Who listened, who waited and who was turned away."
-    } else {
-        "Who listened, who waited and who was turned away. There were more than four times as many seats, so \
-         they are not drawn."
-    };
-    figure(("The room", says), &key, &plot.write("p-room", ("The room", says)))
+    let is_few = |(_, value): &(Span, f64)| *value == (FEW - 1) as f64;
+    if listening.iter().chain(&waiting).any(is_few) {
+        says.push_str(" Fewer than ten people are drawn as nine.");
+    }
+    figure(("The room", &says), &key, &plot.write("p-room", ("The room", &says)))
 }
 
 fn requests(steps: &[Step<'_>], axis: &Axis) -> String {
@@ -352,22 +391,19 @@ fn events(evening: &Evening, axis: &Axis) -> String {
 
 fn accounts(evening: &Evening) -> String {
     let totals = evening.totals();
-    let row = |account: Account| {
-        let mut row = vec![account.word().replace('_', " "), String::new()];
-        row.extend(Unit::ALL.map(|unit| grouped(totals.get(unit, account))));
-        row
+    let row = |says: String, of: &dyn Fn(Unit) -> u64| {
+        let cells = Unit::ALL.map(|unit| match of(unit) {
+            0 => "<span class=\"none\">0</span>".to_owned(),
+            number => grouped(number),
+        });
+        [vec![says], cells.to_vec()].concat()
     };
-    let mut rows: Vec<_> = Account::ALL.into_iter().map(row).collect();
-    let mut all = vec!["all".to_owned(), String::new()];
-    all.extend(Unit::ALL.map(|unit| grouped(totals.total(unit))));
-    rows.push(all);
-    let columns = ["Account", "", "Connections", "Handshakes", "Requests", "Connection-seconds"];
-    table(
-        "Everything that the whole node was asked for, each in exactly one account.",
-        &columns,
-        &rows,
-        "accounts",
-    )
+    let of = |account: Account| row(account.word().replace('_', " "), &move |unit| totals.get(unit, account));
+    let mut rows: Vec<_> = Account::ALL.into_iter().map(of).collect();
+    rows.push(row("all".to_owned(), &|unit| totals.total(unit)));
+    let columns = ["Account", "Connections", "Handshakes", "Requests", "Connection-seconds"];
+    let caption = "Everything that the whole node was asked for, each in exactly one account.";
+    table(caption, &columns, &rows, "ledger")
 }
 
 fn words() -> String {
@@ -375,12 +411,53 @@ fn words() -> String {
     format!("<dl class=\"words\">{}</dl>", pairs.concat())
 }
 
+/// As it is set in type.
+fn set(sentence: &str) -> String {
+    sentence.replace('\'', "’")
+}
+
 fn list(sentences: &[&str]) -> String {
-    let items: String = sentences.iter().map(|says| format!("<li>{}</li>", escaped(says))).collect();
+    let items: String = sentences.iter().map(|says| format!("<li>{}</li>", escaped(&set(says)))).collect();
     format!("<ul>{}</ul>", items.replace(" %", PERCENT))
 }
 
+/// What is told of the audit's keys, and the keys; nothing where the ledger knows of none.
+fn audit(keys: &[KeySaid]) -> (String, String) {
+    if keys.is_empty() {
+        return (String::new(), String::new());
+    }
+    let mut says = "<p>The two of a hundred who are always answered were drawn by a key whose SHA-256 every \
+                    line names, as every status did; the key itself was told when its time was over, and \
+                    <code>verify.py</code> checks that it is the same."
+        .to_owned();
+    let untold: u64 = keys.iter().filter(|said| said.key.is_none()).map(|said| said.seconds).sum();
+    if untold > 0 {
+        let _ = write!(
+            says,
+            " Of {} it had not been told when this was written: that comes when the room has closed, or the \
+             node lost it.",
+            count(untold, "second")
+        );
+    }
+    let told: Vec<_> = keys.iter().filter_map(|said| said.key).collect();
+    let mut list: Vec<_> = told
+        .iter()
+        .take(KEYS_MAX)
+        .map(|key| format!("<code>{}</code>", URL_SAFE_NO_PAD.encode(key)))
+        .collect();
+    if told.len() > KEYS_MAX {
+        list.push(format!("and {} more, in report.json", grouped((told.len() - KEYS_MAX) as u64)));
+    }
+    let list = if list.is_empty() {
+        String::new()
+    } else {
+        format!("<dt>The audit’s key</dt><dd>{}</dd>", list.join("<br>"))
+    };
+    (says + "</p>", list)
+}
+
 fn how_to_check(evening: &Evening) -> String {
+    let (of_audit, keys) = audit(&evening.keys());
     let prev = evening.prev.as_deref().unwrap_or("none: it is the node’s first");
     format!(
         "<p>The report is computed from the ledger alone: a line for each second in which anything happened, \
@@ -388,12 +465,12 @@ fn how_to_check(evening: &Evening) -> String {
          <code>tribune report {room}</code> writes, and run what is in it; it needs nothing but Python 3:</p>\
          <pre>python3 verify.py\npython3 verify.py --head HASH</pre>\
          <p>HASH is <code>guard.ledger.head</code> of a status of the room that somebody kept from the \
-         evening: what came before it could not be changed afterwards.</p>\
+         evening: what came before it could not be changed afterwards.</p>{of_audit}\
          <dl class=\"words\"><dt>Lines</dt><dd>{lines}</dd><dt>SHA-256 of ledger.jsonl</dt><dd><code>{sha}\
          </code></dd><dt>The first line follows</dt><dd><code>{prev}</code></dd><dt>The last line is</dt>\
-         <dd><code>{head}</code></dd></dl>",
+         <dd><code>{head}</code></dd>{keys}</dl>",
         room = escaped(evening.room()),
-        lines = grouped(evening.seconds.len() as u64),
+        lines = grouped((evening.seconds.len() + evening.after.iter().len()) as u64),
         sha = evening.sha256(),
         prev = escaped(prev),
         head = evening.head,

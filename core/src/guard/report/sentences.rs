@@ -2,12 +2,11 @@
 //! keeps them equal.
 
 use super::evening::Evening;
+use super::line::FEW;
 use crate::guard::Kind;
 use crate::guard::page::words::{count, grouped};
 
-/// Fewer people than this are not told apart.
-pub(super) const FEW: u64 = 10;
-/// And written like this.
+/// How people are written who are too few to be told apart.
 pub(super) const FEWER: &str = "fewer than 10";
 /// Beyond this share that may be an attack's, nobody says that there is no sign of one; in parts of ten
 /// thousand.
@@ -43,8 +42,8 @@ pub(super) fn headline(evening: &Evening) -> String {
     }
     let share = if attacked > 0 {
         format!(
-            "it lasted {} of {}, and of the evening's requests at least {at_least} % and at most {at_most} % \
-             were nobody's who listens",
+            "the attack lasted {} of {}, and of the evening's requests at least {at_least} % and at most \
+             {at_most} % were nobody's who listens",
             grouped(attacked),
             count(all, "second"),
         )

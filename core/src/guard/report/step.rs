@@ -19,6 +19,8 @@ pub(super) struct Second {
     pub is_surge: bool,
     pub is_error: bool,
     pub acts: u64,
+    /// SHA-256 of the audit's key, and the key where it is told.
+    pub audit: Option<([u8; 32], Option<[u8; 32]>)>,
     pub room: Option<RoomSaid>,
 }
 
@@ -37,6 +39,7 @@ impl Second {
             is_surge: line.onset_ms.surge_ms.is_some(),
             is_error: line.onset_ms.error_ms.is_some(),
             acts: line.acts.len() as u64,
+            audit: line.audit(),
             room: line.rooms.get(room).copied(),
         }
     }

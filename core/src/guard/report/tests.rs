@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::guard::live::{Account, Onset, Proofs, Said, Sums, Unit};
+use crate::guard::live::{Account, Audit, Onset, Proofs, Said, Sums, Unit};
 use crate::guard::{AttackShare, Kind, Range, Verdict};
 use crate::hmac::Hmac;
 use crate::time::WallTime;
 
 /// 2026-11-23T20:00:00Z.
 const EIGHT: i64 = 1_795_464_000_000;
+
+/// The audit that is in force in all of them.
+const AUDIT: Audit = Audit::new([7; 32]);
 
 /// A second of which little is known.
 fn said(kind: Kind, requests: &[(Account, u64)], share: (f64, f64)) -> Said {
@@ -59,8 +64,12 @@ fn room(listening: u64, waiting: u64) -> RoomSaid {
 }
 
 fn line(second: i64, said: &Said, room: Option<RoomSaid>) -> Line {
+    line_with(AuditKey::InForce(&AUDIT), second, (said, room))
+}
+
+fn line_with(audit: AuditKey<'_>, second: i64, (said, room): (&Said, Option<RoomSaid>)) -> Line {
     let rooms = room.map(|room| ("debate".to_owned(), room)).into_iter().collect();
-    Happening { at: (WallTime(EIGHT + second * 1_000), 90_000), said, acts: Vec::new(), rooms }.line()
+    Happening { at: (WallTime(EIGHT + second * 1_000), 90_000), said, audit, acts: Vec::new(), rooms }.line()
 }
 
 /// Chains lines after those of an earlier day.
@@ -140,7 +149,7 @@ fn an_evening_adds_up() {
         (
             "/headline",
             json!(
-                "There was an attack: up to 12 people at once; it lasted 6 of 18 seconds, and of the \
+                "There was an attack: up to 12 people at once; the attack lasted 6 of 18 seconds, and of the \
                  evening's requests at least 66 % and at most 80 % were nobody's who listens."
             ),
         ),
@@ -163,6 +172,12 @@ fn every_line_names_the_one_before_and_a_restart_goes_on() {
     assert!(matches!(broken, Some(Broken::NotALine(_))));
     assert_eq!(anew.head().map(|head| (head.lines, head.head.clone())), Some((0, hash(b"{}"))));
     assert_eq!(Chain::after(None).0.head(), None);
+    let far = String::from_utf8(lines[1].clone()).expect("text");
+    let far = far.replace("\"seq\":1,", "\"seq\":9007199254740992,");
+    assert!(Line::read(far.as_bytes()).is_ok());
+    let (anew, broken) = Chain::after(Some(far.as_bytes()));
+    assert!(matches!(broken, Some(Broken::Impossible { .. })));
+    assert_eq!(anew.head().map(|head| head.lines), Some(0), "the numbers after it could not be read");
 }
 
 #[test]
@@ -197,6 +212,9 @@ fn a_changed_line_is_told_and_a_hostile_one_is_a_sentence() {
         ("\"people\":12", "\"people\":18446744073709551615"),
         ("\"listener\":10", "\"listener\":9007199254740993"),
         ("\"listener\":10", "\"stranger\":10"),
+        ("\"acts\":[]", "\"acts\":[{\"number\":18446744073709551615,\"source\":\"a\"}]"),
+        ("\"surge_ms\":null", "\"surge_ms\":18446744073709551615"),
+        ("\"confidence\":0.9123", "\"confidence\":1e308"),
         ("\"requests\":[0,0.02]", "\"requests\":[0.5,0.02]"),
         ("\"requests\":[0,0.02]", "\"requests\":[0,1e300]"),
         ("2026-11-23T", "2026-13-23T"),
@@ -251,7 +269,7 @@ fn the_headline_claims_no_more_than_is_known() {
             Kind::Both,
             (0.2, 0.4),
             20,
-            "A crowd came, and there was an attack: up to 20 people at once; it lasted",
+            "A crowd came, and there was an attack: up to 20 people at once; the attack lasted",
         ),
     ] {
         let mut said = said(kind, &[(Account::Newcomer, 100)], share);
@@ -279,7 +297,8 @@ fn nobody_is_named() {
     });
     let acts = vec![Done { number: 0, source: name.clone() }];
     let rooms = BTreeMap::from([("debate".to_owned(), room(4, 0))]);
-    let happening = Happening { at: (WallTime(EIGHT), 0), said: &attack, acts, rooms };
+    let audit = AuditKey::InForce(&AUDIT);
+    let happening = Happening { at: (WallTime(EIGHT), 0), said: &attack, audit, acts, rooms };
     let lines = chained(vec![happening.line()]);
     let bundle = evening(&lines).expect("an evening").bundle("1.2.3");
     let text = String::from_utf8([&bundle.ledger[..], &bundle.json, bundle.page.as_bytes()].concat());
@@ -289,13 +308,114 @@ fn nobody_is_named() {
 
 #[test]
 fn a_quiet_second_is_not_written_down() {
-    let is_anything = |kind: Kind, requests: &[(Account, u64)]| {
+    let is_anything = |kind: Kind, requests: &[(Account, u64)], audit: AuditKey<'_>| {
         let said = said(kind, requests, (0.0, 1.0));
-        Happening { at: (WallTime(0), 0), said: &said, acts: Vec::new(), rooms: BTreeMap::new() }
+        Happening { at: (WallTime(0), 0), said: &said, audit, acts: Vec::new(), rooms: BTreeMap::new() }
             .is_anything()
     };
-    assert!(!is_anything(Kind::Calm, &[]) && !is_anything(Kind::Unknown, &[]));
-    assert!(is_anything(Kind::Attack, &[]) && is_anything(Kind::Calm, &[(Account::Unseen, 1)]));
+    let in_force = AuditKey::InForce(&AUDIT);
+    assert!(!is_anything(Kind::Calm, &[], in_force) && !is_anything(Kind::Unknown, &[], in_force));
+    assert!(is_anything(Kind::Attack, &[], in_force));
+    assert!(is_anything(Kind::Calm, &[(Account::Unseen, 1)], in_force));
+    assert!(is_anything(Kind::Calm, &[], AuditKey::Over(&AUDIT)), "that a key is told is something");
+}
+
+/// Three seconds by one key, which the third tells; then one by another, which the line after it may tell.
+fn by_two_keys(last: AuditKey<'_>) -> Vec<Vec<u8>> {
+    let calm = said(Kind::Calm, &[(Account::Listener, 10)], (0.0, 0.02));
+    let with = |audit, second, room| line_with(audit, second, (&calm, room));
+    let other = Audit::new([8; 32]);
+    chained(vec![
+        with(AuditKey::InForce(&AUDIT), 0, Some(room(20, 0))),
+        with(AuditKey::InForce(&AUDIT), 1, Some(room(20, 0))),
+        with(AuditKey::Over(&AUDIT), 2, Some(room(20, 0))),
+        with(AuditKey::InForce(&other), 3, Some(room(20, 0))),
+        with(last, 9_000, None),
+        with(AuditKey::InForce(&AUDIT), 9_001, None),
+    ])
+}
+
+#[test]
+fn every_key_of_the_audit_is_told_also_in_the_line_after_the_evening() {
+    let other = Audit::new([8; 32]);
+    let lines = by_two_keys(AuditKey::Over(&other));
+    let told = evening(&lines).expect("an evening");
+    let [first, second] = [7, 8].map(|byte| Audit::new([byte; 32]).commitment()).map(base64url);
+    let key = |byte| base64url([byte; 32]);
+    let report_of_told = report(&told);
+    assert_eq!(
+        report_of_told["audit"],
+        json!([
+            {"sha256": first, "key": key(7), "seconds": 3},
+            {"sha256": second, "key": key(8), "seconds": 1},
+        ])
+    );
+    // That line is no second of the evening.
+    assert_eq!(report_of_told["seconds"], json!(4));
+    assert_eq!(report_of_told["to"], json!("2026-11-23T20:00:03.000Z"));
+    assert_eq!(report_of_told["ledger"]["head"], json!(hash(&lines[4])));
+    let page = told.bundle("1").page;
+    assert!([7, 8].iter().all(|byte| page.contains(&key(*byte))), "{page}");
+    assert!(!page.contains("had not been told"), "{page}");
+
+    let untold = evening(&by_two_keys(AuditKey::InForce(&other))).expect("an evening");
+    assert_eq!(report(&untold)["audit"][1], json!({"sha256": second, "key": null, "seconds": 1}));
+    let page = untold.bundle("1").page;
+    assert!(page.contains("Of 1 second it had not been told") && !page.contains(&key(8)), "{page}");
+
+    // A key that is told must be the one that was told of.
+    let text = String::from_utf8(lines[2].clone()).expect("text");
+    let hostile = text.replace(&key(7), &key(9));
+    let broken = Line::read(hostile.as_bytes()).expect_err("another key");
+    assert!(broken.to_string().contains("a key of the audit"), "{broken}");
+    let hostile = text.replace(&first, "AAAA");
+    assert!(Line::read(hostile.as_bytes()).is_err(), "no hash");
+    assert!(!Line::read(text.as_bytes()).expect("a line").goes_on_with(&AUDIT), "its term is over");
+    let first = Line::read(&lines[1]).expect("a line");
+    assert!(first.goes_on_with(&AUDIT) && !first.goes_on_with(&other));
+}
+
+fn base64url(bytes: [u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[test]
+fn a_line_of_an_earlier_version_knows_of_no_audit() {
+    let lines = attacked();
+    let text = String::from_utf8(lines[1].clone()).expect("text");
+    let audit = format!("\"audit\":\"{}\",", base64url(AUDIT.commitment()));
+    let earlier = text.replace(&audit, "").replace("\"revealed\":null,", "");
+    assert_eq!(text.len() - earlier.len(), audit.len() + "\"revealed\":null,".len());
+    let evening = evening(&[earlier.into_bytes()]).expect("an evening");
+    assert_eq!(report(&evening)["audit"], json!([]));
+    assert!(!evening.bundle("1").page.contains("two of a hundred"));
+}
+
+#[test]
+fn fewer_than_ten_people_are_told_apart_nowhere() {
+    for (people, newcomers, told_people, told_newcomers) in
+        [(0, (0, 0), 0, [0, 0]), (1, (1, 1), 9, [0, 0]), (9, (9, 9), 9, [0, 0]), (10, (4, 10), 10, [4, 10])]
+    {
+        let mut said = said(Kind::Calm, &[(Account::Listener, 10)], (0.0, 0.02));
+        (said.people, said.usual, said.newcomers) = (people, Some(people), newcomers);
+        let line = line(0, &said, None);
+        assert_eq!((line.people, line.usual), (told_people, Some(told_people)));
+        assert_eq!(line.newcomers, told_newcomers);
+    }
+    // What the room's status told everybody stays as it was told; the page draws it no finer than it says it.
+    let calm = said(Kind::Calm, &[(Account::Listener, 10)], (0.0, 0.02));
+    let page = |listening: u64, waiting: u64| {
+        let few = |second: i64| RoomSaid { turned_away: 0, ..room(listening + second as u64, waiting) };
+        let lines = (0..3).map(|second| line(second, &calm, Some(few(second))));
+        let page = evening(&chained(lines.collect())).expect("an evening").bundle("1").page;
+        let plot = page.split("id=\"p-room-t\"").nth(1).and_then(|rest| rest.split("</figure>").next());
+        (plot.expect("a plot of the room").to_owned(), page)
+    };
+    let ((one_to_three, whole), (four_to_six, _)) = (page(1, 7), page(4, 2));
+    assert_eq!(one_to_three, four_to_six);
+    assert!(whole.contains("Fewer than ten people are drawn as nine."), "{whole}");
+    let (many, whole) = page(20, 0);
+    assert!(many != page(30, 0).0 && !whole.contains("drawn as nine"), "{whole}");
 }
 
 #[test]
@@ -316,6 +436,23 @@ fn the_page_is_whole_and_reaches_for_nothing() {
     assert!(page.contains("fewer than 10") && !page.contains("NaN"), "{page}");
     assert_eq!(*page, evening.bundle("<i>").page, "the same bytes again");
     assert!(bundle.readme.contains("python3 verify.py --head HASH"));
+}
+
+#[test]
+fn who_was_turned_away_is_drawn_a_second_and_the_peak_against_what_was_measured() {
+    let calm = said(Kind::Calm, &[(Account::Listener, 100)], (0.0, 0.02));
+    let at = |second: i64| {
+        let turned_away = [500, 500, 540, 540][second as usize];
+        RoomSaid { listening: 60, turned_away, ..room(0, 0) }
+    };
+    let lines = chained((0..4).map(|second| line(second, &calm, Some(at(second)))).collect());
+    let page = evening(&lines).expect("an evening").bundle("1").page;
+    let plot = page.split("id=\"p-arrivals-t\"").nth(1).and_then(|rest| rest.split("</figure>").next());
+    // Forty in the third of four seconds, nothing in the others; the scale ends at forty.
+    let path = "<path class=\"l-most\" d=\"M0 130H500V0H750V130H1000\"/>";
+    assert!(plot.is_some_and(|plot| plot.contains(path)), "{plot:?}");
+    // Sixty where eighty seats were measured.
+    assert!(page.contains("75\u{a0}% of the seats that were measured"), "{page}");
 }
 
 #[test]

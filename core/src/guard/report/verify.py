@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Computes the report of an evening again from its ledger, and says what differs.
 
-    verify.py [FOLDER] [--head HASH]
+    verify.py [FOLDER] [--head HASH] [--address ADDRESS]
 
 FOLDER has ledger.jsonl, report.json and report.html [default: where this program lies].
---head HASH  also says whether the ledger has the line that a status named (guard.ledger.head).
+--head HASH        also says whether the ledger has the line that a status named (guard.ledger.head).
+--address ADDRESS  also says when an address was one of the few who are always answered; the guard draws them by
+                   a key that it tells afterwards.
 
 Exit status: 0 all agrees, 1 something does not, 2 it could not be read.
 Nothing but Python's standard library.
@@ -13,6 +15,7 @@ Nothing but Python's standard library.
 import argparse
 import base64
 import hashlib
+import ipaddress
 import itertools
 import json
 import math
@@ -27,6 +30,10 @@ FEW = 10
 FEWER = "fewer than 10"
 NEWCOMERS_EVERY_MS = 9_500
 TOLD_MAX = 5_000
+# Of 65,536 sources so many are always answered, drawn anew every ten minutes.
+SAMPLED = 1_311
+EPOCH_MS = 600_000
+SAMPLE_DOMAIN = b"tribune audit 1"
 HOW = (
     "Each second's range, weighted by its requests; low and high ends apart, so the range is no "
     "narrower than 95 %."
@@ -92,6 +99,9 @@ class Second:
         self.is_error = line["onset_ms"]["error_ms"] is not None
         self.acts = len(line["acts"])
         self.rooms = line["rooms"]
+        self.audit, self.revealed = line.get("audit"), line.get("revealed")
+        if self.revealed is not None and hash_of(bytes_of(self.revealed)) != self.audit:
+            raise ValueError("it tells a key of the audit that is not the one whose hash was told")
 
     def has(self, account):
         return any(self.sums.get(unit, {}).get(account, 0) > 0 for unit in UNITS)
@@ -108,6 +118,10 @@ def milliseconds(text):
 
 def hash_of(line):
     return base64.urlsafe_b64encode(hashlib.sha256(line).digest()).rstrip(b"=").decode()
+
+
+def bytes_of(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def grouped(number):
@@ -207,7 +221,7 @@ def headline(verdicts, ours, every, people, attack_share):
     if attacked:
         total = f"{grouped(every)} second{'' if every == 1 else 's'}"
         whose = (
-            f"it lasted {grouped(attacked)} of {total}, and of the evening's requests at least {at_least} % "
+            f"the attack lasted {grouped(attacked)} of {total}, and of the evening's requests at least {at_least} % "
             f"and at most {at_most} % were nobody's who listens"
         )
     elif low == 0 and high <= TOLD_MAX:
@@ -237,8 +251,26 @@ def before_peak(seconds, room, at):
     return {"at": second.at, "cap": seats["cap"], "measured": seats["measured"]}
 
 
-def report(room, seconds, hashes, ledger, page):
+def evening_of(room, seconds):
+    """The seconds of an evening: what comes after the last with the room is there for the audit's key."""
+    last = max((at for at, second in enumerate(seconds) if room_of(second, room) is not None), default=-1)
+    return seconds[: last + 1]
+
+
+def keys(seconds, evening):
+    """The audit's keys, in the order in which they were in force."""
+    found = {}
+    for at, second in enumerate(seconds):
+        if second.audit is not None:
+            said = found.setdefault(second.audit, {"sha256": second.audit, "key": None, "seconds": 0})
+            said["seconds"] += at < len(evening)
+            said["key"] = said["key"] or second.revealed
+    return list(found.values())
+
+
+def report(room, every_second, hashes, ledger, page):
     """The whole document."""
+    seconds = evening_of(room, every_second)
     verdicts = {kind: sum(second.kind == kind for second in seconds) for kind in KINDS}
     ours = sum(second.is_own_fault for second in seconds)
     totals = {
@@ -275,6 +307,7 @@ def report(room, seconds, hashes, ledger, page):
         "newcomers": newcomers(seconds),
         "events": events(seconds, room),
         "acts": sum(second.acts for second in seconds),
+        "audit": keys(every_second, seconds),
         "would_change": [
             ATTACKED if attacked else NOT_ATTACKED,
             CROWDED if crowded else NOT_CROWDED,
@@ -283,7 +316,7 @@ def report(room, seconds, hashes, ledger, page):
         "unknown": UNKNOWN,
         "ledger": {
             "first_seq": seconds[0].seq,
-            "last_seq": seconds[-1].seq,
+            "last_seq": every_second[-1].seq,
             "prev": seconds[0].prev,
             "head": hashes[-1],
             "bytes": len(ledger),
@@ -336,14 +369,44 @@ def of_head(head, seconds, hashes):
         second = seconds[hashes.index(head)]
         return f"The head is line {second.seq} of the ledger, of {second.at}: every line up to it is as it was then.", True
     if head == seconds[0].prev:
-        return "The head is the line right before the ledger's first: the evening follows it.", True
+        return "The head is of the line right before the ledger's first: of what follows it proves nothing.", False
     return "The head is not in this ledger: it is of another time, or the ledger was changed.", False
+
+
+def home(address):
+    """An IPv4 address, or an IPv6 network of 64 bits."""
+    address = ipaddress.ip_address(address)
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
+
+
+def is_sampled(key, address, at_ms):
+    epoch = (at_ms // EPOCH_MS).to_bytes(8, "big", signed=True)
+    drawn = hashlib.sha256(SAMPLE_DOMAIN + key + home(address).encode() + epoch).digest()
+    return int.from_bytes(drawn[:2], "big") < SAMPLED
+
+
+def of_address(address, seconds):
+    """When an address was always answered; a sentence."""
+    told = {second.audit: bytes_of(second.revealed) for second in seconds if second.revealed is not None}
+    known = [second for second in seconds if second.audit in told]
+    if not known:
+        return "No key of the audit has been told, so nobody can say who was always answered."
+    at = [second.at for second in known if is_sampled(told[second.audit], address, second.at_ms)]
+    of = f"of {len(known)} seconds of which the key was told"
+    if not at:
+        return f"{address} was not one of the few who are always answered, in none {of}."
+    return f"{address} was always answered in {len(at)} {of}: the first is {at[0]}, the last {at[-1]}."
 
 
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("folder", nargs="?", default=os.path.dirname(os.path.abspath(__file__)))
     words.add_argument("--head")
+    words.add_argument("--address", type=home)
     asked = words.parse_args()
     try:
         ledger, stated, page = (
@@ -364,7 +427,12 @@ def main():
             print(f"  {says}.")
         return 1
     print(f"Yes: {len(seconds)} lines follow each other, and every number of the report follows from them.")
+    if seconds[0].seq > 0:
+        print(f"What came before line {seconds[0].seq} is not in it, and was not looked at.")
+    print("The page is the one that report.json names. Its words were not computed again: the numbers count.")
     print(f"The ledger ends in {hashes[-1]}.")
+    if asked.address is not None:
+        print(of_address(asked.address, seconds))
     if asked.head is None:
         print("With --head, a status that somebody kept shows that the ledger was not written afterwards.")
         return 0

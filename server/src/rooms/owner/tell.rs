@@ -136,6 +136,7 @@ impl Owner {
             turned_away: self.tally.turned_away.load(Ordering::Relaxed),
             program: self.sealed.clone(),
             replay: self.replay_links(self.room.facts()),
+            report: self.report_link(),
             audit: Some(self.node.setup.watch.audit_commitment()),
             ledger: self.node.setup.watch.ledger().map(|head| Head::clone(&head)),
             verdict: self.node.setup.watch.said().map(|said| said.verdict.clone()),
@@ -174,6 +175,11 @@ impl Owner {
             seal: format!("{base}/seal"),
             redactions: self.redactions,
         })
+    }
+
+    fn report_link(&self) -> Option<String> {
+        let (setup, name) = (&self.node.setup, &self.room.facts().name);
+        setup.reports.has(name).then(|| format!("{}/{name}/report", setup.config.public_base()))
     }
 
     /// Goes on where the last status stopped: the counts that only ever grow.
