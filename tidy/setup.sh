@@ -17,7 +17,10 @@ curl              curl
 git               git
 "
 test_needs="
+apache2-utils                 ab
 ffmpeg                        ffmpeg
+hey                           hey
+iproute2                      ip
 mpv                           mpv
 vlc-bin                       cvlc
 vlc-plugin-base               -
@@ -31,12 +34,17 @@ butt                          butt
 ices2                         ices2
 liquidsoap                    liquidsoap
 chromium                      chromium
+nftables                      nft
+nghttp2-client                h2load
 nginx-light                   nginx
 varnish                       varnishd
+wrk                           wrk
 opus-tools                    opusinfo
 python3-aiortc                -
 oggz-tools                    oggz-validate
 openssl                       openssl
+siege                         siege
+slowhttptest                  slowhttptest
 vorbis-tools                  oggenc
 xauth                         xauth
 xvfb                          xvfb-run

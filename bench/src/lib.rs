@@ -5,6 +5,7 @@
 
 pub mod beeps;
 pub mod chirps;
+pub mod cost;
 pub mod evening;
 pub mod icecast;
 pub mod idle;

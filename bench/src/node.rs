@@ -112,6 +112,14 @@ impl Node {
         Ok(Scrape(ureq::get(format!("{}/metrics", self.ops)).call()?.body_mut().read_to_string()?))
     }
 
+    /// Whom the guard refuses for a while, a network a line.
+    ///
+    /// # Errors
+    /// The ops listener does not answer.
+    pub fn refused(&self) -> anyhow::Result<String> {
+        Ok(ureq::get(format!("{}/guard/refused", self.ops)).call()?.body_mut().read_to_string()?)
+    }
+
     /// The sum of one metric over its labels; 0 when it is not there.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Clients that speak the public wire as people's programs do: a source, speakers, listeners. They share
 //! nothing with the server but the codecs and containers everybody has.
 
+pub mod attack;
 pub mod crowd;
 pub mod hls;
 mod link;

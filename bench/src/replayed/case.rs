@@ -1,10 +1,12 @@
 //! What is played, and what should be said of it.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tribune_rehearsal::replay::{Comer, Line, Script, WINDOW, arriving};
+use tribune_rehearsal::attack::Tool;
+use tribune_rehearsal::replay::{Comer, Line, Script, WINDOW};
 
+use super::made;
+use super::tool::Attack;
 use crate::labelled;
 
 /// So many errors of the case's own server are an outage.
@@ -12,19 +14,8 @@ const ERRORS_MIN: usize = 20;
 /// So many come in a window where a surge begins, and so many times what is usual before.
 const SURGE_MIN: u64 = 20;
 const SURGE_TIMES: u64 = 3;
-/// How long the cases last that are made here.
-const MADE: Duration = Duration::from_secs(60);
-/// The crowd behind few addresses: how many, from when on, for how long they keep coming.
-const NAT_PEOPLE: u32 = 400;
-const NAT_EARLY: u32 = 20;
-const NAT_FROM: Duration = Duration::from_secs(12);
-const NAT_COMING: Duration = Duration::from_secs(15);
-/// One of so many has an address of their own.
-const NAT_OWN: u32 = 20;
-const NAT_ADDRESSES: u32 = 3;
-const QUIET_PEOPLE: u32 = 20;
-/// The first of them come within this.
-const EARLY: Duration = Duration::from_secs(8);
+/// What the names of those cases begin with in which a program attacks.
+const TOOL: &str = "tool:";
 
 /// What is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +54,8 @@ pub struct Case {
     pub script: Script,
     /// What is right.
     pub expected: Expected,
+    /// A program that attacks beside it.
+    pub attack: Option<Attack>,
     /// Between these times nobody is given a ticket.
     pub outage: Option<(Duration, Duration)>,
     /// Lines of those who listen, in windows: what the case's own server was asked.
@@ -71,7 +64,10 @@ pub struct Case {
 
 impl Case {
     /// The names of the cases that are made here.
-    pub const MADE: [&'static str; 2] = ["o1", "nat"];
+    pub fn made_names() -> Vec<String> {
+        let tools = Tool::ALL.iter().map(|tool| format!("{TOOL}{}", tool.name()));
+        ["o1", "nat", "fresh"].map(str::to_owned).into_iter().chain(tools).collect()
+    }
 
     /// A case from its lines.
     ///
@@ -96,23 +92,35 @@ impl Case {
             honest_lines.resize(honest_lines.len().max(number + 1), 0);
             honest_lines[number] += 1;
         }
-        Ok(Self { name: name.to_owned(), script, expected, outage, honest_lines })
+        Ok(Self { name: name.to_owned(), script, expected, attack: None, outage, honest_lines })
     }
 
     /// One of those that are made here.
     pub fn made(name: &str) -> Option<Self> {
-        let (people, expected) = match name {
-            "o1" => (quiet(), Expected::Calm),
-            "nat" => (behind_few_addresses(), Expected::Crowd),
-            _ => return None,
+        let tool = name.strip_prefix(TOOL);
+        let tool = tool.and_then(|name| Tool::ALL.into_iter().find(|tool| tool.name() == name));
+        let (script, expected) = match name {
+            "o1" => (Script { people: made::quiet(), ..Script::default() }, Expected::Calm),
+            "nat" => (Script { people: made::behind_few_addresses(), ..Script::default() }, Expected::Crowd),
+            "fresh" => {
+                let (attackers, people) = (made::fresh_addresses(), made::coming_and_going());
+                (Script { attackers, people }, Expected::Attack)
+            }
+            _ => {
+                let people = tool.map(|_| made::coming_and_going())?;
+                (Script { people, ..Script::default() }, Expected::Attack)
+            }
         };
-        let script = Script { attackers: Vec::new(), people };
-        Some(Self { name: name.to_owned(), script, expected, outage: None, honest_lines: Vec::new() })
+        let (name, attack) = (name.to_owned(), tool.map(Attack::by));
+        Some(Self { name, script, expected, attack, outage: None, honest_lines: Vec::new() })
     }
 
-    /// When what is to be told begins, as far as it is known before anything is played: the outage, or the
-    /// surge. An attack begins when it is sent.
+    /// When what is to be told begins, as far as it is known before anything is played: the outage, the
+    /// surge, or a program's start. Any other attack begins when it is sent.
     pub fn onset(&self) -> Option<Duration> {
+        if let Some(attack) = &self.attack {
+            return Some(attack.at);
+        }
         match self.expected {
             Expected::SelfInflicted => self.outage.map(|(from, _)| from),
             Expected::Crowd => surge(&self.script.people),
@@ -147,30 +155,10 @@ fn surge(people: &[Comer]) -> Option<Duration> {
     people.iter().map(Comer::comes).find(|at| number(*at) == begins)
 }
 
-fn quiet() -> Vec<Comer> {
-    arriving((0..QUIET_PEOPLE).map(|number| {
-        let at = EARLY * number / QUIET_PEOPLE;
-        (Ipv4Addr::new(127, 10, number as u8, 7), at, MADE - at)
-    }))
-}
-
-fn behind_few_addresses() -> Vec<Comer> {
-    arriving((0..NAT_PEOPLE).map(|number| {
-        let at = match number.checked_sub(NAT_EARLY) {
-            Some(later) => NAT_FROM + NAT_COMING * later / (NAT_PEOPLE - NAT_EARLY),
-            None => EARLY * number / NAT_EARLY,
-        };
-        let from = match number % NAT_OWN {
-            0 => Ipv4Addr::new(127, 10, (number / NAT_OWN) as u8, 9),
-            _ => Ipv4Addr::new(127, 30, 0, 1 + (number % NAT_ADDRESSES) as u8),
-        };
-        (from, at, MADE - at)
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -215,9 +203,25 @@ mod tests {
         most.sort_unstable_by(|one, other| other.cmp(one));
         assert_eq!(most.iter().sum::<u32>(), 400);
         assert_eq!(most[..3].iter().sum::<u32>(), 380);
-        assert_eq!((case.expected, case.onset()), (Expected::Crowd, Some(NAT_FROM)));
+        assert_eq!((case.expected, case.onset()), (Expected::Crowd, Some(Duration::from_secs(12))));
         let quiet = Case::made("o1").expect("it is made here");
         assert_eq!((quiet.script.people.len(), quiet.onset()), (20, None));
-        assert!(Case::made("x").is_none());
+        assert!(Case::made("x").is_none() && Case::made("tool:x").is_none());
+    }
+
+    #[test]
+    fn every_name_that_is_listed_is_a_case_in_which_people_come_all_the_time() {
+        for name in Case::made_names() {
+            let case = Case::made(&name).expect("it is listed");
+            assert!(case.script.people.len() >= 20, "{name}");
+            assert_eq!(case.attack.is_some(), name.starts_with(TOOL), "{name}");
+            if case.expected == Expected::Attack {
+                assert_eq!((case.name.as_str(), case.script.people.len() > 100), (name.as_str(), true));
+            }
+        }
+        let fresh = Case::made("fresh").expect("it is made here").script;
+        let from: std::collections::BTreeSet<_> = fresh.attackers.iter().map(|one| one.from).collect();
+        assert_eq!((from.len(), from.iter().all(Ipv4Addr::is_loopback)), (4_000, true));
+        assert!(fresh.lasting() <= Duration::from_secs(70), "{:?}", fresh.lasting());
     }
 }

@@ -13,7 +13,7 @@ use tribune_rehearsal::source::Framing;
 
 use super::case::Case;
 use super::watch::{Sample, watch};
-use super::{disk, score};
+use super::{disk, score, tool};
 use crate::beeps;
 use crate::evening::merge;
 use crate::idle::Idle;
@@ -75,11 +75,22 @@ fn play(node: &Node, case: &Case) -> anyhow::Result<(Played, Value)> {
     let (idle, cpu_s) = (Idle::watch(), node.cpu_s()?);
     let began = Instant::now() + TOGETHER;
     let until = began + case.script.lasting() + AFTERWARDS;
+    let mut told = json!({});
     let (played, samples) = std::thread::scope(|scope| -> anyhow::Result<(Played, Vec<Sample>)> {
         let watching = scope.spawn(|| watch(address, ROOM, began, || Instant::now() >= until));
         let failing = case.outage.map(|outage| scope.spawn(move || disk::fail(node.pid(), began, outage)));
+        let attacking = case.attack.as_ref().map(|attack| {
+            let counting = scope.spawn(|| tool::count(node, began, || Instant::now() >= until));
+            (attack, scope.spawn(move || attack.play((address, ROOM), began)), counting)
+        });
         std::thread::sleep(began.saturating_duration_since(Instant::now()));
-        let played = case.script.play(&site, began)?;
+        let mut played = case.script.play(&site, began)?;
+        if let Some((attack, attacking, counting)) = attacking {
+            let attacked = attacking.join().map_err(|_| anyhow::anyhow!("who attacks died"))??;
+            let counts = counting.join().map_err(|_| anyhow::anyhow!("who counts died"))??;
+            played.attack = attack.side(&attacked, &counts, &played.honest);
+            told = attack.told(&attacked, &counts);
+        }
         if let Some(failing) = failing {
             failing.join().map_err(|_| anyhow::anyhow!("who fills the disk died"))??;
         }
@@ -94,6 +105,7 @@ fn play(node: &Node, case: &Case) -> anyhow::Result<(Played, Value)> {
         "idle_late_ms": stalls.late_ms, "idle_late_20_ms": stalls.over_20_ms,
     });
     merge(&mut measured, beside);
+    merge(&mut measured, told);
     Ok((played, measured))
 }
 

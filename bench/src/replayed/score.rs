@@ -268,7 +268,7 @@ mod tests {
         let long = |number: u8| (Ipv4Addr::new(127, 10, 0, number), Duration::ZERO, Duration::from_secs(20));
         let people = arriving([long(1), long(2), long(3), (from, Duration::ZERO, Duration::from_secs(2))]);
         let script = Script { attackers: Vec::new(), people };
-        Case { name: "x".to_owned(), script, expected, outage: None, honest_lines: Vec::new() }
+        Case { name: "x".to_owned(), script, expected, attack: None, outage: None, honest_lines: Vec::new() }
     }
 
     /// Quiet for two windows, then attacked for two with nine of ten requests, then quiet again.

@@ -289,11 +289,12 @@ impl Work {
         for (from, until_ms) in refused.iter().filter(|(from, _)| !before.contains_key(*from)) {
             tracing::warn!(source = %from, for_s = (until_ms - now_ms) / 1_000, "source_refused");
         }
-        if let Some(kernel) = &mut self.kernel {
+        self.metrics.refused.set(i64::try_from(refused.len()).unwrap_or(i64::MAX));
+        let refused = Arc::new(refused);
+        if let Some(kernel) = &self.kernel {
             kernel.show(&refused, now_ms);
         }
-        self.metrics.refused.set(i64::try_from(refused.len()).unwrap_or(i64::MAX));
-        self.watch.0.refused.store(Arc::new(refused));
+        self.watch.0.refused.store(refused);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::node::{Node, agent, until};
 use crate::sources::{OPUS, Sender};
 
 /// A connection from an address of this machine's own, to a node of this machine.
-fn connect(node: &Node, from: Ipv4Addr) -> TcpStream {
+pub fn connect(node: &Node, from: Ipv4Addr) -> TcpStream {
     let at: SocketAddr = node.public.trim_start_matches("http://").parse().expect("the node says an address");
     assert!(at.ip().is_loopback(), "floods stay on this machine");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -65,7 +65,7 @@ impl Drop for Flood {
 }
 
 /// What the guard says; asked on the stage's side, for whoever asks the public one so often is a flood.
-fn guard(node: &Node) -> Value {
+pub fn guard(node: &Node) -> Value {
     node.api("GET", "/api/v1/guard", &json!({}))
 }
 
