@@ -25,6 +25,8 @@ pub mod report;
 pub mod share;
 /// How many are usual, and when more come than that.
 pub mod surge;
+/// How many listen behind one address.
+mod together;
 /// What one source asked for, and what explains it.
 pub mod visit;
 

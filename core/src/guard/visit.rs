@@ -6,6 +6,7 @@
 
 use super::few::{FEW, Few};
 use super::log::{Entry, Taken};
+use super::together::Together;
 
 /// A window of time, in milliseconds: what is judged at once.
 pub const WINDOW_MS: i64 = 5_000;
@@ -23,9 +24,15 @@ const ANYBODYS: u64 = 24;
 const PER_SOUND: u64 = 2;
 /// Requests that a refusal of ours explains: the page, what belongs to it, and asking again.
 const PER_REFUSAL: u64 = 5;
-/// Whoever we refused is not explained beyond so many requests a second: that many people reload behind the
-/// largest of the shared addresses measured.
+/// Whoever we refused is not explained beyond so many requests a second; who asks for pages as well, as
+/// people do who load theirs again, for each of them so many, up to so many a second: behind one address a
+/// hundred and more come again at once.
 const REFUSED_PER_S_MAX: u64 = 20;
+const PER_PAGE: u64 = 2;
+const RELOADED_PER_S_MAX: u64 = 100;
+/// Who is refused alone, and hardly ever answered, is refused for what they do: so many a second.
+const ALONE_PER_S_MAX: u64 = 1;
+const ALONE_TIMES: u64 = 3;
 /// Playlists for each piece of sound, and for who has just come.
 const LISTS_PER_SOUND: u64 = 3;
 const LISTS_FIRST: u64 = 12;
@@ -106,7 +113,13 @@ pub struct Tally {
     pub lists: u64,
     /// Answered with an error of ours, or told to come again (5xx, 429).
     pub refused: u64,
+    /// Of those, for what others are given at the time.
+    alone: u64,
+    /// Answered, and neither sound nor a list.
+    pages: u64,
     wrong: u64,
+    /// Listeners who ask together.
+    people: u16,
     /// Milliseconds that their answers took.
     pub took_ms: u64,
 }
@@ -126,6 +139,7 @@ pub struct Visit {
     looked_ms: Option<i64>,
     different: Few,
     agents: Few,
+    together: Together,
     told: [Tally; SPAN],
 }
 
@@ -147,6 +161,18 @@ pub const fn window_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(WINDOW_MS)
 }
 
+impl Tally {
+    /// Requests that our refusals explain, of so many seconds.
+    fn by_refusals(&self, seconds: u64) -> u64 {
+        let is_alone = self.alone * 2 > self.refused && self.refused >= ALONE_TIMES * self.pages;
+        let per_s = match is_alone {
+            true => ALONE_PER_S_MAX * seconds,
+            false => REFUSED_PER_S_MAX * seconds + (PER_PAGE * self.pages).min(RELOADED_PER_S_MAX * seconds),
+        };
+        (PER_REFUSAL * self.refused).min(per_s)
+    }
+}
+
 impl Visit {
     /// Its first request is at `at_ms`.
     pub fn begins(at_ms: i64) -> Self {
@@ -162,6 +188,7 @@ impl Visit {
             looked_ms: None,
             different: Few::default(),
             agents: Few::default(),
+            together: Together::default(),
             told: [Tally { window: i64::MIN, ..Tally::default() }; SPAN],
         }
     }
@@ -173,11 +200,11 @@ impl Visit {
         entry: &Entry<'_>,
         window: i64,
         (target, agent): (u32, u32),
-        quick: Quick,
+        elsewhere: Elsewhere,
     ) -> First {
         let (kind, is_good) = (asked(&entry.target), (200..400).contains(&entry.status));
         let is_whole = entry.taken != Taken::Broken;
-        let is_wrong = WRONG.contains(&entry.status) || (quick == Quick::Elsewhere && is_slow(entry));
+        let is_wrong = WRONG.contains(&entry.status) || (elsewhere.is_quick && is_slow(entry));
         self.last_window = window;
         self.requests += 1;
         self.answered += u64::from(is_good && !is_wrong);
@@ -200,6 +227,7 @@ impl Visit {
             _ => 0,
         };
         self.hear(entry.at_ms, (sound, target));
+        let people = if sound > 0 { self.together.asks(target) } else { 0 };
         let is_refused = entry.status >= 500 || entry.status == 429;
         self.refused += u64::from(is_refused || entry.status == WAIT);
         let tally = &mut self.told[place(window)];
@@ -211,6 +239,9 @@ impl Visit {
         tally.sound += sound;
         tally.lists += u64::from(kind == Asked::List);
         tally.refused += u64::from(is_refused);
+        tally.alone += u64::from(is_refused && elsewhere.is_served);
+        tally.pages += u64::from(kind == Asked::Other && is_good);
+        tally.people = tally.people.max(people);
         tally.wrong += u64::from(is_wrong);
         tally.took_ms += u64::from(entry.took_ms.unwrap_or(0));
         first
@@ -248,6 +279,11 @@ impl Visit {
         self.heard_ms.is_some()
     }
 
+    /// People behind it in a window.
+    pub fn people_in(&self, window: i64) -> u64 {
+        if self.hears() { u64::from(self.told_in(window).people).max(1) } else { 1 }
+    }
+
     /// Whether it did soon what people come for: hear, where there is something to hear, else look around.
     pub fn became_one(&self, site: Site) -> bool {
         let at = match site {
@@ -273,11 +309,12 @@ impl Visit {
             span.sound += told.sound;
             span.lists += told.lists;
             span.refused += told.refused;
+            span.alone += told.alone;
+            span.pages += told.pages;
             span.wrong += told.wrong;
             windows += u64::from(told.requests > 0);
         }
-        let by_refusals =
-            (PER_REFUSAL * span.refused).min(REFUSED_PER_S_MAX * windows * WINDOW_MS as u64 / 1_000);
+        let by_refusals = span.by_refusals(windows * WINDOW_MS as u64 / 1_000);
         let sound = match site {
             Site::Lists => span.sound.min(SOUND_PER_LIST * span.lists + SOUND_FIRST),
             Site::Sounds | Site::Pages => span.sound,
@@ -336,13 +373,13 @@ pub enum First {
     No,
 }
 
-/// Is what was asked for answered quickly to others?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quick {
-    /// It is.
-    Elsewhere,
-    /// Nobody knows.
-    Unknown,
+/// What is known of how others are answered who ask for the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Quickly.
+    pub is_quick: bool,
+    /// They are given it at the time.
+    pub is_served: bool,
 }
 
 /// What people come for.

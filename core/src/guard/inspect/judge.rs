@@ -95,7 +95,9 @@ impl Counts {
                 self.blamed += 1;
                 self.blamed_ms += told.took_ms;
             }
-            Account::Listener | Account::Newcomer | Account::OurDoing => self.people += 1,
+            Account::Listener | Account::Newcomer | Account::OurDoing => {
+                self.people += visit.people_in(window);
+            }
             Account::Unsure | Account::Many => {}
         }
         if !account.is_blamed() {

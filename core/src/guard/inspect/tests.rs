@@ -198,6 +198,64 @@ fn what_comes_again_after_our_own_errors_is_our_fault() {
     assert!(findings.red.is_empty());
 }
 
+/// The same log, with everybody of these networks behind three addresses.
+fn behind_three(log: Log, network: &str) -> Log {
+    let hidden = |remote: String| match remote.strip_prefix(network) {
+        Some(rest) => format!("192.0.2.{}", rest.bytes().map(u32::from).sum::<u32>() % 3),
+        None => remote,
+    };
+    log.into_iter().map(|(at, remote, target, status)| (at, hidden(remote), target, status)).collect()
+}
+
+#[test]
+fn a_crowd_behind_three_addresses_is_one() {
+    let mut log = Log::new();
+    listening(&mut log, 40, 0, 80_000);
+    let mut crowd = Log::new();
+    listening(&mut crowd, 800, 30_000, 80_000);
+    log.extend(behind_three(crowd, "10."));
+    let findings = inspected(log);
+    assert_eq!(findings.verdict.kind, Kind::Crowd, "{:?}", findings.verdict);
+    assert_eq!(verdict_at(&findings, 42).kind, Kind::Crowd);
+    assert!(findings.red.is_empty());
+}
+
+#[test]
+fn many_behind_one_address_come_again_after_our_errors_as_one_does() {
+    let mut log = Log::new();
+    listening(&mut log, 60, 0, 80_000);
+    let mut storm = Log::new();
+    for person in 0..420 {
+        for at in (30_000 + person * 7 % 5_000..55_000).step_by(3_000) {
+            for (target, status) in [("/room", 200), ("/a.js", 200), ("/a.css", 200), ("/ticket", 503)] {
+                storm.push((
+                    at,
+                    format!("10.99.{}.{}", person / 250, person % 250),
+                    target.to_owned(),
+                    status,
+                ));
+            }
+        }
+    }
+    log.extend(behind_three(storm, "10.99."));
+    let findings = inspected(log);
+    assert!(findings.verdict.self_inflicted && !findings.verdict.kind.is_attack(), "{:?}", findings.verdict);
+    assert!(findings.red.is_empty());
+}
+
+#[test]
+fn who_is_refused_what_others_are_given_is_refused_for_what_they_do() {
+    let mut log = Log::new();
+    listening(&mut log, 60, 0, 80_000);
+    for at in (20_000..80_000).step_by(1_000) {
+        log.push((at, format!("10.200.0.{}", at / 1_000), "/page".to_owned(), 200));
+    }
+    asking(&mut log, 300, (30_000, 60_000, 160), ("/page", 503));
+    let findings = inspected(log);
+    assert_eq!(findings.verdict.kind, Kind::Attack, "{:?}", findings.verdict);
+    assert_eq!(findings.red.len(), 300);
+}
+
 #[test]
 fn one_address_that_speaks_for_all_leaves_it_unknown() {
     let mut log = Log::new();
