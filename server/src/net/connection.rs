@@ -22,7 +22,8 @@ use tribune_core::guard::live::{Asked, Happened, OnAir, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
-use super::requests::{InFlight, Near, answered, seen};
+use super::flight::InFlight;
+use super::requests::{Near, answered, seen};
 use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
@@ -340,7 +341,8 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(answering), service);
-    if let Err(error) = drive(shared, connection, &flying).await {
+    // A full socket has a timer of its own.
+    if let Err(error) = drive(shared, connection, (&flying, std::future::pending())).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
         // Its first head came whole; a later one was begun and never ended, or an answer is not taken.
         let is_later_head = error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked());
@@ -353,6 +355,7 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
 async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     let (limits, flying) = (&shared.spec.limits, InFlight::new());
     let delivery = shared.spec.watch.clone().map(|watch| stream.is_watched(watch));
+    stream.counts_for(&flying);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -367,7 +370,11 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = drive(shared, connection, &flying).await {
+    let driven = drive(shared, connection, (&flying, flying.stalled_for(limits.stall()))).await;
+    if let Ok(Ended::Untaken) = driven {
+        (shared.broke_rules(near))();
+    }
+    if let Err(error) = driven {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
         // We ended it for what it did: too many resets, frames that are none.
         if is_their_fault(&error) || takes_nothing(&error) {
@@ -376,21 +383,35 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     }
 }
 
-/// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long.
+/// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long. Who then
+/// still has answers lying that they do not take has a while for them.
 async fn drive<C: GracefulConnection>(
     shared: &Shared,
     connection: C,
-    flying: &InFlight,
-) -> Result<(), C::Error> {
+    (flying, stalled): (&InFlight, impl Future<Output = ()>),
+) -> Result<Ended, C::Error> {
     let mut connection = pin!(connection);
-    let asked = tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = shared.shutdown.draining() => "shutdown",
-        () = flying.idle_for(shared.spec.limits.idle()) => "idle",
+    let limits = &shared.spec.limits;
+    let (asked, left) = tokio::select! {
+        ended = connection.as_mut() => return ended.map(|()| Ended::Well),
+        () = stalled => return Ok(Ended::Untaken),
+        () = shared.shutdown.draining() => ("shutdown", Duration::MAX),
+        () = flying.idle_for(limits.idle()) => ("idle", limits.stall()),
     };
     tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
     connection.as_mut().graceful_shutdown();
-    connection.await
+    match timeout(left, connection).await {
+        Ok(ended) => ended.map(|()| Ended::Well),
+        Err(_) => Ok(Ended::Untaken),
+    }
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// The other side did not take what it had asked for.
+    Untaken,
 }
 
 /// Whether it was ended because the other side took too little.

@@ -13,6 +13,7 @@ pub(crate) mod brief;
 mod connection;
 /// What of the program arrived.
 pub mod delivery;
+mod flight;
 mod gate;
 /// What one listener takes at most.
 pub mod limits;

@@ -2,28 +2,23 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
-use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HOST, STRICT_TRANSPORT_SECURITY, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::Frame;
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use tower::ServiceExt;
 use tribune_core::door::address::{self, Scheme};
 use tribune_core::guard::live::{self as guard, Happened, Outcome, What};
 use tribune_core::reason::{Refusal, Shed};
 
 use super::delivery::Delivery;
+use super::flight::{InFlight, Tracked};
 use super::{Shared, Trusted};
 use crate::answer::{self, Failure};
 use crate::guard::Watch;
@@ -110,43 +105,6 @@ pub(super) fn counted(app: Router, counts: ListenerMetrics) -> Router {
     }))
 }
 
-/// How many requests of one connection are in flight.
-#[derive(Clone, Debug)]
-pub(super) struct InFlight(Arc<watch::Sender<u32>>);
-
-/// One request in flight, until its answer's body is dropped.
-#[derive(Debug)]
-struct Flying(InFlight);
-
-impl InFlight {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
-
-    fn fly(&self) -> Flying {
-        self.0.send_modify(|flying| *flying += 1);
-        Flying(self.clone())
-    }
-
-    /// Ready when nothing has been in flight for `idle`.
-    pub(super) async fn idle_for(&self, idle: Duration) {
-        let mut flying = self.0.subscribe();
-        loop {
-            // The sender lives in `self`, so neither wait can fail.
-            let _ = flying.wait_for(|flying| *flying == 0).await;
-            if tokio::time::timeout(idle, flying.wait_for(|flying| *flying > 0)).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Flying {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|flying| *flying -= 1);
-    }
-}
-
 /// Answers one request of a connection that the library serves.
 pub(super) async fn answered(
     shared: Arc<Shared>,
@@ -159,7 +117,7 @@ pub(super) async fn answered(
         request.extensions_mut().insert(delivery);
     }
     let answer = respond(&shared, near, request.map(Body::new)).await;
-    Ok(answer.map(|body| Tracked { body, _flying: flying }))
+    Ok(answer.map(|body| Tracked::new(body, flying)))
 }
 
 /// Answers one request.
@@ -301,30 +259,4 @@ fn methods() -> Response<Body> {
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer.headers_mut().insert(ALLOW, methods);
     answer
-}
-
-/// An answer's body that knows when it is over.
-pub(super) struct Tracked {
-    body: Body,
-    _flying: Flying,
-}
-
-impl http_body::Body for Tracked {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -20,6 +20,8 @@ use tribune_core::reason::Refusal;
 use super::*;
 use crate::shutdown::{self, Trigger};
 
+mod untaken;
+
 /// Milliseconds a step gets in tests of what happens when it takes longer.
 const SHORT_MS: u64 = 40;
 
