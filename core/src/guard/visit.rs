@@ -30,9 +30,6 @@ const PER_REFUSAL: u64 = 5;
 const REFUSED_PER_S_MAX: u64 = 20;
 const PER_PAGE: u64 = 2;
 const RELOADED_PER_S_MAX: u64 = 100;
-/// Who is refused alone, and hardly ever answered, is refused for what they do: so many a second.
-const ALONE_PER_S_MAX: u64 = 1;
-const ALONE_TIMES: u64 = 3;
 /// Playlists for each piece of sound, and for who has just come.
 const LISTS_PER_SOUND: u64 = 3;
 const LISTS_FIRST: u64 = 12;
@@ -113,8 +110,6 @@ pub struct Tally {
     pub lists: u64,
     /// Answered with an error of ours, or told to come again (5xx, 429).
     pub refused: u64,
-    /// Of those, for what others are given at the time.
-    alone: u64,
     /// Answered, and neither sound nor a list.
     pages: u64,
     wrong: u64,
@@ -162,14 +157,11 @@ pub const fn window_of(at_ms: i64) -> i64 {
 }
 
 impl Tally {
-    /// Requests that our refusals explain, of so many seconds.
-    fn by_refusals(&self, seconds: u64) -> u64 {
-        let is_alone = self.alone * 2 > self.refused && self.refused >= ALONE_TIMES * self.pages;
-        let per_s = match is_alone {
-            true => ALONE_PER_S_MAX * seconds,
-            false => REFUSED_PER_S_MAX * seconds + (PER_PAGE * self.pages).min(RELOADED_PER_S_MAX * seconds),
-        };
-        (PER_REFUSAL * self.refused).min(per_s)
+    /// Requests that our refusals explain, of so many seconds, where `reloads` says whether pages are loaded.
+    fn by_refusals(&self, seconds: u64, reloads: bool) -> u64 {
+        let with_pages = (PER_PAGE * self.pages).min(RELOADED_PER_S_MAX * seconds);
+        let most = REFUSED_PER_S_MAX * seconds + if reloads { with_pages } else { 0 };
+        (PER_REFUSAL * self.refused).min(most)
     }
 }
 
@@ -200,11 +192,11 @@ impl Visit {
         entry: &Entry<'_>,
         window: i64,
         (target, agent): (u32, u32),
-        elsewhere: Elsewhere,
+        quick: Quick,
     ) -> First {
         let (kind, is_good) = (asked(&entry.target), (200..400).contains(&entry.status));
         let is_whole = entry.taken != Taken::Broken;
-        let is_wrong = WRONG.contains(&entry.status) || (elsewhere.is_quick && is_slow(entry));
+        let is_wrong = WRONG.contains(&entry.status) || (quick == Quick::Elsewhere && is_slow(entry));
         self.last_window = window;
         self.requests += 1;
         self.answered += u64::from(is_good && !is_wrong);
@@ -227,7 +219,7 @@ impl Visit {
             _ => 0,
         };
         self.hear(entry.at_ms, (sound, target));
-        let people = if sound > 0 { self.together.asks(target) } else { 0 };
+        let people = if sound > 0 { self.together.asks(target, window) } else { 0 };
         let is_refused = entry.status >= 500 || entry.status == 429;
         self.refused += u64::from(is_refused || entry.status == WAIT);
         let tally = &mut self.told[place(window)];
@@ -239,7 +231,6 @@ impl Visit {
         tally.sound += sound;
         tally.lists += u64::from(kind == Asked::List);
         tally.refused += u64::from(is_refused);
-        tally.alone += u64::from(is_refused && elsewhere.is_served);
         tally.pages += u64::from(kind == Asked::Other && is_good);
         tally.people = tally.people.max(people);
         tally.wrong += u64::from(is_wrong);
@@ -309,12 +300,12 @@ impl Visit {
             span.sound += told.sound;
             span.lists += told.lists;
             span.refused += told.refused;
-            span.alone += told.alone;
             span.pages += told.pages;
             span.wrong += told.wrong;
             windows += u64::from(told.requests > 0);
         }
-        let by_refusals = span.by_refusals(windows * WINDOW_MS as u64 / 1_000);
+        let reloads = self.different.count() >= LOOKS_AROUND;
+        let by_refusals = span.by_refusals(windows * WINDOW_MS as u64 / 1_000, reloads);
         let sound = match site {
             Site::Lists => span.sound.min(SOUND_PER_LIST * span.lists + SOUND_FIRST),
             Site::Sounds | Site::Pages => span.sound,
@@ -373,13 +364,13 @@ pub enum First {
     No,
 }
 
-/// What is known of how others are answered who ask for the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Elsewhere {
-    /// Quickly.
-    pub is_quick: bool,
-    /// They are given it at the time.
-    pub is_served: bool,
+/// Is what was asked for answered quickly to others?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quick {
+    /// It is.
+    Elsewhere,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// What people come for.

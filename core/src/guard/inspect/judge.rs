@@ -46,8 +46,6 @@ pub struct Counts {
     /// Requests.
     pub requests: u64,
     ours: u64,
-    /// Of those, from who has not heard anything yet: people who were refused, or a flood that was.
-    ours_silent: u64,
     unsure: u64,
     idle: u64,
     idle_sources: u64,
@@ -77,12 +75,7 @@ impl Counts {
         self.took_ms += told.took_ms;
         match account {
             Account::Listener | Account::Newcomer => {}
-            Account::OurDoing => {
-                self.ours += told.requests;
-                if !visit.hears() {
-                    self.ours_silent += told.requests;
-                }
-            }
+            Account::OurDoing => self.ours += told.requests,
             Account::Unsure => self.unsure += told.requests,
             Account::Idle => self.idle += told.requests,
             Account::Many => self.many += told.requests,
@@ -123,7 +116,6 @@ impl Counts {
         for (sum, more) in [
             (&mut self.requests, other.requests),
             (&mut self.ours, other.ours),
-            (&mut self.ours_silent, other.ours_silent),
             (&mut self.unsure, other.unsure),
             (&mut self.idle, other.idle),
             (&mut self.idle_sources, other.idle_sources),
@@ -146,7 +138,8 @@ impl Counts {
     /// What an attack takes.
     pub fn shares(&self) -> AttackShare {
         let blamed = self.unexplained + self.wrong;
-        let unsure = (self.unsure + self.idle + self.many + self.ours_silent) as f64;
+        // Who comes again after a refusal may be people, or a flood that was refused.
+        let unsure = (self.unsure + self.idle + self.many + self.ours) as f64;
         let became = Range::seen(self.became, self.came);
         AttackShare {
             requests: Range::of(blamed as f64, unsure, self.requests as f64, SLACK),

@@ -20,7 +20,7 @@ pub use judge::{Accounts, Counts};
 use sources::{Place, Sources};
 
 use super::log::{Entry, Skipped};
-use super::visit::{Account, Elsewhere, First, Site, WINDOWS_AFTER, window_of};
+use super::visit::{Account, First, Quick, Site, WINDOWS_AFTER, window_of};
 
 /// So many listeners, and so large a share of all sources, and people come to hear.
 const LISTENERS_MIN: u64 = 5;
@@ -32,20 +32,11 @@ const LISTS_SHARE_MIN: f64 = 0.4;
 const JUMP_MS_MAX: i64 = 3_600_000;
 /// A line this much earlier than the latest belongs to another log, in milliseconds.
 const BACK_MS_MAX: i64 = 60_000;
-/// Things asked for of which it is known how they are answered.
-const KNOWN_MAX: usize = 4_096;
+/// Things asked for of which it is known that they are answered quickly.
+const QUICK_MAX: usize = 4_096;
 /// Answers within so many milliseconds are quick, and so many of them enough to say so.
 const QUICK_MS_MAX: u32 = 1_000;
 const QUICK_MIN: u8 = 3;
-
-/// How a thing that is asked for is answered.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    quick: u8,
-    window: i64,
-    served: u32,
-    served_before: u32,
-}
 
 /// A log that is being read.
 pub struct Inspection<H> {
@@ -58,7 +49,7 @@ pub struct Inspection<H> {
     latest_ms: i64,
     /// The time of a line that was too late to be believed.
     doubted_ms: Option<i64>,
-    known: BTreeMap<u32, Known>,
+    quick: BTreeMap<u32, u8>,
     site: Site,
     listeners: u64,
     /// Pieces of sound and lists that listeners took.
@@ -80,7 +71,7 @@ impl<H: BuildHasher> Inspection<H> {
             next: None,
             latest_ms: i64::MIN,
             doubted_ms: None,
-            known: BTreeMap::new(),
+            quick: BTreeMap::new(),
             site: Site::Pages,
             listeners: 0,
             sound: 0,
@@ -110,13 +101,13 @@ impl<H: BuildHasher> Inspection<H> {
         let window = window_of(entry.at_ms).max(next);
         self.judge_before(window - WINDOWS_AFTER);
         let target = self.hashed(entry.target.split('?').next().unwrap_or_default());
-        let (agent, elsewhere) = (self.hashed(&entry.agent), self.elsewhere(target, (entry, window)));
+        let (agent, quick) = (self.hashed(&entry.agent), self.quickness(target, entry));
         let Some(place) = self.sources.of(&entry.remote, entry.at_ms) else {
             return self.judge.untracked(window);
         };
         let visit = self.sources.visit(place);
         let heard_before = visit.hears();
-        if visit.request(entry, window, (target, agent), elsewhere) == First::Yes {
+        if visit.request(entry, window, (target, agent), quick) == First::Yes {
             self.open.entry(window).or_default().push(place);
         }
         self.listeners += u64::from(!heard_before && visit.hears());
@@ -160,26 +151,17 @@ impl<H: BuildHasher> Inspection<H> {
         hash.finish() as u32
     }
 
-    /// How others are answered who ask for this.
-    fn elsewhere(&mut self, target: u32, (entry, window): (&Entry<'_>, i64)) -> Elsewhere {
-        let is_good = entry.status < 400;
-        let is_quick = is_good && entry.took_ms.is_some_and(|took| took <= QUICK_MS_MAX);
-        // What nobody is given, such as names made up, takes no place.
-        let has_place = is_good && self.known.len() < KNOWN_MAX;
-        if !has_place && !self.known.contains_key(&target) {
-            return Elsewhere::default();
+    /// Whether others get quickly what this one asked for.
+    fn quickness(&mut self, target: u32, entry: &Entry<'_>) -> Quick {
+        let is_quick = entry.took_ms.is_some_and(|took| took <= QUICK_MS_MAX) && entry.status < 400;
+        if let Some(count) = self.quick.get_mut(&target) {
+            *count = count.saturating_add(u8::from(is_quick));
+            return if *count >= QUICK_MIN { Quick::Elsewhere } else { Quick::Unknown };
         }
-        let known = self.known.entry(target).or_default();
-        if known.window != window {
-            known.served_before = if known.window == window - 1 { known.served } else { 0 };
-            (known.window, known.served) = (window, 0);
+        if is_quick && self.quick.len() < QUICK_MAX {
+            self.quick.insert(target, 1);
         }
-        known.quick = known.quick.saturating_add(u8::from(is_quick));
-        known.served = known.served.saturating_add(u32::from(is_good));
-        Elsewhere {
-            is_quick: known.quick >= QUICK_MIN,
-            is_served: known.served.saturating_add(known.served_before) > 0,
-        }
+        Quick::Unknown
     }
 
     /// Judges all windows that begin before this one.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::door::address::canonical;
 use crate::guard::visit::{Account, Visit, window_of};
 
-/// Sources that are remembered at a time; half a kilobyte each at most.
+/// Sources that are remembered at a time, of some 600 bytes each, and twice their name where they have one.
 const SOURCES_MAX: usize = 400_000;
 /// Whoever was not seen for so many windows may be forgotten: two minutes.
 const WINDOWS_KEPT: i64 = 24;

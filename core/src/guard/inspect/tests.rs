@@ -244,19 +244,6 @@ fn many_behind_one_address_come_again_after_our_errors_as_one_does() {
 }
 
 #[test]
-fn who_is_refused_what_others_are_given_is_refused_for_what_they_do() {
-    let mut log = Log::new();
-    listening(&mut log, 60, 0, 80_000);
-    for at in (20_000..80_000).step_by(1_000) {
-        log.push((at, format!("10.200.0.{}", at / 1_000), "/page".to_owned(), 200));
-    }
-    asking(&mut log, 300, (30_000, 60_000, 160), ("/page", 503));
-    let findings = inspected(log);
-    assert_eq!(findings.verdict.kind, Kind::Attack, "{:?}", findings.verdict);
-    assert_eq!(findings.red.len(), 300);
-}
-
-#[test]
 fn one_address_that_speaks_for_all_leaves_it_unknown() {
     let mut log = Log::new();
     listening(&mut log, 200, 0, 60_000);

@@ -2,8 +2,6 @@ use std::borrow::Cow;
 
 use super::*;
 
-const QUICK: Elsewhere = Elsewhere { is_quick: true, is_served: true };
-
 fn entry(at_ms: i64, target: &'static str, status: u16) -> Entry<'static> {
     Entry {
         at_ms,
@@ -23,7 +21,7 @@ fn account(asks: &[(i64, &'static str, u16)]) -> Account {
     for (at_ms, target, status) in asks {
         let hash = target.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         let entry = entry(*at_ms, target, *status);
-        visit.request(&entry, window_of(*at_ms), (hash, 0), Elsewhere::default());
+        visit.request(&entry, window_of(*at_ms), (hash, 0), Quick::Unknown);
     }
     visit.account(window_of(asks[0].0), Site::Sounds)
 }
@@ -100,14 +98,14 @@ fn rules_broken_are_told_from_a_slip() {
 #[test]
 fn a_small_answer_read_for_minutes_holds_a_connection() {
     let mut visit = Visit::begins(0);
-    for quick in [QUICK, QUICK] {
+    for quick in [Quick::Elsewhere, Quick::Elsewhere] {
         let slow = Entry { took_ms: Some(60_000), ..entry(0, "/room", 200) };
         visit.request(&slow, 0, (1, 0), quick);
     }
     assert_eq!(visit.account(0, Site::Sounds), Account::Wrong);
     let mut visit = Visit::begins(0);
     let long = Entry { took_ms: Some(60_000), bytes: 480_000, ..entry(0, "/live.opus", 200) };
-    visit.request(&long, 0, (1, 0), QUICK);
+    visit.request(&long, 0, (1, 0), Quick::Elsewhere);
     assert_eq!(visit.account(0, Site::Sounds), Account::Listener, "an hour of sound is an hour of listening");
 }
 
@@ -115,12 +113,7 @@ fn a_small_answer_read_for_minutes_holds_a_connection() {
 fn an_address_that_speaks_for_many_is_not_one_loud_address() {
     let mut visit = Visit::begins(0);
     for number in 0..400_u32 {
-        visit.request(
-            &entry(i64::from(number), "/room", 200),
-            0,
-            (number % 9, number % 10),
-            Elsewhere::default(),
-        );
+        visit.request(&entry(i64::from(number), "/room", 200), 0, (number % 9, number % 10), Quick::Unknown);
     }
     assert_eq!(visit.account(0, Site::Sounds), Account::Many);
 }
