@@ -90,9 +90,15 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
     let limits = &shared.spec.limits;
     let peer = canonical(peer.ip());
     let mut watched = Watched::opens(shared.spec.watch.clone(), peer, shared.spec.trusted.holds(peer));
-    let (stream, near) = timeout(limits.handshake(), handshake(shared, (socket, peer), &mut watched))
-        .await
-        .map_err(|_| handshake_slow(shared))??;
+    let shaking = timeout(limits.handshake(), handshake(shared, (socket, peer), &mut watched)).await;
+    let (stream, near) = match shaking {
+        Ok(shook) => shook?,
+        Err(_) => {
+            // A proxy that did not say for whom it comes has not begun one.
+            shared.counts.handshakes_failed.inc_by(u64::from(watched.is_shaking()));
+            return Err(Early::Shed(Shed::HandshakeSlow));
+        }
+    };
     let begun = AtomicBool::new(false);
     let opening = open(stream, shared, near.addr, &begun);
     let (stream, opening) = tokio::select! {
@@ -148,11 +154,6 @@ async fn soon<T>(
         Ok(_) | Err(Early::Gone) => {}
     }
     opened
-}
-
-fn handshake_slow(shared: &Shared) -> Early {
-    shared.counts.handshakes_failed.inc_by(u64::from(shared.spec.tls.is_some()));
-    Early::Shed(Shed::HandshakeSlow)
 }
 
 /// PROXY header, then TLS, as far as this listener has them.
@@ -327,7 +328,7 @@ fn source_seen(shared: &Shared, near: Near, head: &Head) -> (super::ClientAddr, 
 }
 
 async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
-    let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let (limits, flying) = (&shared.spec.limits, InFlight::in_order());
     let delivery = shared.spec.watch.clone().map(|watch| stream.is_watched(watch));
     let answering = Answering::new(stream, shared.spec.world, shared.broke_rules(near));
     let mut builder = http1::Builder::new();
@@ -341,8 +342,7 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(answering), service);
-    // A full socket has a timer of its own.
-    if let Err(error) = drive(shared, connection, (&flying, std::future::pending())).await {
+    if let Err(error) = drive(shared, connection, &flying).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
         // Its first head came whole; a later one was begun and never ended, or an answer is not taken.
         let is_later_head = error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked());
@@ -353,9 +353,8 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
 }
 
 async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
-    let (limits, flying) = (&shared.spec.limits, InFlight::new());
+    let (limits, flying) = (&shared.spec.limits, InFlight::by_pieces(shared.spec.world));
     let delivery = shared.spec.watch.clone().map(|watch| stream.is_watched(watch));
-    stream.counts_for(&flying);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -370,7 +369,7 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let driven = drive(shared, connection, (&flying, flying.stalled_for(limits.stall()))).await;
+    let driven = drive(shared, connection, &flying).await;
     if let Ok(Ended::Untaken) = driven {
         (shared.broke_rules(near))();
     }
@@ -383,26 +382,25 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
     }
 }
 
-/// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long. Who then
-/// still has answers lying that they do not take has a while for them.
+/// Runs a connection to its end; asks it to end, once, when we shut down or it has rested too long.
 async fn drive<C: GracefulConnection>(
     shared: &Shared,
     connection: C,
-    (flying, stalled): (&InFlight, impl Future<Output = ()>),
+    flying: &InFlight,
 ) -> Result<Ended, C::Error> {
-    let mut connection = pin!(connection);
     let limits = &shared.spec.limits;
-    let (asked, left) = tokio::select! {
+    let (mut connection, mut stalled) = (pin!(connection), pin!(flying.stalled_for(limits.stall())));
+    let asked = tokio::select! {
         ended = connection.as_mut() => return ended.map(|()| Ended::Well),
-        () = stalled => return Ok(Ended::Untaken),
-        () = shared.shutdown.draining() => ("shutdown", Duration::MAX),
-        () = flying.idle_for(limits.idle()) => ("idle", limits.stall()),
+        () = stalled.as_mut() => return Ok(Ended::Untaken),
+        () = shared.shutdown.draining() => "shutdown",
+        () = flying.idle_for(limits.idle()) => "idle",
     };
     tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
     connection.as_mut().graceful_shutdown();
-    match timeout(left, connection).await {
-        Ok(ended) => ended.map(|()| Ended::Well),
-        Err(_) => Ok(Ended::Untaken),
+    tokio::select! {
+        ended = connection => ended.map(|()| Ended::Well),
+        () = stalled => Ok(Ended::Untaken),
     }
 }
 

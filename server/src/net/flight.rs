@@ -1,18 +1,25 @@
-//! The requests of one connection that are in flight: when there are none, and when the other side takes
-//! nothing of their answers.
+//! The requests of one connection that are in flight: when there are none, and when the other side does not
+//! take what it asked for.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body::Frame;
+use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::watch;
+use tribune_core::time::Time;
 
-use super::stream::LEAST_BYTES_PER_S;
+use crate::world::World;
+
+/// Of an answer in HTTP/2 so many bytes are given at a time, and what follows only when they were taken: so
+/// much of each answer lies here untaken, and taking it in the time that a stalled connection has is 273
+/// bytes a second. The library takes the first of them before it knows of any room, and asks for what
+/// follows before they are sent; so the last byte of what there is goes alone, and waits for all before it.
+const PIECE_BYTES: usize = 16_384;
 
 /// How many requests of one connection are in flight.
 #[derive(Clone, Debug)]
@@ -21,12 +28,21 @@ pub(super) struct InFlight(Arc<Flights>);
 #[derive(Debug)]
 struct Flights {
     flying: watch::Sender<u32>,
-    /// Answers of which the next piece waits for the other side, and not for us.
-    theirs: AtomicU32,
-    /// Pieces that were asked for.
-    pieces: AtomicU64,
-    /// Bytes that the connection took, of all its answers, and what HTTP/2 needs for itself.
-    bytes: AtomicU64,
+    pieces: Option<Pieces>,
+}
+
+/// Answers that are given in pieces.
+#[derive(Debug)]
+struct Pieces {
+    world: World,
+    waiting: Mutex<Waiting>,
+}
+
+/// Those of which the last piece waits to be taken, and since when.
+#[derive(Debug, Default)]
+struct Waiting {
+    since: BTreeMap<u64, Time>,
+    next: u64,
 }
 
 /// One request in flight, until its answer's body is dropped.
@@ -34,10 +50,15 @@ struct Flights {
 pub(super) struct Flying(InFlight);
 
 impl InFlight {
-    pub(super) fn new() -> Self {
-        let flying = watch::Sender::new(0);
-        let (pieces, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(Flights { flying, theirs: AtomicU32::new(0), pieces, bytes }))
+    /// Of HTTP/1, where a socket that stays full tells who takes nothing.
+    pub(super) fn in_order() -> Self {
+        Self(Arc::new(Flights { flying: watch::Sender::new(0), pieces: None }))
+    }
+
+    /// Of HTTP/2, where each answer has a window of its own.
+    pub(super) fn by_pieces(world: World) -> Self {
+        let pieces = Some(Pieces { world, waiting: Mutex::default() });
+        Self(Arc::new(Flights { flying: watch::Sender::new(0), pieces }))
     }
 
     pub(super) fn fly(&self) -> Flying {
@@ -57,47 +78,42 @@ impl InFlight {
         }
     }
 
-    /// The connection took so many bytes.
-    pub(super) fn wrote(&self, bytes: u64) {
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Ready when answers have waited for the other side for `stall`, and it took no piece of any, nor as
-    /// many bytes as who is waited for takes. In HTTP/2 a window that stays empty holds an answer as a
-    /// socket does that stays full (RFC 9113, section 10.5).
+    /// Ready when a piece of an answer has not been taken for `stall`, or half as long again. A window that
+    /// stays empty holds an answer as a socket does that stays full (RFC 9113, section 10.5), whatever else
+    /// goes on beside it.
     pub(super) async fn stalled_for(&self, stall: Duration) {
+        let Some(pieces) = &self.0.pieces else { return std::future::pending().await };
         let mut flying = self.0.flying.subscribe();
         loop {
             let _ = flying.wait_for(|flying| *flying > 0).await;
-            let before = self.seen();
-            tokio::time::sleep(stall).await;
-            if self.seen().is_stalled_since(before, stall) {
+            tokio::time::sleep(stall / 2).await;
+            if pieces.longest() >= stall {
                 return;
             }
         }
     }
+}
 
-    fn seen(&self) -> Seen {
-        let Flights { theirs, pieces, bytes, .. } = &*self.0;
-        let [pieces, bytes] = [pieces, bytes].map(|count| count.load(Ordering::Relaxed));
-        Seen { waits: theirs.load(Ordering::Relaxed) > 0, pieces, bytes }
+impl Pieces {
+    /// How long the piece has waited that waits longest.
+    fn longest(&self) -> Duration {
+        let now = self.world.now();
+        let longest = self.lock().since.values().min().map(|since| now.since(*since));
+        longest.unwrap_or_default()
     }
-}
 
-/// What a connection's answers came to by some time.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    /// Whether some wait for the other side.
-    waits: bool,
-    pieces: u64,
-    bytes: u64,
-}
+    /// A piece is waited for from now on: its number.
+    fn begin(&self) -> u64 {
+        let now = self.world.now();
+        let mut waiting = self.lock();
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.since.insert(number, now);
+        number
+    }
 
-impl Seen {
-    fn is_stalled_since(self, before: Self, stall: Duration) -> bool {
-        let least = stall.as_millis() as u64 * u64::from(LEAST_BYTES_PER_S) / 1_000;
-        let is_little = self.bytes - before.bytes < least;
-        before.waits && self.waits && before.pieces == self.pieces && is_little
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,31 +127,38 @@ impl Drop for Flying {
 pub(super) struct Tracked {
     body: Body,
     flying: Flying,
-    is_theirs: bool,
+    /// What of the last bytes was not given yet.
+    rest: Bytes,
+    /// The number of the piece that waits to be taken.
+    piece: Option<u64>,
+    has_given: bool,
 }
 
 impl Tracked {
     pub(super) fn new(body: Body, flying: Flying) -> Self {
-        let is_theirs = !http_body::Body::is_end_stream(&body);
-        let mut tracked = Self { body, flying, is_theirs: false };
-        tracked.is_theirs(is_theirs);
-        tracked
+        // Where there is no room for any, not even the first is asked for.
+        let piece = flying.0.0.pieces.as_ref().filter(|_| !body.is_end_stream()).map(Pieces::begin);
+        Self { body, flying, rest: Bytes::new(), piece, has_given: false }
     }
 
-    fn is_theirs(&mut self, is_theirs: bool) {
-        let theirs = &self.flying.0.0.theirs;
-        match (self.is_theirs, is_theirs) {
-            (false, true) => theirs.fetch_add(1, Ordering::Relaxed),
-            (true, false) => theirs.fetch_sub(1, Ordering::Relaxed),
-            _ => return,
-        };
-        self.is_theirs = is_theirs;
+    /// The last piece was taken, or nobody waits for it any more.
+    fn is_taken(&mut self) {
+        if let (Some(pieces), Some(number)) = (&self.flying.0.0.pieces, self.piece.take()) {
+            pieces.lock().since.remove(&number);
+        }
+    }
+
+    /// The next piece of what there is.
+    fn give(&mut self, pieces: &Pieces) -> Frame<Bytes> {
+        (self.piece, self.has_given) = (Some(pieces.begin()), true);
+        let bytes = self.rest.len().saturating_sub(1).clamp(1, PIECE_BYTES);
+        Frame::data(self.rest.split_to(bytes.min(self.rest.len())))
     }
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        self.is_theirs(false);
+        self.is_taken();
     }
 }
 
@@ -147,20 +170,34 @@ impl http_body::Body for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.flying.0.0.pieces.fetch_add(1, Ordering::Relaxed);
-        let piece = Pin::new(&mut self.body).poll_frame(cx);
-        // What was given has still to be taken before the next is asked for.
-        let is_theirs = matches!(piece, Poll::Ready(Some(Ok(_))));
-        self.is_theirs(is_theirs);
-        piece
+        let flights = self.flying.0.0.clone();
+        let Some(pieces) = &flights.pieces else { return Pin::new(&mut self.body).poll_frame(cx) };
+        self.is_taken();
+        if self.rest.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                ended => return Poll::Ready(ended),
+            }
+        }
+        Poll::Ready(Some(Ok(self.give(pieces))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        // An answer that was given in pieces is over when it is asked for one more: then the last was taken.
+        !self.has_given && self.body.is_end_stream()
     }
 
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+    fn size_hint(&self) -> SizeHint {
+        let (hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut whole = SizeHint::new();
+        whole.set_lower(hint.lower() + rest);
+        if let Some(upper) = hint.upper() {
+            whole.set_upper(upper + rest);
+        }
+        whole
     }
 }
 
@@ -168,40 +205,45 @@ impl http_body::Body for Tracked {
 mod tests {
     use super::*;
 
-    const STALL: Duration = Duration::from_secs(60);
-
-    fn is_stalled(flights: &InFlight, meanwhile: impl FnOnce()) -> bool {
-        let before = flights.seen();
-        meanwhile();
-        flights.seen().is_stalled_since(before, STALL)
+    fn poll(answer: &mut Tracked) -> Option<usize> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match Pin::new(answer).poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.len()),
+            Poll::Ready(_) | Poll::Pending => None,
+        }
     }
 
-    fn poll(answer: &mut Tracked) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        http_body::Body::poll_frame(Pin::new(answer), &mut Context::from_waker(std::task::Waker::noop()))
-    }
-
-    #[test]
-    fn an_answer_of_which_nothing_is_taken_is_told() {
-        let flights = InFlight::new();
-        assert!(!is_stalled(&flights, || {}), "nobody asked for anything");
-        let mut answer = Tracked::new(Body::from("sound"), flights.fly());
-        assert!(is_stalled(&flights, || {}));
-        assert!(is_stalled(&flights, || flights.wrote(60 * 511)), "a few bytes now and then");
-        assert!(!is_stalled(&flights, || flights.wrote(60 * 512)), "a slow network is none");
-        assert!(!is_stalled(&flights, || assert!(poll(&mut answer).is_ready())), "it takes a piece");
-        assert!(is_stalled(&flights, || {}), "and no other");
-        drop(answer);
-        assert!(!is_stalled(&flights, || {}));
+    fn waiting(flights: &InFlight) -> usize {
+        flights.0.pieces.as_ref().map_or(0, |pieces| pieces.lock().since.len())
     }
 
     #[test]
-    fn an_answer_that_waits_for_us_is_not() {
-        let flights = InFlight::new();
+    fn an_answer_is_given_in_pieces_of_which_each_is_waited_for() {
+        let flights = InFlight::by_pieces(World::begin());
+        let sound = vec![7; 2 * PIECE_BYTES + 5];
+        let mut answer = Tracked::new(Body::from(sound), flights.fly());
+        assert_eq!((waiting(&flights), answer.size_hint().exact()), (1, Some(2 * PIECE_BYTES as u64 + 5)));
+        for (bytes, left) in [(PIECE_BYTES, PIECE_BYTES + 5), (PIECE_BYTES, 5), (4, 1), (1, 0)] {
+            assert_eq!(poll(&mut answer), Some(bytes));
+            assert_eq!((waiting(&flights), answer.size_hint().exact()), (1, Some(left as u64)));
+            assert!(!answer.is_end_stream(), "the last is to be taken as well");
+        }
+        assert_eq!((poll(&mut answer), waiting(&flights)), (None, 0));
+        let mut other = Tracked::new(Body::from("sound"), flights.fly());
+        assert_eq!((poll(&mut other), waiting(&flights)), (Some(4), 1));
+        drop(other);
+        assert_eq!(waiting(&flights), 0, "who left takes nothing, and is not waited for");
+    }
+
+    #[test]
+    fn an_answer_that_waits_for_us_or_has_nothing_in_it_is_not_waited_for() {
+        let flights = InFlight::by_pieces(World::begin());
         let pieces = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
         let mut answer = Tracked::new(Body::from_stream(pieces), flights.fly());
-        assert!(poll(&mut answer).is_pending() && !is_stalled(&flights, || {}));
-        let empty = Tracked::new(Body::empty(), flights.fly());
-        assert!(!is_stalled(&flights, || {}), "of nothing nothing is to be taken");
-        drop(empty);
+        assert_eq!((poll(&mut answer), waiting(&flights)), (None, 0));
+        assert!(Tracked::new(Body::empty(), flights.fly()).is_end_stream());
+        let in_order = InFlight::in_order();
+        let mut answer = Tracked::new(Body::from("sound"), in_order.fly());
+        assert_eq!((poll(&mut answer), answer.is_end_stream()), (Some(5), true));
     }
 }

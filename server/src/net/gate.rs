@@ -22,6 +22,8 @@ use crate::world::World;
 
 /// Everybody asks again after so many seconds at least, and after at most twice as many.
 const AGAIN_S: u64 = 4;
+/// And so many times that while our own errors are what goes wrong.
+const AGAIN_TIMES: u64 = 2;
 /// Somebody comes again with the same lot only within this, in seconds: nobody is unlucky for long.
 const LOT_S: u64 = 8;
 
@@ -119,7 +121,9 @@ impl Gate {
     /// The media type, the text, and in how many seconds to come.
     fn told(&self, headers: &HeaderMap, from: IpAddr) -> (&'static str, Bytes, u64) {
         let number = self.lots.hash_one((from, self.world.now().nanos()));
-        let again = AGAIN_S + number % (AGAIN_S + 1);
+        let is_ours = self.watch.as_ref().is_some_and(Watch::is_our_fault);
+        let least = if is_ours { AGAIN_S * AGAIN_TIMES } else { AGAIN_S };
+        let again = least + number % (least + 1);
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let (kind, bytes) = match text(ACCEPT).is_some_and(|takes| takes.contains("text/html")) {
             true => ("text/html; charset=utf-8", page(Lang::choose(None, text(ACCEPT_LANGUAGE)))),

@@ -14,14 +14,13 @@ use tokio_rustls::server::TlsStream;
 use tribune_core::time::Time;
 
 use super::delivery::Delivery;
-use super::flight::InFlight;
 use super::socket::Socket;
 use crate::guard::Watch;
 use crate::ops::metrics::Count;
 use crate::world::World;
 
 /// Who is waited for takes at least so many bytes a second on average: an eighth of the smallest program.
-pub(super) const LEAST_BYTES_PER_S: u32 = 512;
+const LEAST_BYTES_PER_S: u32 = 512;
 /// The end of a connection is waited for so long, for those of whom it is to be known what arrived.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -51,11 +50,6 @@ impl Stream {
         let delivery = Delivery::new(watch);
         self.guarded().delivery = Some(delivery.clone());
         delivery
-    }
-
-    /// What goes over it is counted for those requests.
-    pub(super) fn counts_for(&mut self, flying: &InFlight) {
-        self.guarded().flying = Some(flying.clone());
     }
 
     /// Whether the other side has not taken all that it was told.
@@ -137,7 +131,6 @@ pub(super) struct Guarded {
     patience: Patience,
     stalled: Option<Pin<Box<Sleep>>>,
     delivery: Option<Delivery>,
-    flying: Option<InFlight>,
     /// Once it was shut down on our side, until when it is waited for that the other side took all of it.
     lingers: Option<Pin<Box<Sleep>>>,
 }
@@ -184,7 +177,6 @@ impl Guarded {
             patience: Patience::new(stall_max),
             stalled: None,
             delivery: None,
-            flying: None,
             lingers: None,
         }
     }
@@ -198,9 +190,6 @@ impl Guarded {
                 let bytes = *result.as_ref().unwrap_or(&0);
                 self.patience.took(bytes, || self.world.now());
                 self.sent_bytes.inc_by(bytes as u64);
-                if let Some(flying) = &self.flying {
-                    flying.wrote(bytes as u64);
-                }
                 if let Some(delivery) = &self.delivery {
                     delivery.wrote(bytes);
                     self.look();

@@ -56,6 +56,11 @@ impl Watched {
         self.is_shaking = true;
     }
 
+    /// Whether one has begun and is not done.
+    pub(super) const fn is_shaking(&self) -> bool {
+        self.is_shaking
+    }
+
     /// The handshake is done.
     pub(super) fn shook(&mut self) {
         self.is_shaking = false;

@@ -18,7 +18,7 @@ async fn is_ended(node: &Node, window_bytes: u32) -> bool {
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_its_connection() {
-    let limits = Limits { stall_ms_max: SHORT_MS, idle_ms_max: SHORT_MS, ..limits() };
+    let limits = Limits { stall_ms_max: SHORT_MS, ..limits() };
     let node = Node::start(With { limits: Some(limits), ..With::default() });
     for window_bytes in [0, 1, 5] {
         assert!(is_ended(&node, window_bytes).await, "{window_bytes}");
