@@ -8,6 +8,7 @@ mod kernel;
 /// What it said, on the disk.
 pub mod ledger;
 mod published;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -26,12 +27,15 @@ pub use ear::Ear;
 pub use kernel::{Kernel, KernelError};
 pub use ledger::Ledger;
 pub use published::Published;
+use sockets::Sockets;
 
 use crate::node::Node;
 use crate::ops::GuardMetrics;
 use crate::rooms::Handle;
 use crate::world::World;
 
+/// The listener at which a crowd comes, and which is watched.
+const PUBLIC: &str = "public";
 /// Facts are taken so often.
 const TAKE_EVERY: Duration = Duration::from_millis(100);
 /// So many of them make a second.
@@ -202,6 +206,11 @@ impl Watch {
         self.0.said.load().as_ref().is_some_and(|said| said.verdict.kind.is_attack())
     }
 
+    /// Whether our own errors are what goes wrong, as the guard said last.
+    pub fn is_our_fault(&self) -> bool {
+        self.0.said.load().as_ref().is_some_and(|said| said.verdict.self_inflicted)
+    }
+
     /// An act is taken back with the next facts.
     pub fn undo(&self, number: u64) {
         self.lock().undone.push(number);
@@ -231,6 +240,7 @@ struct Work {
     guard: Guard,
     room: Vec<Fact>,
     counted: Counted,
+    sockets: Sockets,
     metrics: GuardMetrics,
     kernel: Option<Kernel>,
     ledger: Option<Ledger>,
@@ -262,14 +272,14 @@ impl Work {
         if let Some(ledger) = &mut self.ledger {
             ledger.second((wall, now_ms), &said, rooms);
         }
-        for unit in Unit::ALL {
-            if let Some(counted) = self.counted.of(unit)
-                && counted != said.ever.total(unit)
-            {
-                let accounts = said.ever.total(unit);
-                tracing::error!(unit = unit.word(), counted, accounts, "ledger_does_not_balance");
-                self.metrics.unbalanced.inc();
-            }
+        let told = Unit::ALL.into_iter().filter_map(|unit| {
+            let (told, accounts) = (self.counted.of(unit)?, said.ever.total(unit));
+            (told != accounts).then_some((unit, told, accounts))
+        });
+        let wrong: Vec<_> = told.chain(self.sockets.second(now_ms, self.counted)).collect();
+        for (unit, counted, accounts) in wrong {
+            tracing::error!(unit = unit.word(), counted, accounts, "ledger_does_not_balance");
+            self.metrics.unbalanced.inc();
         }
         self.metrics.show(&said);
         self.refuse();
@@ -305,6 +315,7 @@ pub async fn keep(node: Arc<Node>, watch: Watch, (kernel, ledger): (Option<Kerne
         guard: Guard::default(),
         room: Vec::new(),
         counted: Counted::default(),
+        sockets: Sockets::new(node.metrics.listener(PUBLIC)),
         metrics: node.metrics.guard.clone(),
         kernel,
         ledger: Some(ledger),
@@ -365,12 +376,15 @@ mod tests {
     #[test]
     fn every_fact_is_in_the_ledger_also_those_there_was_no_room_for() {
         let metrics = Metrics::new(std::path::Path::new("."));
+        let listener = metrics.listener(PUBLIC);
+        listener.accepted.inc_by(FACTS_MAX as u64 + 100);
         let watch = Watch::new(World::begin());
         let mut work = Work {
             watch: watch.clone(),
             guard: Guard::default(),
             room: Vec::new(),
             counted: Counted::default(),
+            sockets: Sockets::new(listener.clone()),
             metrics: metrics.guard.clone(),
             kernel: None,
             ledger: None,
@@ -389,5 +403,10 @@ mod tests {
         work.counted.requests += 1;
         work.second(BTreeMap::new());
         assert_eq!(work.metrics.unbalanced.get(), 1, "one request is in no account");
+        work.counted.requests -= 1;
+        watch.tell(Ipv4Addr::LOCALHOST.into(), Happened::Opened);
+        work.take();
+        work.second(BTreeMap::new());
+        assert_eq!(work.metrics.unbalanced.get(), 2, "a connection that no socket accepted");
     }
 }

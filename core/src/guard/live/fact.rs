@@ -169,6 +169,22 @@ pub enum Happened {
     OfProxy(Unit),
 }
 
+impl Happened {
+    /// Whether it says by itself what its source did, without the connection it is of.
+    pub(super) const fn is_of_one(&self) -> bool {
+        matches!(
+            self,
+            Self::HandshakeFailed
+                | Self::BrokeRules
+                | Self::Asked(_)
+                | Self::Heard(_)
+                | Self::Arrived
+                | Self::Proved
+                | Self::ProvedFalsely
+        )
+    }
+}
+
 /// What happened, and from where.
 #[derive(Clone, Copy, Debug)]
 pub struct Fact {

@@ -265,8 +265,7 @@ impl Seen {
 
     /// Whether connections are held in earnest.
     fn holds(&self) -> bool {
-        let held = self.blamed(Unit::ConnectionSeconds);
-        self.per_s(held as f64) >= CONNECTIONS_MIN as f64
+        self.per_s(self.blamed(Unit::ConnectionSeconds) as f64) >= CONNECTIONS_MIN as f64
     }
 
     fn is_attacked(&self) -> bool {

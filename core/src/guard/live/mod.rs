@@ -38,6 +38,8 @@ use crate::time::WallTime;
 
 /// Sources that are remembered, of some 300 bytes each.
 pub const SOURCES_MAX: usize = 200_000;
+/// Beyond them neighbourhoods are, of whoever there is no room for.
+const NEIGHBOURHOODS_MAX: usize = 50_000;
 /// Seconds that a verdict looks back.
 const SECONDS: usize = 10;
 /// Seconds in which people are counted together.
@@ -65,6 +67,8 @@ struct Settled {
 #[derive(Debug)]
 pub struct Guard {
     table: Table,
+    /// Networks of those there was no room for.
+    beyond: Table,
     /// Who came within the last twelve seconds, in order.
     young: VecDeque<(u64, IpAddr)>,
     /// Of the last ten seconds' newcomers.
@@ -121,6 +125,7 @@ impl Guard {
     pub fn new(sources_max: usize) -> Self {
         Self {
             table: Table::new(sources_max),
+            beyond: Table::new(NEIGHBOURHOODS_MAX),
             young: VecDeque::new(),
             settled: VecDeque::new(),
             put_off_ms: None,
@@ -163,12 +168,30 @@ impl Guard {
                 }
                 source
             }
-            Found::NoRoom => return self.now.unseen(&fact.happened),
+            Found::NoRoom => return self.beyond(fact),
         };
         self.now.take((at_ms, source), &fact.happened);
         if source.wrongs(at_ms) >= WRONGS_MAX && self.suspects.len() < SUSPECTS_MAX {
             self.suspects.insert(from);
         }
+    }
+
+    /// What somebody did whom there is no room to remember: their neighbourhood is looked at as a source is
+    /// that many share, and after it could have begun to hear. What it is not blamed for is not told apart.
+    fn beyond(&mut self, fact: &Fact) {
+        let (Found::Known(source) | Found::New(source)) =
+            self.beyond.of(neighbourhood(fact.from), fact.at_ms)
+        else {
+            return self.now.unseen(&fact.happened);
+        };
+        // Which connections are whose is not known here, so that none is counted.
+        if !fact.happened.is_of_one() {
+            return self.now.unseen(&fact.happened);
+        }
+        let is_old = source.is_old(fact.at_ms);
+        let mut second = Second::default();
+        second.take((fact.at_ms, source), &fact.happened);
+        self.now.only(&second, |account| is_old && account.is_blamed());
     }
 
     /// So many things happened of which nothing else is known.
@@ -259,9 +282,6 @@ impl Guard {
             second.sums.add(Unit::ConnectionSeconds, Account::Violation, half_open.into());
             second.sums.add(Unit::ConnectionSeconds, Account::Unexplained, beyond.into());
             second.sums.add(Unit::ConnectionSeconds, account, (whole - beyond).into());
-            if source.is_silent(at_ms) && !account.is_blamed() {
-                second.silent_connections += u64::from(whole - beyond);
-            }
         }
         let others = self.open.saturating_sub(remembered);
         self.now.sums.add(Unit::ConnectionSeconds, Account::Unseen, others);

@@ -20,8 +20,6 @@ pub struct Second {
     pub forwarded: u64,
     /// Answers with an error of ours, to whom nothing is to be blamed for.
     pub errors: u64,
-    /// Connections of who never heard anything and could have, at the second's end.
-    pub silent_connections: u64,
     /// How it is known that somebody hears.
     pub proofs: Proofs,
 }
@@ -62,6 +60,17 @@ impl Second {
         }
     }
 
+    /// Of what another second has only these accounts; all else is not told apart.
+    pub fn only(&mut self, other: &Self, is_one: impl Fn(Account) -> bool) {
+        for unit in Unit::ALL {
+            for account in Account::ALL {
+                let put = if is_one(account) { account } else { Account::Unseen };
+                self.sums.add(unit, put, other.sums.get(unit, account));
+            }
+        }
+        self.proofs.plus(&other.proofs);
+    }
+
     /// Another second's.
     pub fn plus(&mut self, other: &Self) {
         self.sums.plus(&other.sums);
@@ -70,7 +79,6 @@ impl Second {
         self.owed += other.owed;
         self.forwarded += other.forwarded;
         self.errors += other.errors;
-        self.silent_connections += other.silent_connections;
         self.proofs.plus(&other.proofs);
     }
 }

@@ -309,7 +309,7 @@ impl Source {
         }
         let debt = if self.is_many() { DEBT_MAX_OF_MANY } else { DEBT_MAX };
         self.credit = (self.credit - takes).max(-debt);
-        if same == Same::Only && !self.has_begun() && self.refused_ms.is_none() {
+        if same == Same::Only && !self.has_begun() {
             return Account::Unexplained;
         }
         if self.credit >= 0.0 {
@@ -337,8 +337,12 @@ impl Source {
         }
     }
 
-    /// Whether it asks for one thing, over and over.
+    /// Whether it asks for one thing, over and over, of what it was given: who was told to wait, or got an
+    /// error of ours, asks again because of us.
     fn asks_one_thing(&mut self, at_ms: u64, asked: &Asked) -> Same {
+        if matches!(asked.outcome, Outcome::Waits | Outcome::OurError) {
+            return Same::No;
+        }
         let patience = if asked.what == What::Told { Patience::Long } else { Patience::Usual };
         match self.asking.asks(at_ms, asked.target, patience) {
             // Not the same programs, or not only this: somebody else may be there.

@@ -4,6 +4,10 @@ use super::{BEGIN_MS, Source};
 
 /// Who did so often what people and their browsers do now and then did not come to hear.
 const WRONGS_MIN: u32 = 3;
+/// So many requests for one thing and nothing else, one a second and more: who was refused and does that is
+/// not taken for somebody, since nobody knows. Browsers that we put off come again after four seconds.
+const HAMMERS_MIN: u32 = 5;
+const HAMMERS_MS: u64 = 1_000;
 
 /// What became of somebody who came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ impl Source {
             }
             _ if breaks => Became::None,
             // They have the page open, which asks for the status: they may press at any moment, or never.
-            _ if self.keeps_page => Became::NotAsked,
+            _ if self.keeps_page || self.looked_once() => Became::NotAsked,
             _ => Became::None,
         }
     }
@@ -55,9 +59,21 @@ impl Source {
     /// Whether it is taken for somebody: hears, waits, comes again because of us, or looks around where there
     /// is nothing to hear.
     pub fn is_somebody(&self, at_ms: u64) -> bool {
-        let is_kept = self.waits_ms.is_some() || self.refused_ms.is_some();
+        let is_kept = self.waits_ms.is_some() || (self.refused_ms.is_some() && !self.hammers());
         let looks = !self.is_on_air && self.looked_ms.is_some();
         !self.is_blamed(at_ms) && (self.hears(at_ms) || is_kept || looks)
+    }
+
+    /// Whether it was given a page and asked for nothing twice: somebody who looked and left. A machine
+    /// that does no more costs no more.
+    fn looked_once(&self) -> bool {
+        self.has_page && self.requests as usize <= self.different.count()
+    }
+
+    fn hammers(&self) -> bool {
+        let lasted_ms = self.last_ms.saturating_sub(self.first_ms);
+        let is_often = lasted_ms < HAMMERS_MS * u64::from(self.requests);
+        self.different.count() <= 1 && self.requests >= HAMMERS_MIN && is_often
     }
 
     /// How many people it is: by the sound it takes, where one takes `each` of late.
