@@ -28,6 +28,8 @@ export interface Status {
   ladder?: { step: number };
   /** The program half a minute late, without a seat. */
   late?: { state: 'soon' | 'open' | 'full'; behind_s: [number, number] } | null;
+  /** What the guard says: a crowd, an attack, or our own fault. */
+  verdict?: { kind: 'calm' | 'crowd' | 'attack' | 'both' | 'unknown'; self_inflicted: boolean };
   listening?: number;
   peak?: number;
   replays?: number;

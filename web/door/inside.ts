@@ -8,7 +8,7 @@ import looks from 'template:inside.css';
 import lineTemplate from 'template:line.html';
 import standTemplate from 'template:stand.html';
 import type { Door, Given, Inside, InsideModule } from './door';
-import { duration } from './facts';
+import { duration, type Status } from './facts';
 import type { Values } from './fill';
 import type { Floor, FloorModule } from './floor';
 import { Player } from './player';
@@ -82,6 +82,7 @@ export function enter(door: Door): Inside {
       ['w_late_' + player.hearsLater]: true,
       ...(player.hearsLater !== 'no' && { w_later: true }),
       ...told(),
+      ...guarded(door.status()),
       preload,
       report: !!door.status().report,
       w_fair: fair,
@@ -153,6 +154,12 @@ export function enter(door: Door): Inside {
 function told(): Values {
   const permission = 'Notification' in window ? Notification.permission : 'denied';
   return { w_tell: permission === 'default', w_told: permission === 'granted' };
+}
+
+/** What of the guard's verdict concerns who comes and who listens, until the conversation is over. */
+function guarded({ state, verdict }: Status): Values {
+  if (!verdict || state === 'ended') return {};
+  return { g_attack: /attack|both/.test(verdict.kind), g_ours: verdict.self_inflicted };
 }
 
 /** The looks of what is drawn from here: the first answer has no room for them. */

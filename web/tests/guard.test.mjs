@@ -134,3 +134,24 @@ test('a listener’s page shows that the program arrives, and the guard counts i
   assert((await proofs('acknowledged')) >= 6);
   await heard.end();
 });
+
+test('who comes is told in one sentence of an attack, and of our own fault', async () => {
+  const attacked = await node.room();
+  await attacked.live();
+  const visitor = await Visit.to(browser, `${node.origin}/${attacked.name}`, {
+    context: { viewport: { width: 360, height: 740 } },
+  });
+  let verdict = { kind: 'attack', self_inflicted: false };
+  await visitor.page.route('**/status', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), verdict } });
+  });
+  await visitor.reads(/We are being attacked\. Who listens goes on listening/);
+  await clean(visitor);
+  verdict = { kind: 'crowd', self_inflicted: true };
+  await visitor.reads(/The delay is our fault, not yours\./);
+  assert.doesNotMatch(await visitor.page.innerText('main'), /attacked/);
+  verdict = { kind: 'crowd', self_inflicted: false };
+  await visitor.page.waitForFunction(() => !/our fault/.test(document.body.innerText));
+  await attacked.end();
+});
