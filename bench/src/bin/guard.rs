@@ -2,7 +2,8 @@
 //! called one, whether the stated shares hold, and whom it would shed. Method and table: `docs/guard.md`.
 //!
 //! `guard FOLDER` reads every `*.csv.gz` there: columns `t, src, …, uri, status, bytes, …, req_time,
-//! completion, referer, ua, label`, of which the last is `attack` or not. Prints one line of JSON a case.
+//! completion, referer, ua, label`, of which the last is `attack` or not. Prints one line of JSON a case, and
+//! one more for all: how often what was stated was so.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,13 +20,15 @@ use tribune_core::guard::visit::WINDOW_MS;
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args().nth(1).context("usage: guard FOLDER\nExample: guard ../shared/data/lab")?;
+    let mut reliability = Reliability::default();
     for (name, path) in labelled::cases(Path::new(&folder))? {
-        writeln!(io::stdout(), "{}", case(&name, &labelled::read(&path)?))?;
+        writeln!(io::stdout(), "{}", case(&name, &labelled::read(&path)?, &mut reliability))?;
     }
+    writeln!(io::stdout(), "{}", reliability.told())?;
     Ok(())
 }
 
-fn case(name: &str, lines: &[Line]) -> Value {
+fn case(name: &str, lines: &[Line], reliability: &mut Reliability) -> Value {
     let mut inspection = Inspection::new(RandomState::new());
     for line in lines {
         inspection.take(&Entry {
@@ -41,6 +44,7 @@ fn case(name: &str, lines: &[Line]) -> Value {
     }
     let findings = inspection.finish();
     let truth = Truth::of(lines);
+    truth.chances(&findings).for_each(|(says, is)| reliability.add(says, is));
     let told: BTreeMap<i64, bool> = findings
         .windows
         .iter()
@@ -60,6 +64,43 @@ fn case(name: &str, lines: &[Line]) -> Value {
             "entropy": truth.score(&by_entropy(lines)),
         },
     })
+}
+
+/// How often there was an attack where its probability was stated to be so much (a reliability diagram).
+#[derive(Default)]
+struct Reliability([Tenth; 10]);
+
+/// Windows of one tenth of all probabilities.
+#[derive(Clone, Copy, Default)]
+struct Tenth {
+    windows: u64,
+    says: f64,
+    attacked: u64,
+}
+
+impl Reliability {
+    fn add(&mut self, says: f64, is: bool) {
+        let tenth = &mut self.0[((says * 10.0) as usize).min(9)];
+        tenth.windows += 1;
+        tenth.says += says;
+        tenth.attacked += u64::from(is);
+    }
+
+    /// Each tenth in which there is a window, and the mean distance between what was stated and what was
+    /// (expected calibration error).
+    fn told(&self) -> Value {
+        let all: u64 = self.0.iter().map(|tenth| tenth.windows).sum();
+        let held = || self.0.iter().filter(|tenth| tenth.windows > 0);
+        let tenths: Vec<_> = held()
+            .map(|tenth| {
+                let windows = tenth.windows as f64;
+                let (says, was) = (tenth.says / windows, tenth.attacked as f64 / windows);
+                json!({"windows": tenth.windows, "stated": says, "was": was})
+            })
+            .collect();
+        let distance: f64 = held().map(|tenth| (tenth.says - tenth.attacked as f64).abs()).sum();
+        json!({"reliability": tenths, "calibration_error": distance / all.max(1) as f64})
+    }
 }
 
 /// What is true of a case, by its labels.
@@ -120,16 +161,20 @@ impl Truth {
 
     /// The mean square of how far the probability of an attack was from what is true (Brier 1950).
     fn brier(&self, findings: &Findings) -> f64 {
-        let squares = findings.windows.iter().map(|window| {
+        let squares = self.chances(findings).map(|(says, is)| (says - f64::from(u8::from(is))).powi(2));
+        squares.sum::<f64>() / findings.windows.len().max(1) as f64
+    }
+
+    /// Of each window the probability of an attack that is stated, and whether there was one.
+    fn chances(&self, findings: &Findings) -> impl Iterator<Item = (f64, bool)> {
+        findings.windows.iter().map(|window| {
             let verdict = window.verdict(0);
             let says = match verdict.kind.is_attack() {
                 true => verdict.confidence,
                 false => 1.0 - verdict.confidence,
             };
-            let is = f64::from(u8::from(self.is_attacked(window.span_ms().0 / WINDOW_MS)));
-            (says - is) * (says - is)
-        });
-        squares.sum::<f64>() / findings.windows.len().max(1) as f64
+            (says, self.is_attacked(window.span_ms().0 / WINDOW_MS))
+        })
     }
 
     fn red(&self, findings: &Findings) -> Value {
