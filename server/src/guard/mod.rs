@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Deserialize;
+use tokio::sync::watch;
 use tribune_core::guard::live::{Audit, Fact, Guard, Happened, OnAir, Said, Unit, home};
 use tribune_core::guard::report::{Head, RoomSaid};
 use tribune_core::room::{Hearing, State};
@@ -59,7 +60,12 @@ struct Inner {
     on_air: ArcSwap<Vec<String>>,
     /// Who is refused, and until when, in milliseconds of the node's clock.
     refused: ArcSwap<BTreeMap<IpAddr, u64>>,
+    /// Of those, who knock on and on.
+    knocking: watch::Sender<Arc<[IpAddr]>>,
 }
+
+/// Who knocks on and on though refused, for who listens where they knock.
+pub type Knocking = watch::Receiver<Arc<[IpAddr]>>;
 
 /// Facts that nobody has looked at yet.
 #[derive(Default)]
@@ -126,6 +132,7 @@ impl Watch {
             ledger: ArcSwapOption::empty(),
             on_air: ArcSwap::default(),
             refused: ArcSwap::default(),
+            knocking: watch::Sender::new(Arc::default()),
         }))
     }
 
@@ -160,6 +167,11 @@ impl Watch {
             return false;
         }
         refused.get(&home(from)).is_some_and(|until_ms| *until_ms > self.0.world.now().millis())
+    }
+
+    /// Who knocks on and on though refused, now and whenever that changes.
+    pub fn knocking(&self) -> Knocking {
+        self.0.knocking.subscribe()
     }
 
     /// Everybody who is refused, a network a line.
@@ -291,6 +303,12 @@ impl Work {
     /// Whoever is refused is so from now on, here and in the kernel.
     fn refuse(&mut self) {
         let now_ms = self.watch.0.world.now().millis();
+        let knocking: Arc<[IpAddr]> = self.guard.knocking(now_ms).collect();
+        self.watch.0.knocking.send_if_modified(|before| {
+            let is_other = *before != knocking;
+            *before = knocking;
+            is_other
+        });
         let refused: BTreeMap<_, _> = self.guard.refused(now_ms).collect();
         let before = self.watch.0.refused.load();
         if **before == refused {

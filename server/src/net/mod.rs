@@ -13,6 +13,7 @@ pub(crate) mod brief;
 mod connection;
 /// What of the program arrived.
 pub mod delivery;
+mod filter;
 mod flight;
 mod gate;
 /// What one listener takes at most.
@@ -54,7 +55,7 @@ use socket::Socket;
 pub use source::{SourceRequest, TakeSource};
 pub use stream::Stream;
 
-use crate::guard::Watch;
+use crate::guard::{Knocking, Watch};
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::{ListenerMetrics, Metrics};
 use crate::shutdown::Shutdown;
@@ -187,16 +188,39 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>
         Ok(listener) => listener,
         Err(error) => return tracing::error!(listener = shared.spec.name, %error, "accept_impossible"),
     };
+    let mut knocking = shared.spec.watch.as_ref().map(Watch::knocking);
+    let mut is_filtered = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.async_io(Interest::READABLE, one) => accepted,
+            homes = changed(&mut knocking) => {
+                filter::show(listener.get_ref(), &homes);
+                is_filtered = !homes.is_empty();
+                continue;
+            }
             () = shared.shutdown.draining() => return,
         };
         match accepted {
-            Ok((socket, peer)) => begin(&shared, (socket, peer), &room, &connections),
+            Ok((socket, peer)) => {
+                if is_filtered {
+                    // What is accepted has the filter as well, and needs none.
+                    let _ = SockRef::from(&socket).detach_filter();
+                }
+                begin(&shared, (socket, peer), &room, &connections);
+            }
             Err(error) => rest(&shared, &error).await,
         }
     }
+}
+
+/// Those who knock on though refused, whenever they are others.
+async fn changed(knocking: &mut Option<Knocking>) -> Arc<[IpAddr]> {
+    if let Some(knocking) = knocking
+        && knocking.changed().await.is_ok()
+    {
+        return knocking.borrow_and_update().clone();
+    }
+    std::future::pending().await
 }
 
 /// A connection that waits, as a socket that does not block.

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
@@ -12,19 +13,28 @@ use socket2::{Domain, Socket, Type};
 use crate::node::{Node, agent, until};
 use crate::sources::{OPUS, Sender};
 
-/// A connection from an address of this machine's own, to a node of this machine.
-pub fn connect(node: &Node, from: Ipv4Addr) -> TcpStream {
+/// On the machine itself whoever is answered is so at once.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// A connection from an address of this machine's own, to a node of this machine; none where the kernel drops
+/// what they send.
+pub fn try_connect(node: &Node, from: Ipv4Addr) -> Option<TcpStream> {
     let at: SocketAddr = node.public.trim_start_matches("http://").parse().expect("the node says an address");
     assert!(at.ip().is_loopback(), "floods stay on this machine");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from((from, 0)).into()).expect("loopback has all of 127/8");
-    socket.connect(&at.into()).expect("the node listens");
-    socket.into()
+    let connected = socket.connect_timeout(&at.into(), ANSWERED_WITHIN);
+    connected.ok().map(|()| socket.into())
+}
+
+/// The same, to a node that answers.
+pub fn connect(node: &Node, from: Ipv4Addr) -> TcpStream {
+    try_connect(node, from).expect("the node listens")
 }
 
 /// Asks once, whatever comes of it.
 pub fn ask(node: &Node, from: Ipv4Addr, head: &str) {
-    let mut stream = connect(node, from);
+    let Some(mut stream) = try_connect(node, from) else { return };
     // Whoever is refused may be so at any moment.
     let _ = write!(stream, "{head}Host: a\r\nConnection: close\r\n\r\n");
     let _ = stream.read_to_end(&mut Vec::new());
@@ -114,13 +124,14 @@ fn who_breaks_the_rules_is_refused_until_somebody_takes_it_back() {
         answer.body_mut().read_to_string().expect("text") == "127.33.0.9/32\n"
     });
     let answer = |from| {
-        let mut stream = connect(&node, from);
+        let Some(mut stream) = try_connect(&node, from) else { return 0 };
         let _ = write!(stream, "GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         let mut text = Vec::new();
         let _ = stream.read_to_end(&mut text);
         text.len()
     };
     assert_eq!(answer(from), 0, "it is closed without a word");
+    until("who knocks on and on is not even accepted", || try_connect(&node, from).is_none());
     assert!(answer(Ipv4Addr::new(127, 33, 0, 10)) > 1_000, "its neighbour is answered");
     let (status, _) = node.try_api("POST", "/api/v1/guard/acts/99999/undo", "{}");
     assert_eq!(status, 404);

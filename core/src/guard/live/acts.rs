@@ -17,6 +17,8 @@ const REFUSED_MS: u64 = 60_000;
 const REFUSED_MS_MAX: u64 = 900_000;
 /// Sources that are refused at a time, and those remembered for it.
 const REFUSED_MAX: usize = 50_000;
+/// Who comes so often though refused knocks on and on: no person does, nor a browser for one.
+const KNOCKS_MIN: u32 = 100;
 /// It is looked for those who may be forgotten so often, in milliseconds.
 const FORGET_MS: u64 = 1_000;
 /// Acts that are listed; older ones are over.
@@ -49,6 +51,8 @@ fn rfc3339<S: Serializer>(at: &WallTime, to: S) -> Result<S::Ok, S::Error> {
 struct Refused {
     until_ms: u64,
     times: u32,
+    /// How often it came since, and was closed.
+    knocks: u32,
     is_let_be: bool,
 }
 
@@ -68,8 +72,12 @@ impl Acts {
         if self.by_home.len() >= REFUSED_MAX && !self.by_home.contains_key(&source) {
             return;
         }
-        let refused =
-            self.by_home.entry(source).or_insert(Refused { until_ms: 0, times: 0, is_let_be: false });
+        let refused = self.by_home.entry(source).or_insert(Refused {
+            until_ms: 0,
+            times: 0,
+            knocks: 0,
+            is_let_be: false,
+        });
         if refused.is_let_be || at_ms < refused.until_ms {
             return;
         }
@@ -79,6 +87,7 @@ impl Acts {
         }
         let lasts_ms = REFUSED_MS.saturating_mul(1 << refused.times.min(10)).min(REFUSED_MS_MAX);
         (refused.until_ms, refused.times) = (at_ms + lasts_ms, refused.times + 1);
+        refused.knocks = 0;
         if self.listed.len() == LISTED_MAX {
             self.listed.pop_front();
         }
@@ -102,6 +111,21 @@ impl Acts {
     pub fn refused(&self, at_ms: u64) -> impl Iterator<Item = (IpAddr, u64)> {
         let until = self.by_home.iter().map(|(home, refused)| (*home, refused.until_ms));
         until.filter(move |(_, until_ms)| *until_ms > at_ms)
+    }
+
+    /// A source comes, and is closed.
+    pub fn knocks(&mut self, at_ms: u64, source: IpAddr) {
+        if let Some(refused) = self.by_home.get_mut(&source)
+            && at_ms < refused.until_ms
+        {
+            refused.knocks = refused.knocks.saturating_add(1);
+        }
+    }
+
+    /// Who is refused now and comes again all the same, on and on.
+    pub fn knocking(&self, at_ms: u64) -> impl Iterator<Item = IpAddr> {
+        let knocks = move |refused: &Refused| refused.until_ms > at_ms && refused.knocks >= KNOCKS_MIN;
+        self.by_home.iter().filter(move |(_, refused)| knocks(refused)).map(|(home, _)| *home)
     }
 
     /// What was done, the oldest first.
@@ -140,6 +164,23 @@ mod tests {
         acts.refuse((at_ms, WallTime(0)), SOURCE, 12);
         assert_eq!(acts.refused(at_ms + 59_999).count(), 1);
         assert_eq!(acts.refused(at_ms + 60_000).count(), 0, "who behaved for long begins anew");
+    }
+
+    #[test]
+    fn who_comes_a_hundred_times_though_refused_knocks_on_until_it_is_over() {
+        let mut acts = Acts::default();
+        acts.knocks(0, SOURCE);
+        acts.refuse((0, WallTime(0)), SOURCE, 12);
+        (0..99).for_each(|at_ms| acts.knocks(at_ms, SOURCE));
+        assert_eq!(acts.knocking(99).count(), 0);
+        acts.knocks(99, SOURCE);
+        assert_eq!(acts.knocking(100).collect::<Vec<_>>(), [SOURCE]);
+        assert_eq!(acts.knocking(60_000).count(), 0, "it is over");
+        acts.refuse((60_000, WallTime(0)), SOURCE, 12);
+        assert_eq!(acts.knocking(60_001).count(), 0, "and begins anew");
+        (0..100).for_each(|_| acts.knocks(60_002, SOURCE));
+        assert!(acts.knocking(60_003).count() == 1 && acts.undo(0));
+        assert_eq!(acts.knocking(60_004).count(), 0, "somebody took it back");
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl Guard {
                 self.open = self.open.saturating_sub(1);
                 return;
             }
+            Happened::TurnedAway => self.acts.knocks(at_ms, from),
             Happened::Asked(Asked { outcome: Outcome::PutOff, .. }) => self.put_off_ms = Some(at_ms),
             Happened::OfProxy(unit) => return self.now.sums.add(unit, Account::Unseen, 1),
             _ => {}
@@ -262,6 +263,11 @@ impl Guard {
     /// Who is refused at this moment, and until when.
     pub fn refused(&self, at_ms: u64) -> impl Iterator<Item = (IpAddr, u64)> {
         self.acts.refused(at_ms)
+    }
+
+    /// Of those, who knock on and on.
+    pub fn knocking(&self, at_ms: u64) -> impl Iterator<Item = IpAddr> {
+        self.acts.knocking(at_ms)
     }
 
     /// Connections that are open now have been so for a second.
