@@ -22,7 +22,7 @@ use tribune_core::guard::live::{Asked, Happened, OnAir, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
-use super::flight::InFlight;
+use super::flight::{Beside, InFlight};
 use super::requests::{Near, answered, seen};
 use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
@@ -342,7 +342,7 @@ async fn http1(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(answering), service);
-    if let Err(error) = drive(shared, connection, &flying).await {
+    if let Err(error) = drive(shared, connection, (&flying, Whose::One)).await {
         tracing::debug!(listener = shared.spec.name, %error, "connection_broke");
         // Its first head came whole; a later one was begun and never ended, or an answer is not taken.
         let is_later_head = error.is_timeout() && delivery.is_some_and(|delivery| delivery.is_asked());
@@ -369,8 +369,9 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let driven = drive(shared, connection, &flying).await;
-    if let Ok(Ended::Untaken) = driven {
+    let whose = if shared.spec.trusted.holds(near.addr) { Whose::Many } else { Whose::One };
+    let driven = drive(shared, connection, (&flying, whose)).await;
+    if let Ok(Ended::Untaken(Beside::Nothing)) = driven {
         (shared.broke_rules(near))();
     }
     if let Err(error) = driven {
@@ -386,13 +387,20 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
 async fn drive<C: GracefulConnection>(
     shared: &Shared,
     connection: C,
-    flying: &InFlight,
+    (flying, whose): (&InFlight, Whose),
 ) -> Result<Ended, C::Error> {
     let limits = &shared.spec.limits;
-    let (mut connection, mut stalled) = (pin!(connection), pin!(flying.stalled_for(limits.stall())));
+    let mut connection = pin!(connection);
+    let mut stalled = pin!(async {
+        match whose {
+            Whose::One => flying.stalled_for(limits.stall()).await,
+            // What one visitor does not take must not end what others hear.
+            Whose::Many => std::future::pending().await,
+        }
+    });
     let asked = tokio::select! {
         ended = connection.as_mut() => return ended.map(|()| Ended::Well),
-        () = stalled.as_mut() => return Ok(Ended::Untaken),
+        beside = stalled.as_mut() => return Ok(Ended::Untaken(beside)),
         () = shared.shutdown.draining() => "shutdown",
         () = flying.idle_for(limits.idle()) => "idle",
     };
@@ -400,8 +408,19 @@ async fn drive<C: GracefulConnection>(
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         ended = connection => ended.map(|()| Ended::Well),
-        () = stalled => Ok(Ended::Untaken),
+        beside = stalled => Ok(Ended::Untaken(beside)),
+        // All was asked for, and does not get away.
+        () = flying.idle_for(limits.stall()) => Ok(Ended::Untaken(Beside::Nothing)),
     }
+}
+
+/// For whom a connection is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// One visitor.
+    One,
+    /// Many: a trusted proxy's own.
+    Many,
 }
 
 /// How a connection came to its end.
@@ -409,7 +428,7 @@ async fn drive<C: GracefulConnection>(
 enum Ended {
     Well,
     /// The other side did not take what it had asked for.
-    Untaken,
+    Untaken(Beside),
 }
 
 /// Whether it was ended because the other side took too little.

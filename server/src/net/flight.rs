@@ -43,6 +43,17 @@ struct Pieces {
 struct Waiting {
     since: BTreeMap<u64, Time>,
     next: u64,
+    /// When the last of all pieces was given.
+    last: Option<Time>,
+}
+
+/// What else goes on where a piece is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Other answers are taken: somebody who has paused one, or many who share the connection.
+    Others,
+    /// Nothing.
+    Nothing,
 }
 
 /// One request in flight, until its answer's body is dropped.
@@ -81,25 +92,26 @@ impl InFlight {
     /// Ready when a piece of an answer has not been taken for `stall`, or half as long again. A window that
     /// stays empty holds an answer as a socket does that stays full (RFC 9113, section 10.5), whatever else
     /// goes on beside it.
-    pub(super) async fn stalled_for(&self, stall: Duration) {
+    pub(super) async fn stalled_for(&self, stall: Duration) -> Beside {
         let Some(pieces) = &self.0.pieces else { return std::future::pending().await };
         let mut flying = self.0.flying.subscribe();
         loop {
             let _ = flying.wait_for(|flying| *flying > 0).await;
             tokio::time::sleep(stall / 2).await;
-            if pieces.longest() >= stall {
-                return;
+            if let Some(beside) = pieces.is_stalled(stall) {
+                return beside;
             }
         }
     }
 }
 
 impl Pieces {
-    /// How long the piece has waited that waits longest.
-    fn longest(&self) -> Duration {
-        let now = self.world.now();
-        let longest = self.lock().since.values().min().map(|since| now.since(*since));
-        longest.unwrap_or_default()
+    /// Whether a piece has waited for so long.
+    fn is_stalled(&self, stall: Duration) -> Option<Beside> {
+        let (now, waiting) = (self.world.now(), self.lock());
+        let is_long = |since: Time| now.since(since) >= stall;
+        waiting.since.values().min().filter(|since| is_long(**since))?;
+        Some(if waiting.last.is_some_and(is_long) { Beside::Nothing } else { Beside::Others })
     }
 
     /// A piece is waited for from now on: its number.
@@ -108,6 +120,7 @@ impl Pieces {
         let mut waiting = self.lock();
         let number = waiting.next;
         waiting.next += 1;
+        waiting.last = Some(now);
         waiting.since.insert(number, now);
         number
     }

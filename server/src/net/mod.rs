@@ -194,8 +194,10 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>
         let accepted = tokio::select! {
             accepted = listener.async_io(Interest::READABLE, one) => accepted,
             homes = changed(&mut knocking) => {
+                let homes: Vec<_> =
+                    homes.iter().filter(|home| !shared.spec.trusted.holds(**home)).copied().collect();
                 filter::show(listener.get_ref(), &homes);
-                is_filtered = !homes.is_empty();
+                is_filtered |= !homes.is_empty();
                 continue;
             }
             () = shared.shutdown.draining() => return,
@@ -253,7 +255,10 @@ fn begin(
     connections: &TaskTracker,
 ) {
     shared.counts.accepted.inc();
-    if shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(canonical(peer.ip()))) {
+    let from = canonical(peer.ip());
+    let is_refused = shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(from));
+    // A proxy speaks for others, whoever its neighbours are.
+    if is_refused && !shared.spec.trusted.holds(from) {
         // The descriptor goes back at once; nothing is said to who broke the rules again and again. A reset
         // is one packet, and nothing is kept of the connection; an orderly end is four, and some is kept.
         let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));

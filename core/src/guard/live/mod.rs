@@ -11,6 +11,7 @@ mod acts;
 mod audit;
 mod fact;
 mod judge;
+mod looked;
 mod same;
 mod second;
 mod source;
@@ -26,6 +27,7 @@ pub use audit::{Audit, Term};
 pub use fact::{Asked, Fact, Happened, OnAir, Outcome, What};
 pub use judge::Onset;
 use judge::{Judge, Looks, Seen};
+use looked::Looked;
 pub use second::Proofs;
 use second::Second;
 use source::{BEGIN_MS, Became, Source};
@@ -73,6 +75,8 @@ pub struct Guard {
     young: VecDeque<(u64, IpAddr)>,
     /// Of the last ten seconds' newcomers.
     settled: VecDeque<Settled>,
+    /// Who of them looked and left.
+    looked: Looked,
     /// When somebody was put off last.
     put_off_ms: Option<u64>,
     now: Second,
@@ -128,6 +132,7 @@ impl Guard {
             beyond: Table::new(NEIGHBOURHOODS_MAX),
             young: VecDeque::new(),
             settled: VecDeque::new(),
+            looked: Looked::default(),
             put_off_ms: None,
             now: Second::default(),
             last: VecDeque::new(),
@@ -189,10 +194,16 @@ impl Guard {
         if !fact.happened.is_of_one() {
             return self.now.unseen(&fact.happened);
         }
-        let is_old = source.is_old(fact.at_ms);
         let mut second = Second::default();
         second.take((fact.at_ms, source), &fact.happened);
-        self.now.only(&second, |account| is_old && account.is_blamed());
+        let (is_old, says_one_thing) = (source.is_old(fact.at_ms), source.says_one_thing());
+        let is_blamed = |account| match account {
+            Account::Violation => true,
+            // A neighbourhood has many homes, who may each ask for what anybody may.
+            Account::Unexplained => says_one_thing,
+            _ => false,
+        };
+        self.now.only(&second, |account| is_old && is_blamed(account));
     }
 
     /// So many things happened of which nothing else is known.
@@ -300,14 +311,19 @@ impl Guard {
         {
             self.young.pop_front();
             let became = self.table.get(from).map_or(Became::NotAsked, |source| source.became());
+            let is_asked = match became {
+                Became::One | Became::None => true,
+                Became::Looked => self.looked.is_beyond(neighbourhood(from), came_ms),
+                Became::NotAsked => false,
+            };
             match became {
-                Became::One | Became::None => {
+                _ if is_asked => {
                     let came_at = wall.0 - (at_ms - came_ms) as i64;
                     let is_audited = self.puts_off(at_ms) && audit.samples(from, came_at);
                     let has_become = became == Became::One;
                     self.settled.push_back(Settled { came_ms, from, has_become, is_audited });
                 }
-                Became::NotAsked => {}
+                _ => {}
             }
         }
         while self.settled.front().is_some_and(|one| at_ms > one.came_ms + BEGIN_MS + COHORT_MS) {

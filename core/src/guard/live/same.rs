@@ -15,6 +15,8 @@ pub struct Asking {
     thing: u32,
     same: u16,
     all: u16,
+    /// Times it was given the one thing.
+    given: u16,
 }
 
 /// How much of it is one thing.
@@ -40,7 +42,19 @@ pub enum Patience {
 impl Asking {
     /// Nothing yet.
     pub const fn begins(at_ms: u64) -> Self {
-        Self { since_ms: at_ms, thing: 0, same: 0, all: 0 }
+        Self { since_ms: at_ms, thing: 0, same: 0, all: 0, given: 0 }
+    }
+
+    /// It was given what it asked for last.
+    pub const fn is_given(&mut self, thing: u32) {
+        if self.thing == thing {
+            self.given = self.given.saturating_add(1);
+        }
+    }
+
+    /// Whether it has had the one thing so often that nothing explains asking for it again.
+    pub const fn has_it(&self) -> bool {
+        self.given >= SAME_MIN
     }
 
     /// For this.

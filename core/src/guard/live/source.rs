@@ -109,6 +109,8 @@ pub struct Source {
     agents: Few,
     forwarded: Few,
     asking: Asking,
+    /// Whether its last request was for the one thing it asks for over and over.
+    says_one_thing: bool,
     requests: u32,
     open: u32,
     half_open: u32,
@@ -146,6 +148,7 @@ impl Source {
             agents: Few::default(),
             forwarded: Few::default(),
             asking: Asking::begins(at_ms),
+            says_one_thing: false,
             requests: 0,
             open: 0,
             half_open: 0,
@@ -309,7 +312,10 @@ impl Source {
         }
         let debt = if self.is_many() { DEBT_MAX_OF_MANY } else { DEBT_MAX };
         self.credit = (self.credit - takes).max(-debt);
-        if same == Same::Only && !self.has_begun() {
+        self.says_one_thing = same != Same::No;
+        // Who was told to wait, or got an error of ours, asks again because of us, until they have it.
+        let is_ours = self.refused_ms.is_some() && !self.asking.has_it();
+        if same == Same::Only && !self.has_begun() && !is_ours {
             return Account::Unexplained;
         }
         if self.credit >= 0.0 {
@@ -337,14 +343,14 @@ impl Source {
         }
     }
 
-    /// Whether it asks for one thing, over and over, of what it was given: who was told to wait, or got an
-    /// error of ours, asks again because of us.
+    /// Whether it asks for one thing, over and over.
     fn asks_one_thing(&mut self, at_ms: u64, asked: &Asked) -> Same {
-        if matches!(asked.outcome, Outcome::Waits | Outcome::OurError) {
-            return Same::No;
-        }
         let patience = if asked.what == What::Told { Patience::Long } else { Patience::Usual };
-        match self.asking.asks(at_ms, asked.target, patience) {
+        let same = self.asking.asks(at_ms, asked.target, patience);
+        if asked.outcome == Outcome::Served {
+            self.asking.is_given(asked.target);
+        }
+        match same {
             // Not the same programs, or not only this: somebody else may be there.
             Same::Only if self.different.count() > 1 || self.agents.count() > 1 => Same::Mostly,
             same => same,
@@ -383,6 +389,11 @@ impl Source {
 
     const fn has_begun(&self) -> bool {
         self.begun_ms.is_some()
+    }
+
+    /// Whether its last request was for the one thing it asks for over and over.
+    pub const fn says_one_thing(&self) -> bool {
+        self.says_one_thing
     }
 
     /// Whether it is blamed for what it did just now.

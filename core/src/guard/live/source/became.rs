@@ -16,6 +16,9 @@ pub enum Became {
     One,
     /// Nothing, though it was served.
     None,
+    /// It was given a page and asked for nothing twice: somebody who looked and left. A machine that does
+    /// no more costs no more.
+    Looked,
     /// That is not known: we refused them, told them to wait, or they look at the page.
     NotAsked,
 }
@@ -43,7 +46,8 @@ impl Source {
             }
             _ if breaks => Became::None,
             // They have the page open, which asks for the status: they may press at any moment, or never.
-            _ if self.keeps_page || self.looked_once() => Became::NotAsked,
+            _ if self.keeps_page => Became::NotAsked,
+            _ if self.has_page && self.requests as usize <= self.different.count() => Became::Looked,
             _ => Became::None,
         }
     }
@@ -64,16 +68,10 @@ impl Source {
         !self.is_blamed(at_ms) && (self.hears(at_ms) || is_kept || looks)
     }
 
-    /// Whether it was given a page and asked for nothing twice: somebody who looked and left. A machine
-    /// that does no more costs no more.
-    fn looked_once(&self) -> bool {
-        self.has_page && self.requests as usize <= self.different.count()
-    }
-
     fn hammers(&self) -> bool {
         let lasted_ms = self.last_ms.saturating_sub(self.first_ms);
         let is_often = lasted_ms < HAMMERS_MS * u64::from(self.requests);
-        self.different.count() <= 1 && self.requests >= HAMMERS_MIN && is_often
+        self.different.count() <= 1 && self.agents.count() <= 1 && self.requests >= HAMMERS_MIN && is_often
     }
 
     /// How many people it is: by the sound it takes, where one takes `each` of late.

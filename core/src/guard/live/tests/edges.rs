@@ -41,7 +41,7 @@ fn beyond_the_table_networks_are_told_apart() {
 fn who_looks_and_leaves_and_who_keeps_the_page_open_are_no_attack() {
     let mut evening = Evening::small_audience();
     for number in 0..800 {
-        let (from, at_ms) = (address(10_000 + number), 20_000 + 10 * u64::from(number));
+        let (from, at_ms) = (address(10_000 + 256 * number), 20_000 + 10 * u64::from(number));
         let stays = number % 4 == 0;
         evening.at(at_ms, from, Happened::Opened);
         evening.asks(at_ms + 5, from, PAGE);
@@ -69,4 +69,18 @@ fn there_is_no_end_of_sources_and_memory_is_bounded() {
     assert_eq!(said.sources, 1_000);
     assert!(said.ever.get(Unit::Requests, Account::Unseen) > 10_000);
     assert_eq!(said.ever.total(Unit::Requests), 50_000);
+}
+
+#[test]
+fn a_machine_that_is_a_thousand_homes_a_second_does_not_look_and_leave() {
+    let mut evening = Evening::small_audience();
+    for number in 0..30_000_u32 {
+        let home = 0x2001_0db8_0001_u128 << 80 | u128::from(number) << 64;
+        let (from, at_ms) = (IpAddr::V6(home.into()), 20_000 + u64::from(number));
+        evening.asks(at_ms, from, PAGE);
+        evening.asks(at_ms + 20, from, asked(What::Asset, 2));
+    }
+    evening.play(60);
+    let told = evening.first(Kind::is_attack).expect("it is told");
+    assert!((32..=40).contains(&told), "{told}");
 }
