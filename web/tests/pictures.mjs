@@ -52,6 +52,7 @@ const STATES = {
   far: { given: { ...audience, ...crowd }, steps: ['live'], place: farBack, visit: wait },
   turn: { given: { ...audience, ...crowd }, steps: ['live'], place: inLine, visit: turn },
   elsewhere: { given: { ...audience, ...crowd }, steps: ['live'], visit: elsewhere },
+  attacked: { given: { ...audience, verdict: { kind: 'both', self_inflicted: true } }, steps: ['live'], visit: told },
   reconnecting: { given: { ...audience, ...crowd, tickets: 0 }, steps: ['live'], place: inLine, visit: reconnect },
   ended: {
     given: { ...audience, replays: 2_204, program: { head: 'ab', parts: 13_501 } },
@@ -119,6 +120,10 @@ async function unreachable({ page }, wire) {
     await failed;
   }
   await page.waitForSelector('.note');
+}
+
+async function told({ page }) {
+  await page.waitForSelector('text=/attacked|attaqués/');
 }
 
 async function replay({ page }) {
