@@ -1,13 +1,15 @@
 //! What a request costs the node, in processor time: one that is served, one that is put off because more
-//! come than can be answered, and one of a source that is refused for a while.
+//! come than can be answered, one of a source that is refused for a while, and one of a refused source that
+//! knocks on and on.
 //!
 //! Everybody comes on a connection of their own, asks once and goes. The node's own processor time, user and
 //! system, less what it takes when nobody comes, is divided by those who came; what the kernel does on behalf
 //! of whoever asks is theirs. It runs on one processor, so that more can come than it answers. Served
-//! are asked by 64 threads, one request after another each; as many of who is refused knock on and on, which
-//! nobody answers, since the kernel drops it. Put off is who comes while crowds do that
-//! are too large, and is told from who is served in them by the cost of those.
+//! are asked by 64 threads, one request after another each. Who is refused is accepted and closed, until a
+//! source has knocked too often: from then on the kernel drops it, and 64 threads knock. Put off is who comes
+//! while crowds do that are too large, and is told from who is served in them by the cost of those.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
@@ -30,8 +32,13 @@ const ASKERS: u32 = 64;
 const CROWD_PER_S: u32 = 30_000;
 /// Who asks for what is served comes from so many addresses in turn.
 const ADDRESSES: u32 = 200;
-/// Who is to be refused.
-const WRONG: Ipv4Addr = Ipv4Addr::new(127, 62, 0, 9);
+/// So many sources break the rules, and so many of them are to be refused: the guard may spare a few.
+const WRONG: u32 = 200;
+const REFUSED: usize = 150;
+/// Each of them knocks so often, which the node still closes by itself.
+const KNOCKS: u32 = 60;
+/// A source is refused when it has broken the rules a few times.
+const VIOLATIONS: u32 = 10;
 /// Seats for everybody.
 const CAP: u32 = 1_000_000;
 /// How long the node may take to measure itself, and to refuse somebody.
@@ -63,8 +70,12 @@ pub fn measure(progress: impl Fn(&str)) -> anyhow::Result<Value> {
     let served = meter.of(|| ask_on(at, &page, spread))?;
     let status = meter.of(|| ask_on(at, &get("/status", ""), spread))?;
     progress("cost: who is refused");
-    refuse(&node, at)?;
-    let refused = meter.of(|| knock_on(at))?;
+    let sources = refuse(&node, at)?;
+    let refused = meter.of(|| knock_at_doors(&sources, at))?;
+    progress("cost: who knocks on and on");
+    let one = *sources.first().context("nobody is refused")?;
+    drop_by_kernel(one, at)?;
+    let dropped = meter.of(|| knock_on(one, at))?;
     progress("cost: who is put off");
     let put_off = meter.of(|| crowds(at))?;
     ensure!(put_off.put_off > 0, "nobody was put off");
@@ -74,8 +85,9 @@ pub fn measure(progress: impl Fn(&str)) -> anyhow::Result<Value> {
     Ok(json!({
         "measured": "cost_of_a_request", "idle_node_cores": meter.idle_cores,
         "served_page": served.told(), "served_status": status.told(), "refused": refused.told(),
-        "put_off": put_off.told(), "put_off_each_us": put_off_us,
-        "refused_of_served": share(refused.each_us()), "put_off_of_served": share(put_off_us),
+        "dropped": dropped.told(), "put_off": put_off.told(), "put_off_each_us": put_off_us,
+        "refused_of_served": share(refused.each_us()), "dropped_of_served": share(dropped.each_us()),
+        "put_off_of_served": share(put_off_us),
         "idle_late_ms": stalls.late_ms, "idle_late_20_ms": stalls.over_20_ms,
     }))
 }
@@ -176,19 +188,48 @@ fn ask_on(at: SocketAddr, request: &str, from: impl Fn(u32) -> Ipv4Addr + Sync) 
     })
 }
 
+/// An address of a network of its own.
+const fn wrong(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x7f40_0009 + number * 256)
+}
+
+/// Each refused source knocks a few times, many of them at once.
+fn knock_at_doors(sources: &[Ipv4Addr], at: SocketAddr) -> anyhow::Result<Asked> {
+    let knocker = |first: usize| -> anyhow::Result<u64> {
+        let mut closed = 0;
+        for from in sources.iter().skip(first).step_by(ASKERS as usize) {
+            for _ in 0..KNOCKS {
+                // The refusal may be there before the connection is.
+                let read = connect(*from, at).map(|mut stream| stream.read(&mut [0; 64]));
+                ensure!(!matches!(read, Ok(Ok(1..))), "{from} is answered");
+                closed += 1;
+            }
+        }
+        Ok(closed)
+    };
+    knockers(knocker)
+}
+
 /// Asks for a connection, as often as it goes, and waits for none.
-fn knock_on(at: SocketAddr) -> anyhow::Result<Asked> {
+fn knock_on(from: Ipv4Addr, at: SocketAddr) -> anyhow::Result<Asked> {
     let until = Instant::now() + LASTING;
     let knocker = || -> anyhow::Result<u64> {
         let mut times = 0;
         while Instant::now() < until {
-            knock(at)?;
+            knock(from, at)?;
             times += 1;
         }
         Ok(times)
     };
+    knockers(|_| knocker())
+}
+
+/// Many do it at once; each says how often it was closed on.
+fn knockers(knocker: impl Fn(usize) -> anyhow::Result<u64> + Sync) -> anyhow::Result<Asked> {
     std::thread::scope(|scope| {
-        let knockers: Vec<_> = (0..ASKERS).map(|_| scope.spawn(knocker)).collect();
+        let knocker = &knocker;
+        let knockers: Vec<_> =
+            (0..ASKERS as usize).map(|first| scope.spawn(move || knocker(first))).collect();
         let mut all = Asked::default();
         for knocker in knockers {
             all.closed += knocker.join().map_err(|_| anyhow::anyhow!("who knocks died"))??;
@@ -198,10 +239,10 @@ fn knock_on(at: SocketAddr) -> anyhow::Result<Asked> {
 }
 
 /// Asks for one connection; it is not waited for.
-fn knock(at: SocketAddr) -> anyhow::Result<Socket> {
+fn knock(from: Ipv4Addr, at: SocketAddr) -> anyhow::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((WRONG, 0)).into())?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
     let _ = socket.connect(&at.into());
     Ok(socket)
 }
@@ -229,21 +270,33 @@ fn connect(from: Ipv4Addr, at: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Breaks the rules until the node refuses whoever does.
-fn refuse(node: &Node, at: SocketAddr) -> anyhow::Result<()> {
-    until("somebody is refused", || {
-        for _ in 0..50 {
-            let mut stream = connect(WRONG, at)?;
-            let _ = stream.write_all(b"NONSENSE\r\n\r\n");
-            let _ = stream.read(&mut [0; 1_024]);
+/// Breaks the rules from many addresses, and says which of them are refused.
+fn refuse(node: &Node, at: SocketAddr) -> anyhow::Result<Vec<Ipv4Addr>> {
+    let mut sources = Vec::new();
+    until("those who break the rules are refused", || {
+        let refused = node.refused()?;
+        let told: HashSet<_> = refused.lines().filter_map(|line| line.strip_suffix("/32")).collect();
+        let left: Vec<_>;
+        (sources, left) = (0..WRONG).map(wrong).partition(|from| told.contains(from.to_string().as_str()));
+        for from in left {
+            for _ in 0..VIOLATIONS {
+                let Ok(mut stream) = connect(from, at) else { break };
+                let _ = stream.write_all(b"NONSENSE\r\n\r\n");
+                let _ = stream.read(&mut [0; 1_024]);
+            }
         }
-        Ok(node.refused()?.contains(&WRONG.to_string()))
+        Ok(sources.len() >= REFUSED)
     })?;
-    until("the kernel drops what they send", || {
+    Ok(sources)
+}
+
+/// Knocks until the kernel drops what one of the refused sends.
+fn drop_by_kernel(from: Ipv4Addr, at: SocketAddr) -> anyhow::Result<()> {
+    until("the kernel drops what a refused source sends", || {
         for _ in 0..50 {
-            knock(at)?;
+            knock(from, at)?;
         }
-        let last = knock(at)?;
+        let last = knock(from, at)?;
         std::thread::sleep(LOOK);
         // On the machine itself whoever is answered is so at once.
         Ok(last.peer_addr().is_err())
