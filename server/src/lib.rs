@@ -22,6 +22,8 @@ pub mod keys;
 /// Builds every part once, in order, and takes it down in reverse.
 pub mod run;
 
+mod runtimes;
+
 /// What the listeners share.
 pub mod node;
 
@@ -69,6 +71,9 @@ pub mod window;
 
 /// 6. Everything the audience is served.
 pub mod egress;
+
+/// 7. The same bytes to very many sockets.
+pub mod fanout;
 
 /// The listener's page.
 pub mod page;

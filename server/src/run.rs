@@ -1,7 +1,4 @@
 //! Builds every part of a node once, in order, serves until told to stop, and takes it down in reverse.
-//!
-//! The audience, the stage and the operator have a runtime each: whatever the audience does to its own
-//! threads, the host's commands and the sources are heard.
 
 use std::fs::{self, DirBuilder, File};
 use std::net::SocketAddr;
@@ -13,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tribune_core::mix::HoldSound;
@@ -36,6 +33,7 @@ use crate::ops::{self, Checks, Metrics};
 use crate::program::{self, Env, ToStage, hold};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
+use crate::runtimes::Runtimes;
 use crate::shutdown::{self, Shutdown, Trigger};
 use crate::stage::{self, Answering, Sockets as MediaSockets, Stage};
 use crate::store::Store;
@@ -45,8 +43,6 @@ use crate::{answer, egress, ingest, keys, page};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Threads of the stage's runtime: enough that one source's decoding never holds up another's.
-const STAGE_THREADS: usize = 2;
 /// How often retention and quota are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// In the data folder: what the wall clock said at the last sweep; one line, RFC 3339.
@@ -143,6 +139,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
         {
             let mut spec = listeners.spec("public", tls.clone());
             spec.watch = Some(watch.clone());
+            spec.fanout = Some(runtimes.fanout(&spec)?);
             let _on = runtimes.audience.enter();
             net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())
         },
@@ -171,29 +168,6 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
     runtimes.stage.block_on(until_the_end(node, trigger, (serving, speakers_left, guarding)))
-}
-
-/// The three halls of a node, which share no thread.
-struct Runtimes {
-    audience: Runtime,
-    stage: Runtime,
-    ops: Runtime,
-}
-
-impl Runtimes {
-    fn start() -> anyhow::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let build = |name: &str, threads: usize| {
-            let built =
-                Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
-            built.with_context(|| format!("cannot start the threads of the {name} side"))
-        };
-        Ok(Self {
-            audience: build("audience", cores)?,
-            stage: build("stage", STAGE_THREADS)?,
-            ops: build("ops", 1)?,
-        })
-    }
 }
 
 /// Makes the data folder ours alone.
@@ -335,6 +309,7 @@ impl Listeners<'_> {
             take_source: None,
             gated: if name == "public" { Gated::Yes } else { Gated::No },
             watch: None,
+            fanout: None,
             metrics: self.metrics.clone(),
             world: self.world,
         }

@@ -94,6 +94,7 @@ fn node() -> (SocketAddr, mpsc::Receiver<Taken>, shutdown::Trigger) {
         take_source: Some(take_source),
         gated: Gated::No,
         watch: None,
+        fanout: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     };

@@ -184,15 +184,17 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Bytes of the program left for this seat's connection.
-    pub fn sent(&self, bytes: usize) {
-        self.sitting.as_ref().map(Sitting::sent);
+    /// Bytes of the program left for this seat's connection now.
+    pub fn sent(&self, bytes: usize, now: Time) {
+        if let Some(sitting) = &self.sitting {
+            sitting.sent(now);
+        }
         self.output.sent_bytes.inc_by(bytes as u64);
     }
 
-    /// A part for which its connection waited was handed over; it was cut at this moment.
-    pub fn waited_for_part(&self, cut_at: Time) {
-        self.output.late.observe(self.audience.world.now().since(cut_at));
+    /// A part for which its connection waited was handed over, so long after it was cut.
+    pub fn waited_for_part(&self, late: Duration) {
+        self.output.late.observe(late);
     }
 
     /// Whether the seat is another device's now.
@@ -306,7 +308,7 @@ mod tests {
     fn the_counts_are_read_while_somebody_holds_the_seats() {
         let (audience, _desk, metrics, _folder) = audience(2);
         let seat = audience.take_seat(None, metrics.output("room", "opus")).ok().unwrap();
-        seat.sent(10);
+        seat.sent(10, audience.world.now());
         audience.look();
         let held = audience.lock();
         assert_eq!(audience.counts(), Counts { taken: 1, listening: 1, peak: 1, hls: 0 });

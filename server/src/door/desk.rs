@@ -456,9 +456,9 @@ pub struct Sitting {
 }
 
 impl Sitting {
-    /// Bytes of the program were handed to the connection.
-    pub fn sent(&self) {
-        self.sat.sent_at.store(self.desk.world.now().nanos().max(1), Ordering::Relaxed);
+    /// Bytes of the program are handed to the connection now.
+    pub fn sent(&self, now: Time) {
+        self.sat.sent_at.store(now.nanos().max(1), Ordering::Relaxed);
     }
 
     /// Whether the seat is somebody else's now, so that the connection is to end.

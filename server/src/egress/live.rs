@@ -12,19 +12,21 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::watch;
 use tribune_core::door::capacity::Tier;
-use tribune_core::egress::{Cursor, Icy, METAINT_BYTES, Step, Window};
-use tribune_core::program::{Codec, Part, Renditions, SEGMENT_PARTS, ogg};
+use tribune_core::egress::{Cursor, METAINT_BYTES, Window};
+use tribune_core::program::{Codec, Renditions, SEGMENT_PARTS};
 use tribune_core::reason::Refusal;
 use tribune_core::time::{MediaTime, RATE_HZ};
 
-use crate::capacity::{Served, Serving};
+use super::place::{Begin, Next, Place, Titled};
+use crate::capacity::Serving;
 use crate::door::Audience;
-use crate::door::audience::Seat;
+use crate::fanout::{Given, Taker};
 use crate::guard::{Ear, Watch};
 use crate::net::delivery::Delivery;
 use crate::ops::OutputMetrics;
 use crate::program::Titles;
-use crate::window::{CutTimes, Live};
+use crate::window::Live;
+use crate::world::World;
 
 /// The longest `from_s` that is read, in characters; thirty years in microseconds have 16.
 const FROM_CHARS_MAX: usize = 20;
@@ -107,6 +109,10 @@ pub struct Listener<'a> {
     pub method: &'a Method,
     /// For `Icy-MetaData`.
     pub headers: &'a HeaderMap,
+    /// Who sends to this connection by itself, if somebody does.
+    pub taker: Option<&'a Taker>,
+    /// The clock.
+    pub world: World,
     /// What is counted of this output.
     pub output: OutputMetrics,
 }
@@ -151,22 +157,25 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         Tier::Segments => (&live.segments, SEGMENT_PARTS),
     };
     let window = watched.borrow().clone();
-    let listening = Listening {
+    let begin = Begin {
+        form: ask.form,
+        rendition,
+        title: ask.title.into(),
         cursor: from
             .and_then(|at| Cursor::resume(&window, at))
             .unwrap_or_else(|| Cursor::join_with(&window, join_parts)),
-        window: watched.clone(),
         cut: live.cut.clone(),
-        waited: Waited::No,
-        served,
-        rendition,
-        form: ask.form,
-        ready: VecDeque::new(),
-        stage: Stage::Before { title: ask.title.to_owned() },
         icy: icy.then(|| Titled::new(listener.titles.clone())),
+        served,
         ear: listener.heard.map(|(watch, from, delivery)| Ear::opens(watch.clone(), from, delivery.cloned())),
         seat,
     };
+    let (place, window) = (Place::new(begin), watched.clone());
+    if let Some(taker) = listener.taker {
+        taker.give(Given { place, window });
+        return Ok(answer);
+    }
+    let listening = Listening { world: listener.world, window, place, ready: VecDeque::new() };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
         let bytes = listening.next().await?;
         Some((bytes, listening))
@@ -210,64 +219,12 @@ fn paid(renditions: &Renditions, (form, rendition): (Form, usize), tier: Tier) -
     }
 }
 
-/// How far one answer has come.
-enum Stage {
-    /// Nothing was sent; what decoders need first is made when the first part is known.
-    Before { title: String },
-    /// Parts are sent.
-    Within,
-    /// Everything was sent.
-    After,
-}
-
-/// A stream with titles between its bytes, and where the titles come from.
-struct Titled {
-    titles: Titles,
-    shown: Arc<String>,
-    icy: Icy,
-}
-
-impl Titled {
-    fn new(titles: Titles) -> Self {
-        let shown = titles.now();
-        Self { icy: Icy::new(&shown), shown, titles }
-    }
-
-    /// Lays the title blocks that are due between the bytes of a part.
-    fn interleave(&mut self, bytes: Bytes) -> Vec<Bytes> {
-        let now = self.titles.now();
-        if !Arc::ptr_eq(&now, &self.shown) {
-            self.icy.retitle(&now);
-            self.shown = now;
-        }
-        let mut pieces = Vec::new();
-        self.icy.interleave(bytes, &mut pieces);
-        pieces
-    }
-}
-
-/// Whether a listener was there for a part before it was cut: only then it is the node that is late, and not
-/// the listener.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Waited {
-    No,
-    Yes,
-}
-
-/// One listener.
+/// One listener whose connection the HTTP library serves.
 struct Listening {
+    world: World,
     window: watch::Receiver<Arc<Window>>,
-    cursor: Cursor,
-    cut: Arc<CutTimes>,
-    waited: Waited,
-    served: Served,
-    rendition: usize,
-    form: Form,
+    place: Place,
     ready: VecDeque<Bytes>,
-    stage: Stage,
-    icy: Option<Titled>,
-    ear: Option<Ear>,
-    seat: Seat,
 }
 
 impl Listening {
@@ -276,79 +233,23 @@ impl Listening {
             if let Some(bytes) = self.ready.pop_front() {
                 return Some(Ok(bytes));
             }
-            if matches!(self.stage, Stage::After) || self.seat.is_over() {
-                return None;
-            }
             let window = self.window.borrow_and_update().clone();
-            match self.cursor.step(&window) {
-                Step::Part(part) => self.take(&window, part),
-                Step::Skipped { parts } => self.seat.skipped(parts),
-                Step::Wait => {
-                    self.window.changed().await.ok()?;
-                    self.waited = Waited::Yes;
+            match self.place.next(&window) {
+                Next::Head(bytes) => self.ready.push_back(bytes),
+                Next::Part(part) => {
+                    self.place.hands_out(part, self.world.now());
+                    self.ready.extend(self.place.titled(part));
                 }
-                Step::Paused => return Some(Err(self.break_off().await)),
-                Step::Ended => self.finish(&window),
+                Next::Wait => self.window.changed().await.ok()?,
+                Next::BreakOff => {
+                    // What was handed to the connection before is sent first: an error right behind it would
+                    // take it along.
+                    tokio::task::yield_now().await;
+                    return Some(Err(BrokenOff));
+                }
+                Next::End(bytes) => self.ready.extend(bytes),
+                Next::Over => return None,
             }
-        }
-    }
-
-    /// Makes a part ready to be sent, and before the first one what decoders need.
-    fn take(&mut self, window: &Window, part: &Part) {
-        if let Stage::Before { title } = std::mem::replace(&mut self.stage, Stage::Within) {
-            let head = match self.form {
-                Form::Opus => window.renditions().ogg_headers(&title).map(Bytes::from),
-                Form::Aac => None,
-                Form::Mp4 => window.renditions().init_segment(self.rendition),
-            };
-            self.ready.extend(head);
-        }
-        self.count_lateness(part);
-        let track = &part.tracks[self.rendition];
-        let bytes = match self.form {
-            Form::Opus | Form::Aac => track.stream.clone(),
-            Form::Mp4 => track.chunk.clone(),
-        };
-        self.seat.sent(bytes.len());
-        if let Some(ear) = &mut self.ear {
-            ear.part(bytes.len());
-        }
-        match &mut self.icy {
-            Some(titled) => self.ready.extend(titled.interleave(bytes)),
-            None => self.ready.push_back(bytes),
-        }
-    }
-
-    /// Of parts that come together, the newest is the one that could not come before.
-    fn count_lateness(&mut self, part: &Part) {
-        let is_due = match self.served.tier() {
-            Tier::Full | Tier::LowBitRate => true,
-            Tier::Segments => part.no.in_segment() == SEGMENT_PARTS - 1,
-        };
-        if is_due && std::mem::replace(&mut self.waited, Waited::No) == Waited::Yes {
-            self.seat.waited_for_part(self.cut.of(part.no));
-        }
-    }
-
-    /// No end-of-stream page, no last chunk. What was handed to the connection before is sent first: an error
-    /// right behind it would take it along.
-    async fn break_off(&mut self) -> BrokenOff {
-        self.stage = Stage::After;
-        self.seat.broken_off();
-        tokio::task::yield_now().await;
-        BrokenOff
-    }
-
-    /// An Ogg stream says that it is over; the other forms just end.
-    fn finish(&mut self, window: &Window) {
-        let began = matches!(std::mem::replace(&mut self.stage, Stage::After), Stage::Within);
-        self.seat.heard_the_end();
-        match (self.form, window.last()) {
-            (Form::Opus, Some(last)) if began => {
-                let pre_skip = window.renditions().get(self.rendition).map_or(0, |one| one.priming_samples);
-                self.ready.push_back(ogg::end_page(last.no, pre_skip).into());
-            }
-            (Form::Opus | Form::Aac | Form::Mp4, _) => {}
         }
     }
 }

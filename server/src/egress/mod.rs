@@ -7,6 +7,7 @@ mod hls;
 pub(crate) mod late;
 pub(crate) mod live;
 mod page;
+pub(crate) mod place;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tribune_core::room::{Demand, Hearing, State as RoomState};
 
 use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
+use crate::fanout::Taker;
 use crate::net::ClientAddr;
 use crate::net::delivery::Delivery;
 use crate::node::Node;
@@ -202,6 +204,8 @@ struct Asked {
     from: IpAddr,
     /// Of its connection.
     delivery: Option<Delivery>,
+    /// Who sends to its connection by itself.
+    taker: Option<Taker>,
     method: Method,
     headers: HeaderMap,
     query: String,
@@ -215,8 +219,15 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
         // Only tests come from nowhere.
         let nowhere = || IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let from = parts.extensions.get::<ClientAddr>().map_or_else(nowhere, |client| client.0);
-        let delivery = parts.extensions.get().cloned();
-        Ok(Self { from, delivery, method: parts.method.clone(), headers: parts.headers.clone(), query })
+        let (delivery, taker) = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        Ok(Self {
+            from,
+            delivery,
+            taker,
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            query,
+        })
     }
 }
 
@@ -267,6 +278,8 @@ fn progressive(form: Form) -> MethodRouter<Arc<Node>> {
                 pass,
                 method,
                 headers,
+                taker: asked.taker.as_ref(),
+                world: node.world,
                 output,
             };
             live::answer(listener, &ask)

@@ -29,15 +29,23 @@ impl Ear {
         Self { watch, from, delivery, parts: 0, next: FIRST_PARTS }
     }
 
-    /// A part of so many bytes leaves for them. The guard is told of several when the last has arrived.
-    pub fn part(&mut self, bytes: usize) {
+    /// A part of so many bytes leaves for them. Says how many parts the guard is to be told of when this one
+    /// has arrived, unless the connection's own deliveries see to that.
+    pub fn part(&mut self, bytes: usize) -> Option<u16> {
         self.parts += 1;
-        if self.parts >= self.next {
-            if let Some(delivery) = &self.delivery {
-                delivery.is_on_its_way(bytes as u64, self.from, Happened::Heard(self.parts));
-            }
-            (self.parts, self.next) = (0, PARTS);
+        if self.parts < self.next {
+            return None;
         }
+        let parts = std::mem::take(&mut self.parts);
+        self.next = PARTS;
+        let Some(delivery) = &self.delivery else { return Some(parts) };
+        delivery.is_on_its_way(bytes as u64, self.from, Happened::Heard(parts));
+        None
+    }
+
+    /// So many parts arrived.
+    pub fn heard(&self, parts: u16) {
+        self.watch.tell(self.from, Happened::Heard(parts));
     }
 }
 

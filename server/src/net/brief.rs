@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::body::{Body, to_bytes};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, TRANSFER_ENCODING, UPGRADE};
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use httparse::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 
 use super::requests::{Near, respond};
 use super::{Shared, Stream};
+use crate::fanout::{Given, Taker};
 use crate::world::World;
 
 /// Header lines of a brief request.
@@ -36,27 +38,68 @@ const BRIEF: [(Method, Option<&str>); 5] = [
     (Method::POST, Some("ticket")),
     (Method::POST, Some("claim")),
 ];
+/// The program as one answer, which is begun like a brief one.
+const PROGRAM: [&str; 3] = ["live.opus", "live.aac", "live.mp4"];
 
-/// Answers brief requests for as long as they are. Gives the connection back with the first bytes that are
-/// not; `None` when it is over.
-pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) -> Option<Stream> {
+/// How a conversation of brief requests ends.
+pub(super) enum Left {
+    /// With the connection.
+    Over,
+    /// With the first bytes of something else.
+    More(Stream),
+    /// With somebody who hears the program from now on.
+    Hears(Box<Hears>),
+}
+
+/// Somebody who hears the program, to whom nothing was sent yet.
+pub(super) struct Hears {
+    pub(super) stream: Stream,
+    pub(super) given: Given,
+    /// Of the answer.
+    pub(super) head: Bytes,
+}
+
+/// Answers brief requests for as long as they are.
+pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) -> Left {
     loop {
-        let Some(Whole { request, bytes, is_last }) = Whole::read(&stream.first) else {
-            return Some(stream);
-        };
-        let _ = stream.first.split_to(bytes);
-        let answer = respond(shared, near, request).await;
-        let is_last = is_last || shared.shutdown.is_draining();
-        stream.write_all(&written(answer, shared.spec.world, is_last).await?).await.ok()?;
-        if is_last {
-            // What was asked has been read, so closing takes nothing back of what was told.
-            let _ = stream.shutdown().await;
-            return None;
+        let Some(mut whole) = Whole::read(&stream.first) else { return Left::More(stream) };
+        let is_taken = if whole.is_program { shared.spec.fanout.is_some() } else { shared.gate.is_some() };
+        if !is_taken {
+            return Left::More(stream);
         }
-        if stream.first.is_empty() {
-            stream.first = more(shared, &mut stream, near).await?;
+        let _ = stream.first.split_to(whole.bytes);
+        let taker = whole.is_program.then(Taker::default);
+        if let Some(taker) = &taker {
+            whole.request.extensions_mut().insert(taker.clone());
+        }
+        let answer = respond(shared, near, whole.request).await;
+        if let Some(given) = taker.and_then(|taker| taker.taken()) {
+            let head = head_of(&answer.into_parts().0, shared.spec.world, Length::Unknown).into();
+            return Left::Hears(Box::new(Hears { stream, given, head }));
+        }
+        let is_last = whole.is_last || shared.shutdown.is_draining();
+        if tell(shared, (&mut stream, near), (answer, is_last)).await.is_none() {
+            return Left::Over;
         }
     }
+}
+
+/// Writes an answer and waits for the next bytes; `None` when it is over.
+async fn tell(
+    shared: &Shared,
+    (stream, near): (&mut Stream, Near),
+    (answer, is_last): (Response<Body>, bool),
+) -> Option<()> {
+    stream.write_all(&written(answer, shared.spec.world, is_last).await?).await.ok()?;
+    if is_last {
+        // What was asked has been read, so closing takes nothing back of what was told.
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    if stream.first.is_empty() {
+        stream.first = more(shared, stream, near).await?;
+    }
+    Some(())
 }
 
 /// The next bytes; `None` when nothing came for too long, or the connection is to end.
@@ -92,6 +135,8 @@ pub struct Whole {
     pub bytes: usize,
     /// Whether the connection ends with its answer.
     pub is_last: bool,
+    /// Whether it is for the program, whose answer has no end.
+    pub is_program: bool,
 }
 
 impl Whole {
@@ -103,9 +148,13 @@ impl Whole {
         let Ok(Status::Complete(head_bytes)) = head.parse(seen) else { return None };
         let method = Method::from_bytes(head.method?.as_bytes()).ok()?;
         let path = head.path?;
-        if head.version != Some(1) || !is_brief(&method, path) {
+        if head.version != Some(1) {
             return None;
         }
+        let is_program = match named(&method, path)? {
+            Named::Brief => false,
+            Named::Program => true,
+        };
         let mut request = Request::builder().method(method).uri(path);
         let headers = request.headers_mut()?;
         for line in &*head.headers {
@@ -120,7 +169,7 @@ impl Whole {
             return None;
         }
         let request = request.body(Body::from(bytes.slice(head_bytes..end))).ok()?;
-        Some(Self { request, bytes: end, is_last })
+        Some(Self { request, bytes: end, is_last, is_program })
     }
 }
 
@@ -129,14 +178,30 @@ fn offset(whole: &[u8], part: &[u8]) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize
 }
 
-fn is_brief(method: &Method, target: &str) -> bool {
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let Some(path) = path.strip_prefix('/') else { return false };
+/// What a request is for, by its name.
+enum Named {
+    Brief,
+    Program,
+}
+
+/// Whether a request is for the program as one answer.
+pub(super) fn is_for_program(method: &Method, path: &str) -> bool {
+    matches!(named(method, path), Some(Named::Program))
+}
+
+fn named(method: &Method, target: &str) -> Option<Named> {
+    let path = target.split_once('?').map_or(target, |(path, _)| path).strip_prefix('/')?;
     let (room, name) = match path.split_once('/') {
         Some((room, name)) => (room, Some(name)),
         None => (path, None),
     };
-    !room.is_empty() && BRIEF.iter().any(|(is, of)| is == method && *of == name)
+    if room.is_empty() {
+        return None;
+    }
+    if method == Method::GET && name.is_some_and(|name| PROGRAM.contains(&name)) {
+        return Some(Named::Program);
+    }
+    BRIEF.iter().any(|(is, of)| is == method && *of == name).then_some(Named::Brief)
 }
 
 /// How long the body is, in bytes, and whether the connection ends with the answer (RFC 9112, sections 6.3
@@ -163,11 +228,28 @@ fn framing(headers: &HeaderMap) -> Option<(usize, bool)> {
     Some((body_bytes, is_last))
 }
 
+/// How long a body is.
+#[derive(Clone, Copy)]
+enum Length {
+    /// So many bytes, and whether the connection ends with them.
+    Bytes(usize, bool),
+    /// Nobody knows: it comes in chunks, and the connection ends with it.
+    Unknown,
+}
+
 /// An answer as bytes; `None` when its body broke, or was none of the short ones.
 async fn written(answer: Response<Body>, world: World, is_last: bool) -> Option<Bytes> {
     let (head, body) = answer.into_parts();
     let body = to_bytes(body, ANSWER_BYTES_MAX).await.ok()?;
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
+    let mut bytes = head_of(&head, world, Length::Bytes(body.len(), is_last));
+    bytes.extend_from_slice(&body);
+    Some(bytes.into())
+}
+
+/// The head of an answer as bytes, with room for a body.
+fn head_of(head: &Parts, world: World, length: Length) -> Vec<u8> {
+    let room = if let Length::Bytes(body, _) = length { body } else { 0 };
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + room);
     bytes.extend_from_slice(b"HTTP/1.1 ");
     bytes.extend_from_slice(head.status.as_str().as_bytes());
     bytes.push(b' ');
@@ -185,15 +267,22 @@ async fn written(answer: Response<Body>, world: World, is_last: bool) -> Option<
     }
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(world.wall().0.unsigned_abs()));
     line(&DATE, date.as_bytes());
-    if is_last {
-        line(&CONNECTION, b"close");
-    }
-    if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        line(&CONTENT_LENGTH, body.len().to_string().as_bytes());
+    match length {
+        Length::Bytes(body, is_last) => {
+            if is_last {
+                line(&CONNECTION, b"close");
+            }
+            if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+                line(&CONTENT_LENGTH, body.to_string().as_bytes());
+            }
+        }
+        Length::Unknown => {
+            line(&CONNECTION, b"close");
+            line(&TRANSFER_ENCODING, b"chunked");
+        }
     }
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&body);
-    Some(bytes.into())
+    bytes
 }
 
 #[cfg(test)]
@@ -237,7 +326,9 @@ mod tests {
         for text in [
             "HEAD /debate HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\n\r\n",
-            "GET /debate/live.opus HTTP/1.1\r\n\r\n",
+            "HEAD /debate/live.opus HTTP/1.1\r\n\r\n",
+            "GET /debate/live.opus HTTP/1.0\r\n\r\n",
+            "GET /debate/live.m3u8 HTTP/1.1\r\n\r\n",
             "GET /debate/status/7 HTTP/1.1\r\n\r\n",
             "GET http://a/debate HTTP/1.1\r\n\r\n",
             "GET /debate HTTP/1.0\r\n\r\n",

@@ -22,14 +22,17 @@ use tribune_core::guard::live::{Asked, Happened, OnAir, Outcome, What};
 use tribune_core::ingest::head::{self, Head, Start};
 use tribune_core::reason::Shed;
 
+use super::brief::{Hears, Left};
 use super::flight::{Beside, InFlight};
+use super::lease::{Held, Lease};
 use super::requests::{Near, answered, seen};
 use super::socket::Socket;
 use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
 use super::watched::{HALF_OPEN, Watched};
-use super::{Shared, brief};
+use super::{Shared, brief, elsewhere};
+use crate::fanout::Joining;
 use crate::ops::logs::Repeats;
 
 /// RFC 9113, section 3.4.
@@ -67,11 +70,11 @@ enum Early {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn run(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) {
+pub(super) async fn run(shared: &Arc<Shared>, (socket, peer): (Socket, SocketAddr), held: Held) {
     tokio::select! {
         // Most answers are ready at once, and then nobody has to be asked whether to wait for them.
         biased;
-        ended = serve(shared, socket, peer) => match ended {
+        ended = serve(shared, (socket, peer), held) => match ended {
             Ok(()) | Err(Early::Gone) => {}
             Err(Early::Shed(why)) => shed(shared, why),
         },
@@ -86,7 +89,7 @@ fn shed(shared: &Shared, why: Shed) {
     }
 }
 
-async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result<(), Early> {
+async fn serve(shared: &Arc<Shared>, (socket, peer): (Socket, SocketAddr), held: Held) -> Result<(), Early> {
     let limits = &shared.spec.limits;
     let peer = canonical(peer.ip());
     let mut watched = Watched::opens(shared.spec.watch.clone(), peer, shared.spec.trusted.holds(peer));
@@ -109,12 +112,14 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
     // What the library needs for a connection is set aside only for those it serves: all others are smaller.
     match opening {
         Opening::Http1 => {
-            let rest = match &shared.gate {
-                Some(_) => brief::converse(shared, stream, near).await,
-                None => Some(stream),
+            let left = match (&shared.gate, &shared.spec.fanout) {
+                (None, None) => Left::More(stream),
+                (Some(_), _) | (_, Some(_)) => brief::converse(shared, stream, near).await,
             };
-            if let Some(stream) = rest {
-                Box::pin(http1(shared, stream, near)).await;
+            match left {
+                Left::Over => {}
+                Left::More(stream) => Box::pin(http1(shared, stream, near)).await,
+                Left::Hears(hears) => hand_over(shared, *hears, Lease::new(shared, near, (watched, held))),
             }
         }
         Opening::Http2 => Box::pin(http2(shared, stream, near)).await,
@@ -123,6 +128,16 @@ async fn serve(shared: &Arc<Shared>, socket: Socket, peer: SocketAddr) -> Result
         }
     }
     Ok(())
+}
+
+/// The program goes to a connection without us from now on.
+fn hand_over(shared: &Shared, hears: Hears, lease: Lease) {
+    let Hears { stream, given, head } = hears;
+    match (&shared.spec.fanout, stream.into_unwatched()) {
+        (Some(fanout), Ok(connection)) => fanout.take(Joining { given, connection, head, lease }),
+        (_, Err(error)) => tracing::debug!(listener = shared.spec.name, %error, "connection_lost"),
+        (None, Ok(_)) => {}
+    }
 }
 
 /// A connection's first head, within `head_max`.
@@ -366,7 +381,15 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         .keep_alive_timeout(limits.ping());
     let service = {
         let (shared, on) = (shared.clone(), (flying.clone(), delivery));
-        service_fn(move |request| answered(shared.clone(), near, on.clone(), request))
+        service_fn(move |request| {
+            let (shared, on) = (shared.clone(), on.clone());
+            async move {
+                if elsewhere::is_better(&shared, near, &request) {
+                    return Err(h2::Error::from(h2::Reason::HTTP_1_1_REQUIRED));
+                }
+                answered(shared, near, on, request).await.map_err(|never| match never {})
+            }
+        })
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let whose = if shared.spec.trusted.holds(near.addr) { Whose::Many } else { Whose::One };

@@ -13,9 +13,11 @@ pub(crate) mod brief;
 mod connection;
 /// What of the program arrived.
 pub mod delivery;
+mod elsewhere;
 mod filter;
 mod flight;
 mod gate;
+mod lease;
 /// What one listener takes at most.
 pub mod limits;
 /// Port 80: leads to 443, and answers the certificate authority.
@@ -49,12 +51,16 @@ use tribune_core::reason::Shed;
 
 pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
+pub(crate) use lease::Lease;
 pub use limits::Limits;
 pub use requests::{ClientAddr, Reached};
 use socket::Socket;
+pub(crate) use socket::unacknowledged;
 pub use source::{SourceRequest, TakeSource};
 pub use stream::Stream;
+pub(crate) use stream::{Patience, Unwatched};
 
+use crate::fanout::Fanout;
 use crate::guard::{Knocking, Watch};
 use crate::ops::logs::Repeats;
 use crate::ops::metrics::{ListenerMetrics, Metrics};
@@ -105,6 +111,8 @@ pub struct ListenerSpec {
     pub take_source: Option<TakeSource>,
     /// Whether the least urgent are put off when more come than can be answered.
     pub gated: Gated,
+    /// Who sends the program to its listeners; `None`: the HTTP library does.
+    pub fanout: Option<Fanout>,
     /// Who is told of everything that happens on it; `None` where no crowd comes.
     pub watch: Option<Watch>,
     /// Where it counts.
@@ -128,6 +136,7 @@ struct Shared {
     app: Router,
     counts: ListenerMetrics,
     gate: Option<gate::Gate>,
+    connections: TaskTracker,
     shutdown: Shutdown,
 }
 
@@ -170,18 +179,25 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
     let room = Arc::new(Semaphore::new(spec.limits.connections_max as usize));
     let app = requests::counted(app, counts.clone());
     let gate = (spec.gated == Gated::Yes).then(|| gate::Gate::new(spec.world, spec.watch.clone()));
-    let shared = Arc::new(Shared { spec, app, counts, gate, shutdown });
+    let connections = TaskTracker::new();
+    let shared = Arc::new(Shared { spec, app, counts, gate, connections: connections.clone(), shutdown });
+    if let Some(fanout) = shared.spec.fanout.clone() {
+        let shutdown = shared.shutdown.clone();
+        tokio::spawn(async move {
+            shutdown.at_once().await;
+            fanout.end();
+        });
+    }
     tokio::spawn(async move {
-        let connections = TaskTracker::new();
         for listener in bound.into_listeners() {
-            connections.spawn(accept(shared.clone(), listener, room.clone(), connections.clone()));
+            connections.spawn(accept(shared.clone(), listener, room.clone()));
         }
         connections.close();
         connections.wait().await;
     })
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>, connections: TaskTracker) {
+async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>) {
     // SAFETY: the standard library's listener owns one descriptor, always the same, until it is dropped.
     let watched = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
     let listener = match watched {
@@ -208,7 +224,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, room: Arc<Semaphore>
                     // What is accepted has the filter as well, and needs none.
                     let _ = SockRef::from(&socket).detach_filter();
                 }
-                begin(&shared, (socket, peer), &room, &connections);
+                begin(&shared, (socket, peer), &room);
             }
             Err(error) => rest(&shared, &error).await,
         }
@@ -248,12 +264,7 @@ async fn rest(shared: &Shared, error: &io::Error) {
     tokio::time::sleep(ACCEPT_REST).await;
 }
 
-fn begin(
-    shared: &Arc<Shared>,
-    (socket, peer): (TcpStream, SocketAddr),
-    room: &Arc<Semaphore>,
-    connections: &TaskTracker,
-) {
+fn begin(shared: &Arc<Shared>, (socket, peer): (TcpStream, SocketAddr), room: &Arc<Semaphore>) {
     shared.counts.accepted.inc();
     let from = canonical(peer.ip());
     let is_refused = shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(from));
@@ -268,14 +279,12 @@ fn begin(
         return refuse(shared, socket, peer);
     };
     let (shared, accepted) = (shared.clone(), shared.spec.world.now());
-    connections.spawn(async move {
-        shared.counts.open.inc();
+    let held = lease::Held::new(permit, shared.counts.open.clone());
+    shared.connections.clone().spawn(async move {
         if let Some(gate) = &shared.gate {
             gate.first_turn(accepted);
         }
-        connection::run(&shared, Socket::new(socket), peer).await;
-        shared.counts.open.dec();
-        drop(permit);
+        connection::run(&shared, (Socket::new(socket), peer), held).await;
     });
 }
 

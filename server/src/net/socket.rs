@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, TcpStream as Unwatched};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,6 +17,16 @@ use tokio::net::TcpStream;
 /// Reads and writes before the socket is watched in any case: the runtime sees to it that whoever has always
 /// more to read does not keep everybody else waiting, but only for sockets that it watches.
 const TURNS: u8 = 8;
+
+/// Bytes that were written to a socket and that the other side's kernel has not acknowledged (`SIOCOUTQ`,
+/// tcp(7)).
+pub(crate) fn unacknowledged(socket: BorrowedFd<'_>) -> u64 {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel writes one int.
+    let asked = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    // A socket that does not say it has nothing to say: nothing is counted as arrived.
+    if asked == 0 { u64::try_from(bytes).unwrap_or_default() } else { u64::MAX }
+}
 
 /// Must live on a runtime with I/O.
 pub(super) struct Socket(Watch);
@@ -38,15 +48,23 @@ impl Socket {
     /// Bytes that were written and that the other side's kernel has not acknowledged (`SIOCOUTQ`, tcp(7)).
     pub(super) fn unacknowledged(&self) -> u64 {
         let descriptor = match &self.0 {
-            Watch::No(socket, _) => socket.as_raw_fd(),
-            Watch::Yes(socket) => socket.as_raw_fd(),
+            Watch::No(socket, _) => socket.as_fd(),
+            Watch::Yes(socket) => socket.as_fd(),
             Watch::Gone => return u64::MAX,
         };
-        let mut bytes: libc::c_int = 0;
-        // SAFETY: the descriptor is open while its socket is borrowed, and the kernel writes one int.
-        let asked = unsafe { libc::ioctl(descriptor, libc::TIOCOUTQ, &raw mut bytes) };
-        // A socket that does not say it has nothing to say: nothing is counted as arrived.
-        if asked == 0 { u64::try_from(bytes).unwrap_or_default() } else { u64::MAX }
+        unacknowledged(descriptor)
+    }
+
+    /// The socket, which nobody watches any more.
+    ///
+    /// # Errors
+    /// The runtime does not let go of it.
+    pub(super) fn into_unwatched(self) -> io::Result<Unwatched> {
+        match self.0 {
+            Watch::No(socket, _) => Ok(socket),
+            Watch::Yes(socket) => socket.into_std(),
+            Watch::Gone => Err(ErrorKind::NotConnected.into()),
+        }
     }
 
     /// What can be done without waiting; `None` when it is to be watched.

@@ -3,11 +3,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
@@ -29,6 +31,14 @@ pub struct Stream {
     /// Read before it was known for whom.
     pub(super) first: Bytes,
     io: Io,
+}
+
+/// A connection that no runtime watches.
+pub(crate) struct Unwatched {
+    /// It does not block.
+    pub(crate) socket: TcpStream,
+    /// What encrypts for it, if anything does.
+    pub(crate) tls: Option<Box<ServerConnection>>,
 }
 
 enum Io {
@@ -55,6 +65,21 @@ impl Stream {
     /// Whether the other side has not taken all that it was told.
     pub(super) fn is_unread(&mut self) -> bool {
         self.guarded().socket.unacknowledged() > 0
+    }
+
+    /// The socket and what encrypts for it, which nobody waits for any more.
+    ///
+    /// # Errors
+    /// The runtime does not let go of it.
+    pub(super) fn into_unwatched(self) -> io::Result<Unwatched> {
+        let (guarded, tls) = match self.io {
+            Io::Plain(io) => (io, None),
+            Io::Tls(io) => {
+                let (guarded, tls) = io.into_inner();
+                (guarded, Some(Box::new(tls)))
+            }
+        };
+        Ok(Unwatched { socket: guarded.socket.into_unwatched()?, tls })
     }
 
     fn guarded(&mut self) -> &mut Guarded {
@@ -136,7 +161,7 @@ pub(super) struct Guarded {
 }
 
 /// How long the other side may keep us waiting: each byte that it takes is worth some.
-struct Patience {
+pub(crate) struct Patience {
     max: Duration,
     /// How long it was waited in all, less what the bytes since were worth.
     waited: Duration,
@@ -145,18 +170,19 @@ struct Patience {
 }
 
 impl Patience {
-    const fn new(max: Duration) -> Self {
+    /// It was not waited yet, and will be for so long at most.
+    pub(crate) const fn new(max: Duration) -> Self {
         Self { max, waited: Duration::ZERO, since: None }
     }
 
     /// It is to be waited; says for how long at most.
-    fn begins(&mut self, now: Time) -> Duration {
+    pub(crate) fn begins(&mut self, now: Time) -> Duration {
         self.since.get_or_insert(now);
         self.max.saturating_sub(self.waited)
     }
 
     /// So many bytes went.
-    fn took(&mut self, bytes: usize, now: impl FnOnce() -> Time) {
+    pub(crate) fn took(&mut self, bytes: usize, now: impl FnOnce() -> Time) {
         if let Some(since) = self.since.take() {
             self.waited += now().since(since);
         }
@@ -164,6 +190,11 @@ impl Patience {
             let worth = Duration::from_secs(bytes as u64) / LEAST_BYTES_PER_S;
             self.waited = self.waited.saturating_sub(worth);
         }
+    }
+
+    /// Whether it is waited, and was for too long.
+    pub(crate) fn is_over(&self, now: Time) -> bool {
+        self.since.is_some_and(|since| self.waited + now.since(since) >= self.max)
     }
 }
 

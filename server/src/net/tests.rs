@@ -53,6 +53,7 @@ impl Node {
             take_source: with.take_source,
             gated: Gated::Yes,
             watch: None,
+            fanout: None,
             metrics: metrics.clone(),
             world: World::begin(),
         };

@@ -11,6 +11,7 @@ mod capacity;
 mod disk;
 mod door;
 mod edge;
+mod fanout;
 mod floor;
 mod guard;
 mod hls;

@@ -84,6 +84,7 @@ pub fn spec(name: &'static str, tls: Option<Arc<Certificates>>) -> ListenerSpec 
         take_source: None,
         gated: Gated::No,
         watch: None,
+        fanout: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     }

@@ -1,0 +1,209 @@
+//! One listener's connection: what is on its way, and whether it takes enough.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tribune_core::egress::Window;
+use tribune_core::program::Part;
+use tribune_core::time::Time;
+
+use super::chunk;
+use super::pieces::Pieces;
+use super::wire::Wire;
+use crate::egress::place::{Next, Place};
+use crate::net::{Lease, Patience};
+
+/// How it goes on with a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// They have all that there is.
+    Waits,
+    /// Their socket is full.
+    Blocked,
+    /// Their answer is at its end.
+    Over,
+}
+
+pub(super) struct Listener {
+    pub(super) wire: Wire,
+    /// Which of the thread's channels they hear, and their number there.
+    pub(super) channel: usize,
+    pub(super) number: usize,
+    /// Whether the kernel says when their socket has room, and nothing is tried before.
+    pub(super) is_blocked: bool,
+    place: Place,
+    /// What of a piece is still to be handed over.
+    rest: Bytes,
+    /// Whether the answer ends when that is.
+    ends: bool,
+    /// Bytes handed over.
+    written: u64,
+    /// The guard is to be told of so many parts when so many bytes have arrived.
+    awaited: Option<(u64, u16)>,
+    patience: Option<Box<Patience>>,
+    lease: Lease,
+}
+
+impl Listener {
+    /// Somebody whose answer has this head, and who is handed what there is already along with it.
+    pub(super) fn new(
+        wire: Wire,
+        (place, window): (Place, &Window),
+        (head, lease): (&Bytes, Lease),
+        now: Time,
+    ) -> Self {
+        let mut listener = Self {
+            wire,
+            channel: 0,
+            number: 0,
+            is_blocked: false,
+            place,
+            rest: Bytes::new(),
+            ends: false,
+            written: 0,
+            awaited: None,
+            patience: None,
+            lease,
+        };
+        listener.begins(window, head, now);
+        listener
+    }
+
+    fn begins(&mut self, window: &Window, head: &Bytes, now: Time) {
+        let mut first = BytesMut::from(&head[..]);
+        loop {
+            match self.place.next(window) {
+                Next::Head(bytes) => chunk::put(&mut first, [bytes].iter()),
+                Next::Part(part) => {
+                    self.hands_out(part, now);
+                    chunk::put(&mut first, self.place.titled(part).iter());
+                }
+                Next::Wait => break,
+                Next::End(bytes) => {
+                    chunk::put(&mut first, bytes.iter());
+                    first.extend_from_slice(chunk::LAST);
+                }
+                Next::BreakOff | Next::Over => {
+                    self.ends = true;
+                    break;
+                }
+            }
+        }
+        self.rest = first.freeze();
+    }
+
+    /// Hands over what there is, as far as it goes.
+    ///
+    /// # Errors
+    /// The connection is no more.
+    pub(super) fn turn(&mut self, window: &Window, pieces: &mut Pieces, now: Time) -> io::Result<Turn> {
+        self.looks();
+        loop {
+            if !self.flushes(pieces, now)? {
+                return Ok(Turn::Blocked);
+            }
+            if self.ends {
+                self.wire.ends();
+                return Ok(Turn::Over);
+            }
+            if !self.goes_on(window, pieces, now)? {
+                return Ok(Turn::Waits);
+            }
+        }
+    }
+
+    /// Hands over the rest of a piece; whether nothing is left.
+    fn flushes(&mut self, pieces: &mut Pieces, now: Time) -> io::Result<bool> {
+        while !self.rest.is_empty() {
+            let wrote = self.wire.write(&self.rest)?;
+            if wrote == 0 {
+                return Ok(self.waits_for_room(now));
+            }
+            self.took(pieces, wrote, now);
+            self.rest.advance(wrote);
+            if self.rest.is_empty() {
+                // The bytes are not kept for one who has them.
+                self.rest = Bytes::new();
+            }
+        }
+        Ok(self.wire.flush()? || self.waits_for_room(now))
+    }
+
+    /// It is to be waited, which is to have an end.
+    fn waits_for_room(&mut self, now: Time) -> bool {
+        let stall_max = self.lease.stall_max();
+        self.patience.get_or_insert_with(|| Box::new(Patience::new(stall_max))).begins(now);
+        false
+    }
+
+    fn took(&mut self, pieces: &mut Pieces, bytes: usize, now: Time) {
+        self.written += bytes as u64;
+        pieces.sent_bytes += bytes as u64;
+        if let Some(patience) = &mut self.patience {
+            patience.took(bytes, || now);
+        }
+    }
+
+    /// Hands over the next piece, as far as it goes; whether there was one.
+    fn goes_on(&mut self, window: &Window, pieces: &mut Pieces, now: Time) -> io::Result<bool> {
+        match self.place.next(window) {
+            // One more piece than the first ones, for who came before the first part.
+            Next::Head(head) => self.rest = chunk::chunk([head].iter()),
+            Next::Part(part) if self.place.is_titled() => {
+                self.hands_out(part, now);
+                self.rest = chunk::chunk(self.place.titled(part).iter());
+            }
+            Next::Part(part) => {
+                self.hands_out(part, now);
+                let (parts, piece) = pieces.from(window, part);
+                for _ in 1..parts {
+                    if let Next::Part(part) = self.place.next(window) {
+                        self.hands_out(part, now);
+                    }
+                }
+                let wrote = self.wire.write(&piece)?;
+                if wrote < piece.len() {
+                    self.rest = piece.slice(wrote..);
+                }
+                self.took(pieces, wrote, now);
+            }
+            Next::Wait => return Ok(false),
+            Next::End(bytes) => {
+                let mut last = BytesMut::new();
+                chunk::put(&mut last, bytes.iter());
+                last.extend_from_slice(chunk::LAST);
+                self.rest = last.freeze();
+                self.ends = true;
+            }
+            Next::BreakOff | Next::Over => self.ends = true,
+        }
+        Ok(true)
+    }
+
+    fn hands_out(&mut self, part: &Part, now: Time) {
+        if let Some(parts) = self.place.hands_out(part, now) {
+            // Who takes nothing is waited for; later parts do not count for them.
+            let at_bytes = self.written + self.place.bytes(part).len() as u64;
+            self.awaited.get_or_insert((at_bytes, parts));
+        }
+    }
+
+    /// Asks the kernel what arrived, while the guard is to be told.
+    fn looks(&mut self) {
+        if let Some((at_bytes, parts)) = self.awaited
+            && self.written.saturating_sub(self.wire.unacknowledged()) >= at_bytes
+        {
+            self.awaited = None;
+            self.place.arrived(parts);
+        }
+    }
+
+    /// Whether they have taken too little for too long, which breaks the rules.
+    pub(super) fn takes_too_little(&mut self, now: Time) -> bool {
+        let is_over = self.patience.as_mut().is_some_and(|patience| patience.is_over(now));
+        if is_over {
+            self.lease.breaks_rules();
+        }
+        is_over
+    }
+}

@@ -1,0 +1,308 @@
+//! One thread: the connections it owns, the channels they hear, and the order of work.
+//!
+//! In each turn come first those who listen already, some hundred at a time; then whatever the kernel says of
+//! sockets; then those who join, some at a time. So none of the three can keep another waiting for more than
+//! a few milliseconds, however many there are.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Token, Waker};
+use slab::Slab;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tribune_core::egress::Window;
+use tribune_core::time::Time;
+
+use super::listener::{Listener, Turn};
+use super::pieces::{Key, Pieces};
+use super::wire::{There, Wire};
+use super::{Begin, Joining};
+use crate::ops::metrics::Count;
+use crate::world::World;
+
+/// What wakes a thread that waits for sockets.
+pub(super) const WAKE: Token = Token(usize::MAX);
+/// Listeners who are handed a part before anything else is looked at: about a millisecond's.
+const SWEEP_MAX: usize = 256;
+/// Listeners who join in one turn.
+const JOINS_MAX: usize = 128;
+/// What the kernel says at a time.
+const EVENTS_MAX: usize = 1_024;
+/// How often it is looked who takes too little.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A channel's member who is gone.
+const GONE: usize = usize::MAX;
+
+/// Those of one thread who hear the same bytes at the same moments.
+struct Channel {
+    key: Key,
+    receiver: watch::Receiver<Arc<Window>>,
+    window: Arc<Window>,
+    pieces: Pieces,
+    /// Their keys, with [`GONE`] between.
+    members: Vec<usize>,
+    present: usize,
+    /// How far the newest part has been handed around; `None` when everybody was asked.
+    swept: Option<usize>,
+    waits: AbortHandle,
+}
+
+impl Channel {
+    fn has_changed(&self) -> bool {
+        // Whoever wrote it last may be gone, with what was written last not looked at.
+        self.receiver.has_changed().unwrap_or_else(|_| !Arc::ptr_eq(&self.receiver.borrow(), &self.window))
+    }
+}
+
+pub(super) struct Turning {
+    world: World,
+    stall_look: Time,
+    poll: Poll,
+    waker: Arc<Waker>,
+    joins: mpsc::Receiver<Joining>,
+    ended: Arc<AtomicBool>,
+    runtime: Handle,
+    sent_bytes: Count,
+    listeners: Slab<Listener>,
+    channels: Slab<Channel>,
+    blocked: BTreeSet<usize>,
+}
+
+impl Turning {
+    pub(super) fn new(
+        begin: &Begin,
+        (poll, waker): (Poll, Arc<Waker>),
+        joins: mpsc::Receiver<Joining>,
+        ended: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            world: begin.world,
+            stall_look: begin.world.now(),
+            poll,
+            waker,
+            joins,
+            ended,
+            runtime: begin.runtime.clone(),
+            sent_bytes: begin.sent_bytes.clone(),
+            listeners: Slab::new(),
+            channels: Slab::new(),
+            blocked: BTreeSet::new(),
+        }
+    }
+
+    /// Until it is told to end.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut is_busy = false;
+        while !self.ended.load(Ordering::Relaxed) {
+            let wait = if is_busy { Duration::ZERO } else { LOOK_EVERY };
+            match self.poll.poll(&mut events, Some(wait)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return tracing::error!(%error, "fanout_thread_ends"),
+            }
+            is_busy = self.sweep();
+            for event in &events {
+                self.happened(event);
+            }
+            is_busy |= self.join();
+            self.count();
+            self.look_after();
+        }
+        for (_, channel) in self.channels {
+            channel.waits.abort();
+        }
+    }
+
+    /// Hands the newest parts around; whether somebody is left.
+    fn sweep(&mut self) -> bool {
+        let mut budget = SWEEP_MAX;
+        let mut is_left = false;
+        let keys: Vec<usize> = self.channels.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let channel = &mut self.channels[key];
+            if channel.has_changed() {
+                channel.window = channel.receiver.borrow_and_update().clone();
+                // Who is asked again has the part already, or gets what came since along with it.
+                channel.swept = Some(0);
+            }
+            budget = self.sweep_channel(key, budget);
+            is_left |= self.channels.get(key).is_some_and(|channel| channel.swept.is_some());
+        }
+        is_left
+    }
+
+    fn sweep_channel(&mut self, key: usize, mut budget: usize) -> usize {
+        let Some(channel) = self.channels.get_mut(key) else { return budget };
+        let Some(at) = channel.swept else { return budget };
+        let end = channel.members.len().min(at + budget);
+        budget -= end - at;
+        let now = self.world.now();
+        for number in at..end {
+            // The last of them may have left, and the channel with them.
+            let Some(channel) = self.channels.get(key) else { return budget };
+            let member = channel.members[number];
+            if member != GONE && !self.listeners[member].is_blocked {
+                self.turn(member, now);
+            }
+        }
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.swept = (end < channel.members.len()).then_some(end);
+        }
+        budget
+    }
+
+    /// Hands somebody what there is for them.
+    fn turn(&mut self, key: usize, now: Time) {
+        let Some(listener) = self.listeners.get_mut(key) else { return };
+        let Some(channel) = self.channels.get_mut(listener.channel) else { return };
+        let turn = listener.turn(&channel.window, &mut channel.pieces, now);
+        let is_blocked = match turn {
+            Ok(Turn::Waits) => false,
+            Ok(Turn::Blocked) => true,
+            Ok(Turn::Over) | Err(_) => return self.leave(key),
+        };
+        if is_blocked == listener.is_blocked {
+            return;
+        }
+        listener.is_blocked = is_blocked;
+        if listener.wire.watch_room(self.poll.registry(), Token(key), is_blocked).is_err() {
+            return self.leave(key);
+        }
+        if is_blocked {
+            self.blocked.insert(key);
+        } else {
+            self.blocked.remove(&key);
+        }
+    }
+
+    fn happened(&mut self, event: &Event) {
+        let Token(key) = event.token();
+        if event.token() == WAKE {
+            return;
+        }
+        let Some(listener) = self.listeners.get_mut(key) else { return };
+        if event.is_readable() && !matches!(listener.wire.read_away(), Ok(There::Yes)) {
+            return self.leave(key);
+        }
+        if listener.is_blocked && event.is_writable() {
+            self.turn(key, self.world.now());
+        }
+    }
+
+    /// Takes some who join; whether more may be there.
+    fn join(&mut self) -> bool {
+        for _ in 0..JOINS_MAX {
+            match self.joins.try_recv() {
+                Ok(joining) => self.joins_one(joining),
+                Err(mpsc::TryRecvError::Empty | mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn joins_one(&mut self, joining: Joining) {
+        let Joining { given, connection, head, lease } = joining;
+        let now = self.world.now();
+        let key = Key::of(&given.place);
+        let channel = self.channel(key, given.window);
+        let window = self.channels[channel].window.clone();
+        let mut listener = Listener::new(Wire::new(connection), (given.place, &window), (&head, lease), now);
+        let slot = self.listeners.vacant_entry();
+        let member = slot.key();
+        if listener.wire.watch(self.poll.registry(), Token(member)).is_err() {
+            return self.close_empty(channel);
+        }
+        let of = &mut self.channels[channel];
+        (listener.channel, listener.number) = (channel, of.members.len());
+        of.members.push(member);
+        of.present += 1;
+        slot.insert(listener);
+        self.turn(member, now);
+    }
+
+    /// The channel of what somebody hears, which begins with the first.
+    fn channel(&mut self, key: Key, mut receiver: watch::Receiver<Arc<Window>>) -> usize {
+        let is_it = |channel: &Channel| channel.key == key && channel.receiver.same_channel(&receiver);
+        if let Some((found, _)) = self.channels.iter().find(|(_, channel)| is_it(channel)) {
+            return found;
+        }
+        let window = receiver.borrow_and_update().clone();
+        let (mut waiting, waker) = (receiver.clone(), self.waker.clone());
+        let waits = self.runtime.spawn(async move {
+            // The last word is for those who wait for it as well: the channel is over.
+            while waiting.changed().await.is_ok() {
+                let _ = waker.wake();
+            }
+            let _ = waker.wake();
+        });
+        self.channels.insert(Channel {
+            key,
+            receiver,
+            window,
+            pieces: Pieces::new(key),
+            members: Vec::new(),
+            present: 0,
+            swept: None,
+            waits: waits.abort_handle(),
+        })
+    }
+
+    fn leave(&mut self, key: usize) {
+        let Some(listener) = self.listeners.try_remove(key) else { return };
+        self.blocked.remove(&key);
+        let (channel, number) = (listener.channel, listener.number);
+        // The socket is closed, the seat is free and the books are written.
+        drop(listener);
+        let of = &mut self.channels[channel];
+        of.members[number] = GONE;
+        of.present -= 1;
+        self.close_empty(channel);
+        self.close_up(channel);
+    }
+
+    fn close_empty(&mut self, key: usize) {
+        if self.channels.get(key).is_some_and(|channel| channel.present == 0) {
+            let channel = self.channels.remove(key);
+            self.sent_bytes.inc_by(channel.pieces.sent_bytes);
+            channel.waits.abort();
+        }
+    }
+
+    /// Leaves no more gaps than members, and none while parts are handed around.
+    fn close_up(&mut self, key: usize) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        if channel.swept.is_some() || channel.members.len() < 2 * channel.present {
+            return;
+        }
+        channel.members.retain(|member| *member != GONE);
+        for (number, member) in channel.members.iter().enumerate() {
+            self.listeners[*member].number = number;
+        }
+    }
+
+    fn count(&mut self) {
+        for (_, channel) in &mut self.channels {
+            self.sent_bytes.inc_by(std::mem::take(&mut channel.pieces.sent_bytes));
+        }
+    }
+
+    /// Ends who takes too little for too long, and channels that nobody writes any more.
+    fn look_after(&mut self) {
+        let now = self.world.now();
+        if now.since(self.stall_look) < LOOK_EVERY {
+            return;
+        }
+        self.stall_look = now;
+        let listeners = &mut self.listeners;
+        let is_over = |key: &usize| listeners.get_mut(*key).is_some_and(|one| one.takes_too_little(now));
+        let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).collect();
+        over.into_iter().for_each(|key| self.leave(key));
+    }
+}

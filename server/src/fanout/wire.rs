@@ -1,0 +1,142 @@
+//! One connection's bytes, in the clear or encrypted, never waited for.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+
+use mio::event::Source;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use rustls::ServerConnection;
+
+use crate::net::{Unwatched, unacknowledged};
+
+/// Bytes read at a time, of what nobody needs.
+const READ_BYTES: usize = 4_096;
+/// Reads at a time: whoever has always more to say keeps nobody waiting.
+const READS: usize = 4;
+
+/// Whether the other side is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum There {
+    Yes,
+    No,
+}
+
+pub(super) struct Wire {
+    socket: TcpStream,
+    tls: Option<Box<ServerConnection>>,
+}
+
+impl Wire {
+    pub(super) fn new(Unwatched { socket, tls }: Unwatched) -> Self {
+        Self { socket: TcpStream::from_std(socket), tls }
+    }
+
+    /// Has the kernel say when something comes or, if `full`, when something more goes.
+    pub(super) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.socket.register(registry, token, Interest::READABLE)
+    }
+
+    /// The socket is full, or it is no more.
+    pub(super) fn watch_room(&mut self, registry: &Registry, token: Token, full: bool) -> io::Result<()> {
+        let interest = if full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        self.socket.reregister(registry, token, interest)
+    }
+
+    /// Hands over as much as goes; 0 when nothing does. What is encrypted counts as gone, and may be held
+    /// here.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => some(self.socket.write(bytes)),
+            Some(tls) => {
+                // One piece's worth is held at most.
+                if !flush(tls, &mut self.socket)? {
+                    return Ok(0);
+                }
+                let taken = tls.writer().write(bytes)?;
+                flush(tls, &mut self.socket)?;
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Hands over what is held here; whether nothing is any more.
+    pub(super) fn flush(&mut self) -> io::Result<bool> {
+        match &mut self.tls {
+            None => Ok(true),
+            Some(tls) => flush(tls, &mut self.socket),
+        }
+    }
+
+    /// Reads what comes, of which nothing is needed.
+    pub(super) fn read_away(&mut self) -> io::Result<There> {
+        let mut bytes = [0; READ_BYTES];
+        for _ in 0..READS {
+            let read = match &mut self.tls {
+                None => self.socket.read(&mut bytes),
+                Some(tls) => read_tls(tls, &mut self.socket, &mut bytes),
+            };
+            match read {
+                Ok(0) => return Ok(There::No),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(There::Yes),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Nobody says anything in the middle of an answer; who does so on and on is no player.
+        Ok(There::No)
+    }
+
+    /// Bytes that the other side's kernel has not acknowledged, with those that are held here.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        unacknowledged(self.socket.as_fd())
+    }
+
+    /// Says that nothing more comes.
+    pub(super) fn ends(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            let _ = flush(tls, &mut self.socket);
+        }
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+}
+
+/// 0 when the socket is full.
+fn some(wrote: io::Result<usize>) -> io::Result<usize> {
+    match wrote {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+        wrote => wrote,
+    }
+}
+
+/// Whether everything went.
+fn flush(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<bool> {
+    while tls.wants_write() {
+        match tls.write_tls(socket) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a little of what comes encrypted: a change of keys, an end. 0 when it is the end.
+fn read_tls(tls: &mut ServerConnection, socket: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+    let read = tls.read_tls(socket)?;
+    let state = tls.process_new_packets().map_err(io::Error::other)?;
+    let mut left = state.plaintext_bytes_to_read();
+    while left > 0 {
+        let told = tls.reader().read(bytes)?;
+        left = left.saturating_sub(told);
+        if told == 0 {
+            break;
+        }
+    }
+    Ok(if state.peer_has_closed() { 0 } else { read })
+}
