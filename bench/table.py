@@ -10,7 +10,9 @@ measured = {}
 for line in open(sys.argv[1]):
     figures = json.loads(line)
     name = figures.get("measured") or next(iter(figures))
-    measured[f"capacity_{figures['resource']}" if name == "resource" else name] = figures
+    measured[f"{name}_{figures['server']}" if name == "fanout" else name] = figures
+    if name == "resource":
+        measured[f"capacity_{figures['resource']}"] = figures
 
 rows = []
 
@@ -134,12 +136,28 @@ def door_rows():
             row(f"self-test's cap to where it breaks, {resource}: off by", abs(broke - 1) * 100, "%")
 
 
+def fanout_rows():
+    bare, ours = measured["fanout_bare"], measured["fanout_tribune"]
+    for name, figures in (("a bare loop of send", bare), ("the node", ours)):
+        row(f"{figures['listeners']} listeners, {name}: processor", figures["us_per_listener_s"], "us a listener and second")
+    row("the node to the bare loop", ours["us_per_listener_s"] / bare["us_per_listener_s"], "x", 1.15)
+    row("user memory of a listener", ours["user_bytes_per_listener"], "bytes", 1_024)
+    row("longest gap", ours["gap_max_ms"], "ms")
+    storm = ours["storm"]
+    row("who came within a second: first sound, median", storm["first_sound_p50_ms"], "ms")
+    row("who came within a second: first sound, 99th percentile", storm["first_sound_p99_ms"], "ms", 250)
+    row("who came within a second and hears nothing", storm["silent"], "", 0)
+    row("longest gap of who was there", storm["gap_of_those_there_max_ms"], "ms", 640)
+
+
 if "latency" in measured:
     program_rows()
 if "stage_cost" in measured:
     stage_rows()
 if "door_crowd" in measured:
     door_rows()
+if "fanout_tribune" in measured:
+    fanout_rows()
 idle = [figures["idle_late_ms"]["p99"] for figures in measured.values() if "idle_late_ms" in figures]
 row("control: idle thread woken late, worst 99th percentile", max(idle), "ms")
 

@@ -7,6 +7,7 @@ pub mod beeps;
 pub mod chirps;
 pub mod cost;
 pub mod evening;
+pub mod fanout;
 pub mod icecast;
 pub mod idle;
 pub mod janus;

@@ -1,7 +1,7 @@
 // The node itself on free ports, with a data folder that goes away: rooms are steered through its API, sound
 // is sent by ffmpeg as any Icecast source would. TRIBUNE_BIN names the binary.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -106,16 +106,28 @@ const freePort = () =>
   });
 
 export class RealNode {
-  /** Its stage has the name `localhost` where that is asked for: browsers make passkeys for names only. */
-  async start({ named = false } = {}) {
+  /**
+   * Its stage has the name `localhost` where that is asked for: browsers make passkeys for names only. `secure`: it speaks
+   * TLS, with a certificate that nobody trusts.
+   */
+  async start({ named = false, secure = false } = {}) {
     this.data = await mkdtemp(join(tmpdir(), 'tribune-web-'));
     this.rooms = [];
     this.env = { ...process.env };
+    if (secure) this.certify();
     const port = named ? await freePort() : 0;
     if (named) this.env.TRIBUNE_STAGE_URL = `http://localhost:${port}`;
     await this.serve((name) => `127.0.0.1:${name === 'stage' ? port : 0}`);
     if (named) this.stage = this.env.TRIBUNE_STAGE_URL;
     return this;
+  }
+
+  certify() {
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(this.data, name));
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync('openssl', ['req', '-x509', ...kind, ...name, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    Object.assign(this.env, { TRIBUNE_TLS_CERT: cert, TRIBUNE_TLS_KEY: key });
   }
 
   /** Kills it without a word, and starts it again where it was; comes back when it listens. */

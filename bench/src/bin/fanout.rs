@@ -1,0 +1,191 @@
+//! What it takes to send the program to very many, and how a storm of newcomers fares: the node beside a bare
+//! loop that only sends, each in turn on one processor, the listeners on the other.
+//!
+//! `fanout [COUNT] [bare|tribune|before]…` prints a line of JSON for each: processor time for each listener
+//! and second, less what the server takes when nobody listens; memory; how long those who came within one
+//! second waited for their first sound, from the moment they were due; and the longest gap of the thousand
+//! who were there before. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tribune_bench::fanout::bare;
+use tribune_bench::fanout::ears::Ears;
+use tribune_bench::idle::Idle;
+use tribune_bench::node::{Node, binary, cpu_s};
+
+const ROOM: &str = "fanout";
+/// For so many a node with 20,000 descriptors has room beside its stage.
+const COUNT: u32 = 17_000;
+/// They are there before the others come.
+const FIRST: u32 = 1_000;
+const FIRST_SPAN: Duration = Duration::from_secs(2);
+/// All others come within this.
+const STORM: Duration = Duration::from_secs(1);
+const SETTLE: Duration = Duration::from_secs(4);
+/// How long processor time is measured.
+const SPAN: Duration = Duration::from_secs(12);
+const TEST_WAIT: Duration = Duration::from_secs(60);
+/// Sound for 320 ms at 64 kbit/s, with what is around it.
+const PART_BYTES: usize = 2_640;
+const PART: Duration = Duration::from_millis(320);
+
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, every_ms, bytes] = &words[..]
+        && word == "send"
+    {
+        let every = Duration::from_millis(every_ms.parse()?);
+        return bare::serve((every, bytes.parse()?), |at| tell(&format!("listen {at}")));
+    }
+    let (count, servers) = match words.split_first() {
+        Some((count, servers)) if count.parse::<u32>().is_ok() => (count.parse()?, servers),
+        _ => (COUNT, &words[..]),
+    };
+    let all = ["tribune", "bare"].map(str::to_owned);
+    stay_on(1);
+    for server in if servers.is_empty() { &all[..] } else { servers } {
+        let line = match measure(server, count) {
+            Ok(line) => line,
+            Err(error) => {
+                json!({"measured": "fanout", "server": server, "not_measured": format!("{error:#}")})
+            }
+        };
+        tell(&line.to_string());
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
+fn tell(line: &str) {
+    println!("{line}");
+}
+
+/// A server on the first processor.
+enum Server {
+    Bare(Child, SocketAddr),
+    Node(Node),
+}
+
+impl Server {
+    fn start(name: &str) -> anyhow::Result<Self> {
+        let on = |program: &std::path::Path| {
+            let mut command = Command::new("taskset");
+            command.args(["-c", "0"]).arg(program);
+            command
+        };
+        match name {
+            "bare" => {
+                let mut command = on(&std::env::current_exe()?);
+                command.args(["send", &PART.as_millis().to_string(), &PART_BYTES.to_string()]);
+                let mut child = command.stdout(Stdio::piped()).spawn()?;
+                let out = child.stdout.take().context("stdout is piped")?;
+                let line = BufReader::new(out).lines().next().context("it ended")??;
+                let at = line.strip_prefix("listen ").context("it listens")?.parse()?;
+                Ok(Self::Bare(child, at))
+            }
+            "tribune" | "before" => {
+                let program = if name == "before" {
+                    std::env::var_os("TRIBUNE_BEFORE").context("TRIBUNE_BEFORE names a node")?.into()
+                } else {
+                    binary()
+                };
+                let node = Node::start_by(on(&program))?;
+                node.live_room(ROOM)?;
+                let cap = json!({"cap": COUNT * 2, "override": true});
+                node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &cap)?;
+                let began = Instant::now();
+                while !node.status(ROOM)?["seats"]["measured"].is_u64() {
+                    if began.elapsed() > TEST_WAIT {
+                        bail!("the node has not measured itself");
+                    }
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                Ok(Self::Node(node))
+            }
+            other => bail!("{other} is none of bare, tribune, before"),
+        }
+    }
+
+    fn at(&self) -> anyhow::Result<SocketAddr> {
+        match self {
+            Self::Bare(_, at) => Ok(*at),
+            Self::Node(node) => Ok(node.public.trim_start_matches("http://").parse()?),
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Bare(child, _) => child.id(),
+            Self::Node(node) => node.pid(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Self::Bare(child, _) = self {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
+    let server = Server::start(name)?;
+    let (at, pid, path) = (server.at()?, server.pid(), format!("/{ROOM}/live.opus"));
+    let cores = |ears: &mut Ears| -> anyhow::Result<(f64, tribune_bench::fanout::ears::Heard)> {
+        let (began, before) = (Instant::now(), cpu_s(pid)?);
+        let heard = ears.hear(SPAN)?;
+        Ok(((cpu_s(pid)? - before) / began.elapsed().as_secs_f64(), heard))
+    };
+    let mut ears = Ears::new()?;
+    let (idle_cores, _) = cores(&mut ears)?;
+    ears.come((at, &path), FIRST.min(count), FIRST_SPAN)?;
+    ears.hear(SETTLE)?;
+    let memory = resident_bytes(pid)?;
+    let storm = count.saturating_sub(FIRST);
+    let idle = Idle::watch();
+    ears.mark();
+    ears.come((at, &path), storm, STORM)?;
+    ears.go_on(SETTLE)?;
+    let gaps_there = ears.gaps_ms(FIRST.min(count) as usize);
+    let (waits, silent) = ears.waits_ms(storm as usize);
+    let late = idle.late_ms();
+    let more = resident_bytes(pid)?.saturating_sub(memory);
+    let (all_cores, heard) = cores(&mut ears)?;
+    let at_share = |sorted: &[f64], share: f64| {
+        sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1))).copied()
+    };
+    let marginal_us = (all_cores - idle_cores) * 1e6 / f64::from(count);
+    Ok(json!({
+        "measured": "fanout", "server": name, "listeners": count,
+        "idle_cores": idle_cores, "cores": all_cores, "us_per_listener_s": marginal_us,
+        "bytes_per_listener_s": heard.bytes as f64 / f64::from(count) / SPAN.as_secs_f64(),
+        "user_bytes_per_listener": more as f64 / f64::from(storm.max(1)),
+        "gap_p50_ms": at_share(&heard.gaps_ms, 0.5), "gap_p99_ms": at_share(&heard.gaps_ms, 0.99),
+        "gap_max_ms": heard.gaps_ms.last(), "over": heard.over,
+        "storm": {
+            "first_sound_p50_ms": at_share(&waits, 0.5), "first_sound_p99_ms": at_share(&waits, 0.99),
+            "first_sound_max_ms": waits.last(), "silent": silent,
+            "gap_of_those_there_max_ms": gaps_there.last(),
+        },
+        "idle_late_ms": late,
+    }))
+}
+
+fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let pages: u64 = statm.split(' ').nth(1).context("statm has fields")?.parse()?;
+    Ok(pages * 4_096)
+}
+
+/// This process runs there only.
+fn stay_on(processor: usize) {
+    let own = std::process::id().to_string();
+    let _ = Command::new("taskset").args(["-a", "-p", "-c", &processor.to_string(), &own]).output();
+}
