@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tribune_core::door::capacity::Tier;
 use tribune_core::egress::late::{Delay, Late};
 use tribune_core::egress::{Edge, Window};
 use tribune_core::program::{Edition, Part, PartNo, Renditions, SEGMENT_PARTS};
@@ -50,6 +51,16 @@ pub struct Live {
     pub late: watch::Receiver<Arc<Late>>,
     /// When the newest parts were cut.
     pub cut: Arc<CutTimes>,
+}
+
+impl Live {
+    /// The snapshots that who is served so waits for.
+    pub fn of(&self, tier: Tier) -> &watch::Receiver<Arc<Window>> {
+        match tier {
+            Tier::Full | Tier::LowBitRate => &self.window,
+            Tier::Segments => &self.segments,
+        }
+    }
 }
 
 /// When the newest parts of one program were cut. One writer; readers wait for nobody.

@@ -24,9 +24,9 @@ pub enum Step {
     /// As it is.
     #[default]
     Full,
-    /// Newcomers get a lower bit rate.
+    /// Everybody gets a lower bit rate, who did not ask for one by its name.
     LowerBitRate,
-    /// Newcomers get longer parts: fewer packets, more delay.
+    /// Everybody gets several parts at a time: fewer packets, more delay.
     LongerParts,
     /// Newcomers get the delayed tier.
     Delayed,
@@ -57,9 +57,9 @@ impl Step {
     const fn says(self) -> &'static str {
         match self {
             Self::Full => "Everybody is served the full bit rate.",
-            Self::LowerBitRate => "Newcomers hear a lower bit rate, so that more fit in.",
+            Self::LowerBitRate => "Everybody hears a lower bit rate, so that more fit in.",
             Self::LongerParts => {
-                "Newcomers hear it some seconds later, in longer parts, so that more fit in."
+                "Everybody hears it some seconds later, in longer parts, so that more fit in."
             }
             Self::Delayed => "Newcomers hear it about half a minute later, so that more fit in.",
             Self::ReplayOnly => "There is no room for newcomers now; the replay is there at the end.",

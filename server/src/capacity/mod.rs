@@ -192,7 +192,8 @@ impl Capacity {
         let tier = state.ladder.tier();
         let measured = Live::new(now).cap(&state.costs, inside, tier).seats;
         state.live.look(now, measured, service);
-        let [full, low, segments] = Tier::ALL.map(|tier| state.node(inside, tier).seats);
+        let [full, low, segments] =
+            Tier::ALL.map(|step| state.node(self.inside_at(&state, tier, step), step).seats);
         let delayed = full.max(low).max(segments).saturating_add(late_room.listeners as u64);
         let seats = [full, low, segments, delayed, u64::MAX];
         let binds = state.node(inside, tier).binds;
@@ -250,6 +251,20 @@ impl Capacity {
             room.give(0);
             room.say(with_wish(&node, room.asked().wish, measured));
         }
+    }
+
+    /// How those inside would be served at another step: all who can follow do. Who cannot is known only
+    /// where it was tried.
+    fn inside_at(&self, state: &State, now: Tier, step: Tier) -> [u64; TIERS] {
+        let mut inside = self.inside(state);
+        if step != now {
+            let hls = state.rooms.iter().map(|room| room.hls()).sum::<u64>();
+            let all = inside.iter().sum::<u64>() - hls;
+            inside = [0; TIERS];
+            inside[Tier::Full as usize] += hls;
+            inside[step as usize] += all;
+        }
+        inside
     }
 
     /// Players of HLS are served in full: who of them takes what is not known.

@@ -1,4 +1,4 @@
-//! How listeners are served: what the next one gets, and how many are served how.
+//! How listeners are served: what everybody gets, and how many are served how.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -13,12 +13,12 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// How who comes now is served.
+    /// How whoever can be is served from their next part on.
     pub fn next(&self) -> Tier {
         Tier::ALL[usize::from(self.next.load(Ordering::Relaxed)).min(TIERS - 1)]
     }
 
-    /// How who comes from now on is served.
+    /// How whoever can be is to be served from now on.
     pub fn set_next(&self, tier: Tier) {
         self.next.store(tier as u8, Ordering::Relaxed);
     }
@@ -46,6 +46,16 @@ impl Served {
     /// How.
     pub fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// How they would be served if they could.
+    pub fn wanted(&self) -> Tier {
+        self.serving.next()
+    }
+
+    /// They are served otherwise from now on.
+    pub fn change(&mut self, tier: Tier) {
+        *self = self.serving.serve(tier);
     }
 }
 

@@ -171,7 +171,7 @@ async fn the_ladder_serves_newcomers_otherwise_before_anybody_is_refused() {
     assert_eq!((capacity.ladder().step, capacity.serving().next()), (0, Tier::Full), "not at once");
     let told = capacity.look(at(6), GOOD);
     assert_eq!((told.step, capacity.serving().next()), (1, Tier::LowBitRate));
-    assert!(capacity.ladder().why.starts_with("Newcomers hear a lower bit rate"), "{:?}", capacity.ladder());
+    assert!(capacity.ladder().why.starts_with("Everybody hears a lower bit rate"), "{:?}", capacity.ladder());
     assert_eq!(one.said().seats, 12, "eight as they were, and four for half the price");
     drop((served, inside));
     assert_eq!(capacity.people(), 0);

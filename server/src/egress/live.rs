@@ -17,7 +17,8 @@ use tribune_core::program::{Codec, Renditions, SEGMENT_PARTS};
 use tribune_core::reason::Refusal;
 use tribune_core::time::{MediaTime, RATE_HZ};
 
-use super::place::{Begin, Next, Place, Titled};
+use super::place::{Begin, Chosen, Next, Place, Titled};
+use super::tier;
 use crate::capacity::Serving;
 use crate::door::Audience;
 use crate::fanout::{Given, Taker};
@@ -43,7 +44,7 @@ pub enum Form {
 }
 
 impl Form {
-    const fn codec(self) -> Codec {
+    pub(super) const fn codec(self) -> Codec {
         match self {
             Self::Opus | Self::Mp4 => Codec::Opus,
             Self::Aac => Codec::AacLc,
@@ -150,16 +151,18 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         return listener.audience.is_free().map(|()| answer);
     }
     let seat = listener.audience.take_seat(listener.pass, listener.output.clone())?;
-    let served = listener.serving.serve(paid(&live.renditions, (ask.form, rendition), tier));
-    let (watched, join_parts) = match tier {
-        Tier::Full | Tier::LowBitRate => (&live.window, ask.form.join_parts()),
+    let served = listener.serving.serve(tier::paid(&live.renditions, (ask.form, rendition), tier));
+    let join_parts = match tier {
+        Tier::Full | Tier::LowBitRate => ask.form.join_parts(),
         // Fewer would be heard to their end before the next segment is whole.
-        Tier::Segments => (&live.segments, SEGMENT_PARTS),
+        Tier::Segments => SEGMENT_PARTS,
     };
-    let window = watched.borrow().clone();
+    let window = live.of(tier).borrow().clone();
     let begin = Begin {
         form: ask.form,
         rendition,
+        chosen: if ask.rendition.is_some() { Chosen::ByName } else { Chosen::ByUs },
+        wanted: tier,
         title: ask.title.into(),
         cursor: from
             .and_then(|at| Cursor::resume(&window, at))
@@ -170,12 +173,13 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
         ear: listener.heard.map(|(watch, from, delivery)| Ear::opens(watch.clone(), from, delivery.cloned())),
         seat,
     };
-    let (place, window) = (Place::new(begin), watched.clone());
+    let (place, live) = (Place::new(begin), live.clone());
     if let Some(taker) = listener.taker {
-        taker.give(Given { place, window });
+        taker.give(Given { place, live });
         return Ok(answer);
     }
-    let listening = Listening { world: listener.world, window, place, ready: VecDeque::new() };
+    let window = live.of(tier).clone();
+    let listening = Listening { world: listener.world, live, window, place, ready: VecDeque::new() };
     *answer.body_mut() = Body::from_stream(stream::unfold(listening, |mut listening| async move {
         let bytes = listening.next().await?;
         Some((bytes, listening))
@@ -203,25 +207,15 @@ fn find(renditions: &Renditions, ask: &Ask<'_>, tier: Tier) -> Result<usize, Ref
         Some(name) => {
             renditions.position(name).filter(|&at| renditions.get(at).is_some_and(|one| one.codec == codec))
         }
-        None => match tier {
-            Tier::Full | Tier::Segments => renditions.best(codec),
-            Tier::LowBitRate => renditions.lowest(codec),
-        },
+        None => tier::rendition(renditions, ask.form, tier),
     };
     found.ok_or(Refusal::Malformed)
-}
-
-/// What a listener costs who is served as `tier` wants, as far as this form can be.
-fn paid(renditions: &Renditions, (form, rendition): (Form, usize), tier: Tier) -> Tier {
-    match tier {
-        Tier::LowBitRate if renditions.best(form.codec()) == Some(rendition) => Tier::Full,
-        Tier::Full | Tier::LowBitRate | Tier::Segments => tier,
-    }
 }
 
 /// One listener whose connection the HTTP library serves.
 struct Listening {
     world: World,
+    live: Live,
     window: watch::Receiver<Arc<Window>>,
     place: Place,
     ready: VecDeque<Bytes>,
@@ -232,6 +226,9 @@ impl Listening {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
                 return Some(Ok(bytes));
+            }
+            if self.place.follows(&self.live.renditions) {
+                self.window = self.live.of(self.place.tier()).clone();
             }
             let window = self.window.borrow_and_update().clone();
             match self.place.next(&window) {

@@ -8,6 +8,7 @@ pub(crate) mod late;
 pub(crate) mod live;
 mod page;
 pub(crate) mod place;
+mod tier;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

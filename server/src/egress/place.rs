@@ -8,10 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tribune_core::door::capacity::Tier;
 use tribune_core::egress::{Cursor, Icy, Step, Window};
-use tribune_core::program::{Part, SEGMENT_PARTS, TrackPart, ogg};
+use tribune_core::program::{Part, Renditions, SEGMENT_PARTS, TrackPart, ogg};
 use tribune_core::time::Time;
 
 use super::live::Form;
+use super::tier;
 use crate::capacity::Served;
 use crate::door::audience::Seat;
 use crate::guard::Ear;
@@ -80,10 +81,22 @@ enum Waited {
     Yes,
 }
 
+/// Who said which rendition it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// The listener, who keeps it.
+    ByName,
+    /// We: the one that fits how everybody is served.
+    ByUs,
+}
+
 /// What a place is made of.
 pub(super) struct Begin {
     pub(super) form: Form,
     pub(super) rendition: usize,
+    pub(super) chosen: Chosen,
+    /// How everybody was served when they came.
+    pub(super) wanted: Tier,
     pub(super) title: Box<str>,
     pub(super) cursor: Cursor,
     pub(super) cut: Arc<CutTimes>,
@@ -100,6 +113,8 @@ pub struct Place {
     waited: Waited,
     form: Form,
     rendition: u8,
+    chosen: Chosen,
+    wanted: Tier,
     cut: Arc<CutTimes>,
     served: Served,
     icy: Option<Box<Titled>>,
@@ -109,13 +124,15 @@ pub struct Place {
 
 impl Place {
     pub(super) fn new(begin: Begin) -> Self {
-        let Begin { form, rendition, title, cursor, cut, icy, served, ear, seat } = begin;
+        let Begin { form, rendition, chosen, wanted, title, cursor, cut, icy, served, ear, seat } = begin;
         Self {
             cursor,
             stage: Stage::Before { title },
             waited: Waited::No,
             form,
             rendition: u8::try_from(rendition).unwrap_or(u8::MAX),
+            chosen,
+            wanted,
             cut,
             served,
             icy: icy.map(Box::new),
@@ -142,6 +159,29 @@ impl Place {
     /// Whether titles lie between its bytes, so that they are not the same for all.
     pub const fn is_titled(&self) -> bool {
         self.icy.is_some()
+    }
+
+    /// Between two parts: goes over to how everybody is served now, as far as this one can be. Every part
+    /// begins afresh in every rendition, and its number, its page and its time are the same in all, so that
+    /// nothing of it is to be heard. Says whether what comes next is something else than it would have
+    /// been.
+    pub fn follows(&mut self, renditions: &Renditions) -> bool {
+        let wanted = self.served.wanted();
+        if wanted == self.wanted {
+            return false;
+        }
+        self.wanted = wanted;
+        let (before, served) = (self.rendition, self.served.tier());
+        if self.chosen == Chosen::ByUs
+            && let Some(rendition) = tier::rendition(renditions, self.form, wanted)
+        {
+            self.rendition = u8::try_from(rendition).unwrap_or(before);
+        }
+        let paid = tier::paid(renditions, (self.form, self.rendition()), wanted);
+        if paid != served {
+            self.served.change(paid);
+        }
+        before != self.rendition || paid != served
     }
 
     /// What comes next.

@@ -4,14 +4,19 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tribune_core::egress::Window;
-use tribune_core::program::Part;
+use tribune_core::program::{Part, Renditions};
 use tribune_core::time::Time;
 
 use super::chunk;
-use super::pieces::Pieces;
-use super::wire::Wire;
+use super::pieces::{Key, Pieces};
+use super::wire::{Said, Wire};
 use crate::egress::place::{Next, Place};
 use crate::net::{Lease, Patience};
+
+/// About as much is put together for one listener alone, when they come, in bytes.
+const FIRST_BYTES_MAX: usize = 16_384;
+/// Nobody has anything to say while they hear; who says more than this, in bytes, is no player.
+const SAID_BYTES_MAX: usize = 65_536;
 
 /// How it goes on with a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,10 @@ pub(super) struct Listener {
     written: u64,
     /// The guard is to be told of so many parts when so many bytes have arrived.
     awaited: Option<(u64, u16)>,
+    /// And of so many when it is known behind which bytes they end.
+    to_await: u16,
+    /// Bytes that the other side said in the middle of the answer.
+    said_bytes: usize,
     patience: Option<Box<Patience>>,
     lease: Lease,
 }
@@ -62,6 +71,8 @@ impl Listener {
             ends: false,
             written: 0,
             awaited: None,
+            to_await: 0,
+            said_bytes: 0,
             patience: None,
             lease,
         };
@@ -71,7 +82,8 @@ impl Listener {
 
     fn begins(&mut self, window: &Window, head: &Bytes, now: Time) {
         let mut first = BytesMut::from(&head[..]);
-        loop {
+        // Whoever is to be given a minute of it gets the rest as everybody does: from the one copy.
+        while first.len() < FIRST_BYTES_MAX && !self.ends {
             match self.place.next(window) {
                 Next::Head(bytes) => chunk::put(&mut first, [bytes].iter()),
                 Next::Part(part) => {
@@ -79,17 +91,20 @@ impl Listener {
                     chunk::put(&mut first, self.place.titled(part).iter());
                 }
                 Next::Wait => break,
-                Next::End(bytes) => {
-                    chunk::put(&mut first, bytes.iter());
-                    first.extend_from_slice(chunk::LAST);
-                }
-                Next::BreakOff | Next::Over => {
-                    self.ends = true;
-                    break;
-                }
+                Next::End(bytes) => self.is_told_the_end(&mut first, bytes),
+                Next::Over => self.is_told_the_end(&mut first, None),
+                Next::BreakOff => self.ends = true,
             }
         }
         self.rest = first.freeze();
+        self.awaits();
+    }
+
+    /// The answer is whole.
+    fn is_told_the_end(&mut self, into: &mut BytesMut, last: Option<Bytes>) {
+        chunk::put(into, last.iter());
+        into.extend_from_slice(chunk::LAST);
+        self.ends = true;
     }
 
     /// Hands over what there is, as far as it goes.
@@ -168,34 +183,67 @@ impl Listener {
                 self.took(pieces, wrote, now);
             }
             Next::Wait => return Ok(false),
-            Next::End(bytes) => {
-                let mut last = BytesMut::new();
-                chunk::put(&mut last, bytes.iter());
-                last.extend_from_slice(chunk::LAST);
-                self.rest = last.freeze();
-                self.ends = true;
-            }
-            Next::BreakOff | Next::Over => self.ends = true,
+            Next::End(bytes) => self.ends_with(bytes),
+            // Their seat is another device's.
+            Next::Over => self.ends_with(None),
+            Next::BreakOff => self.ends = true,
         }
+        self.awaits();
         Ok(true)
     }
 
+    fn ends_with(&mut self, bytes: Option<Bytes>) {
+        let mut last = BytesMut::new();
+        self.is_told_the_end(&mut last, bytes);
+        self.rest = last.freeze();
+    }
+
     fn hands_out(&mut self, part: &Part, now: Time) {
-        if let Some(parts) = self.place.hands_out(part, now) {
-            // Who takes nothing is waited for; later parts do not count for them.
-            let at_bytes = self.written + self.place.bytes(part).len() as u64;
-            self.awaited.get_or_insert((at_bytes, parts));
+        self.to_await += self.place.hands_out(part, now).unwrap_or_default();
+    }
+
+    /// The guard is told of what was handed out when all of it has arrived.
+    fn awaits(&mut self) {
+        let parts = std::mem::take(&mut self.to_await);
+        if parts > 0 {
+            let before = self.awaited.map_or(0, |(_, parts)| parts);
+            self.awaited = Some((self.written + self.rest.len() as u64, before.saturating_add(parts)));
         }
     }
 
     /// Asks the kernel what arrived, while the guard is to be told.
     fn looks(&mut self) {
         if let Some((at_bytes, parts)) = self.awaited
+            && !self.wire.holds()
             && self.written.saturating_sub(self.wire.unacknowledged()) >= at_bytes
         {
             self.awaited = None;
             self.place.arrived(parts);
         }
+    }
+
+    /// Goes over to how everybody is served now, once they have what they were handed; whether that is
+    /// another channel.
+    pub(super) fn follows(&mut self, renditions: &Renditions) -> bool {
+        self.rest.is_empty() && !self.ends && self.place.follows(renditions)
+    }
+
+    /// What they have in common with all who hear the same.
+    pub(super) fn key(&self) -> Key {
+        Key::of(&self.place)
+    }
+
+    /// Reads away what they say in the middle of the answer; whether they are still there, and within reason.
+    pub(super) fn is_there(&mut self) -> bool {
+        match self.wire.read_away(SAID_BYTES_MAX.saturating_sub(self.said_bytes)) {
+            Ok(Said::Bytes(bytes)) => self.said_bytes += bytes,
+            Ok(Said::Goodbye) | Err(_) => return false,
+        }
+        if self.said_bytes > SAID_BYTES_MAX {
+            self.lease.breaks_rules();
+            return false;
+        }
+        true
     }
 
     /// Whether they have taken too little for too long, which breaks the rules.

@@ -16,14 +16,15 @@ use slab::Slab;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tribune_core::egress::Window;
+use tribune_core::egress::{Edge, Window};
 use tribune_core::time::Time;
 
 use super::listener::{Listener, Turn};
 use super::pieces::{Key, Pieces};
-use super::wire::{There, Wire};
+use super::wire::Wire;
 use super::{Begin, Joining};
 use crate::ops::metrics::Count;
+use crate::window::Live;
 use crate::world::World;
 
 /// What wakes a thread that waits for sockets.
@@ -42,18 +43,56 @@ const GONE: usize = usize::MAX;
 /// Those of one thread who hear the same bytes at the same moments.
 struct Channel {
     key: Key,
+    live: Live,
     receiver: watch::Receiver<Arc<Window>>,
     window: Arc<Window>,
     pieces: Pieces,
     /// Their keys, with [`GONE`] between.
     members: Vec<usize>,
     present: usize,
-    /// How far the newest part has been handed around; `None` when everybody was asked.
-    swept: Option<usize>,
+    /// Whose turn it is, and of how many it is yet. It goes around: whoever a part did not reach before the
+    /// next was there is the first to get both.
+    at: usize,
+    left: usize,
     waits: AbortHandle,
 }
 
 impl Channel {
+    /// One more hears it; their number in it.
+    fn enters(&mut self, member: usize) -> usize {
+        self.members.push(member);
+        self.present += 1;
+        // So that nobody is left out of a round that has begun.
+        self.left += usize::from(self.left > 0);
+        self.members.len() - 1
+    }
+
+    /// Whose turn it is.
+    fn next_due(&mut self) -> Option<usize> {
+        while self.left > 0 {
+            let number = if self.at < self.members.len() { self.at } else { 0 };
+            self.at = number + 1;
+            self.left -= 1;
+            if let Some(member) = self.members.get(number).filter(|member| **member != GONE) {
+                return Some(*member);
+            }
+        }
+        None
+    }
+
+    /// Takes the newest window; with it a round begins.
+    fn looks(&mut self) {
+        if self.has_changed() {
+            self.window = self.receiver.borrow_and_update().clone();
+            self.left = self.members.len();
+        }
+    }
+
+    /// Nobody will say anything more, and did not say that it is over.
+    fn is_forsaken(&self) -> bool {
+        self.receiver.has_changed().is_err() && !self.has_changed() && self.window.edge() == Edge::Live
+    }
+
     fn has_changed(&self) -> bool {
         // Whoever wrote it last may be gone, with what was written last not looked at.
         self.receiver.has_changed().unwrap_or_else(|_| !Arc::ptr_eq(&self.receiver.borrow(), &self.window))
@@ -72,6 +111,15 @@ pub(super) struct Turning {
     listeners: Slab<Listener>,
     channels: Slab<Channel>,
     blocked: BTreeSet<usize>,
+    turns: usize,
+}
+
+impl Drop for Turning {
+    fn drop(&mut self) {
+        if !self.ended.load(Ordering::Relaxed) {
+            tracing::error!(listeners = self.listeners.len(), "fanout_thread_died");
+        }
+    }
 }
 
 impl Turning {
@@ -93,6 +141,7 @@ impl Turning {
             listeners: Slab::new(),
             channels: Slab::new(),
             blocked: BTreeSet::new(),
+            turns: 0,
         }
     }
 
@@ -115,45 +164,44 @@ impl Turning {
             self.count();
             self.look_after();
         }
-        for (_, channel) in self.channels {
-            channel.waits.abort();
-        }
+        self.channels.iter().for_each(|(_, channel)| channel.waits.abort());
     }
 
-    /// Hands the newest parts around; whether somebody is left.
+    /// Hands the newest parts around; whether somebody is left. Each time another channel is the first, so
+    /// that a large one leaves something of a turn to the others.
     fn sweep(&mut self) -> bool {
-        let mut budget = SWEEP_MAX;
-        let mut is_left = false;
-        let keys: Vec<usize> = self.channels.iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<usize> = self.channels.iter().map(|(key, _)| key).collect();
+        if keys.is_empty() {
+            return false;
+        }
+        self.turns = self.turns.wrapping_add(1);
+        let first = self.turns % keys.len();
+        keys.rotate_left(first);
+        let (mut budget, mut is_left) = (SWEEP_MAX, false);
         for key in keys {
-            let channel = &mut self.channels[key];
-            if channel.has_changed() {
-                channel.window = channel.receiver.borrow_and_update().clone();
-                // Who is asked again has the part already, or gets what came since along with it.
-                channel.swept = Some(0);
+            if let Some(channel) = self.channels.get_mut(key) {
+                channel.looks();
             }
             budget = self.sweep_channel(key, budget);
-            is_left |= self.channels.get(key).is_some_and(|channel| channel.swept.is_some());
+            is_left |= self.channels.get(key).is_some_and(|channel| channel.left > 0);
         }
         is_left
     }
 
     fn sweep_channel(&mut self, key: usize, mut budget: usize) -> usize {
-        let Some(channel) = self.channels.get_mut(key) else { return budget };
-        let Some(at) = channel.swept else { return budget };
-        let end = channel.members.len().min(at + budget);
-        budget -= end - at;
         let now = self.world.now();
-        for number in at..end {
+        while budget > 0 {
             // The last of them may have left, and the channel with them.
-            let Some(channel) = self.channels.get(key) else { return budget };
-            let member = channel.members[number];
-            if member != GONE && !self.listeners[member].is_blocked {
-                self.turn(member, now);
+            let Some(channel) = self.channels.get_mut(key) else { return budget };
+            let Some(member) = channel.next_due() else { return budget };
+            budget -= 1;
+            if self.listeners[member].is_blocked {
+                continue;
             }
-        }
-        if let Some(channel) = self.channels.get_mut(key) {
-            channel.swept = (end < channel.members.len()).then_some(end);
+            if self.listeners[member].follows(&channel.live.renditions) {
+                self.goes_over(member);
+            }
+            self.turn(member, now);
         }
         budget
     }
@@ -188,7 +236,7 @@ impl Turning {
             return;
         }
         let Some(listener) = self.listeners.get_mut(key) else { return };
-        if event.is_readable() && !matches!(listener.wire.read_away(), Ok(There::Yes)) {
+        if event.is_readable() && !listener.is_there() {
             return self.leave(key);
         }
         if listener.is_blocked && event.is_writable() {
@@ -210,8 +258,7 @@ impl Turning {
     fn joins_one(&mut self, joining: Joining) {
         let Joining { given, connection, head, lease } = joining;
         let now = self.world.now();
-        let key = Key::of(&given.place);
-        let channel = self.channel(key, given.window);
+        let channel = self.channel(Key::of(&given.place), given.live);
         let window = self.channels[channel].window.clone();
         let mut listener = Listener::new(Wire::new(connection), (given.place, &window), (&head, lease), now);
         let slot = self.listeners.vacant_entry();
@@ -219,16 +266,34 @@ impl Turning {
         if listener.wire.watch(self.poll.registry(), Token(member)).is_err() {
             return self.close_empty(channel);
         }
-        let of = &mut self.channels[channel];
-        (listener.channel, listener.number) = (channel, of.members.len());
-        of.members.push(member);
-        of.present += 1;
+        (listener.channel, listener.number) = (channel, self.channels[channel].enters(member));
         slot.insert(listener);
         self.turn(member, now);
     }
 
+    /// Somebody is served otherwise from now on.
+    fn goes_over(&mut self, member: usize) {
+        let listener = &self.listeners[member];
+        let (before, number, key) = (listener.channel, listener.number, listener.key());
+        let channel = self.channel(key, self.channels[before].live.clone());
+        let number_there = self.channels[channel].enters(member);
+        let listener = &mut self.listeners[member];
+        (listener.channel, listener.number) = (channel, number_there);
+        self.goes_from(before, number);
+    }
+
+    /// Somebody is no more in a channel, which is closed behind the last.
+    fn goes_from(&mut self, channel: usize, number: usize) {
+        let of = &mut self.channels[channel];
+        of.members[number] = GONE;
+        of.present -= 1;
+        self.close_empty(channel);
+        self.close_up(channel);
+    }
+
     /// The channel of what somebody hears, which begins with the first.
-    fn channel(&mut self, key: Key, mut receiver: watch::Receiver<Arc<Window>>) -> usize {
+    fn channel(&mut self, key: Key, live: Live) -> usize {
+        let mut receiver = live.of(key.tier()).clone();
         let is_it = |channel: &Channel| channel.key == key && channel.receiver.same_channel(&receiver);
         if let Some((found, _)) = self.channels.iter().find(|(_, channel)| is_it(channel)) {
             return found;
@@ -244,12 +309,14 @@ impl Turning {
         });
         self.channels.insert(Channel {
             key,
+            live,
             receiver,
             window,
             pieces: Pieces::new(key),
             members: Vec::new(),
             present: 0,
-            swept: None,
+            at: 0,
+            left: 0,
             waits: waits.abort_handle(),
         })
     }
@@ -260,11 +327,7 @@ impl Turning {
         let (channel, number) = (listener.channel, listener.number);
         // The socket is closed, the seat is free and the books are written.
         drop(listener);
-        let of = &mut self.channels[channel];
-        of.members[number] = GONE;
-        of.present -= 1;
-        self.close_empty(channel);
-        self.close_up(channel);
+        self.goes_from(channel, number);
     }
 
     fn close_empty(&mut self, key: usize) {
@@ -275,12 +338,15 @@ impl Turning {
         }
     }
 
-    /// Leaves no more gaps than members, and none while parts are handed around.
+    /// Leaves no more gaps than members.
     fn close_up(&mut self, key: usize) {
         let Some(channel) = self.channels.get_mut(key) else { return };
-        if channel.swept.is_some() || channel.members.len() < 2 * channel.present {
+        if channel.members.len() < 2 * channel.present {
             return;
         }
+        let had_theirs = channel.members.iter().take(channel.at);
+        channel.at = had_theirs.filter(|member| **member != GONE).count();
+        channel.left = channel.left.min(channel.present);
         channel.members.retain(|member| *member != GONE);
         for (number, member) in channel.members.iter().enumerate() {
             self.listeners[*member].number = number;
@@ -304,5 +370,8 @@ impl Turning {
         let is_over = |key: &usize| listeners.get_mut(*key).is_some_and(|one| one.takes_too_little(now));
         let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).collect();
         over.into_iter().for_each(|key| self.leave(key));
+        let forsaken = self.channels.iter().filter(|(_, channel)| channel.is_forsaken());
+        let theirs: Vec<usize> = forsaken.flat_map(|(_, channel)| channel.members.clone()).collect();
+        theirs.into_iter().for_each(|key| self.leave(key));
     }
 }

@@ -20,16 +20,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use bytes::Bytes;
-use mio::{Poll, Waker};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tribune_core::egress::Window;
-
 use crate::egress::place::Place;
 use crate::net::{Lease, Unwatched};
 use crate::ops::metrics::Count;
+use crate::window::Live;
 use crate::world::World;
+use bytes::Bytes;
+use mio::{Poll, Waker};
+use tokio::runtime::Handle;
 
 /// What the threads are started with.
 pub struct Begin {
@@ -62,10 +60,10 @@ struct Loop {
     waker: Arc<Waker>,
 }
 
-/// A listener's place, and the window it is in.
+/// A listener's place, and the program it is in.
 pub(crate) struct Given {
     pub(crate) place: Place,
-    pub(crate) window: watch::Receiver<Arc<Window>>,
+    pub(crate) live: Live,
 }
 
 /// Where who answers a request leaves a listener for those who send to them.
@@ -101,7 +99,8 @@ impl Fanout {
     /// There are none to be had, or no descriptors.
     pub fn start(begin: &Begin) -> io::Result<Self> {
         let ended = Arc::<AtomicBool>::default();
-        let mut loops = Vec::new();
+        // Those that were started end if a later one cannot be.
+        let mut inner = Inner { loops: Vec::new(), next: AtomicUsize::new(0), ended: ended.clone() };
         for number in 0..begin.threads.max(1) {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), loops::WAKE)?);
@@ -112,9 +111,9 @@ impl Fanout {
                 on_start();
                 turning.run();
             })?;
-            loops.push(Loop { joining, waker });
+            inner.loops.push(Loop { joining, waker });
         }
-        Ok(Self(Arc::new(Inner { loops, next: AtomicUsize::new(0), ended })))
+        Ok(Self(Arc::new(inner)))
     }
 
     /// From now on the program is sent to a connection.

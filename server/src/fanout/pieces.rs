@@ -26,6 +26,11 @@ impl Key {
     pub(super) fn of(place: &Place) -> Self {
         Self { form: place.form(), rendition: place.rendition(), tier: place.tier() }
     }
+
+    /// How they are served.
+    pub(super) const fn tier(self) -> Tier {
+        self.tier
+    }
 }
 
 pub(super) struct Pieces {

@@ -13,14 +13,14 @@ use crate::net::{Unwatched, unacknowledged};
 
 /// Bytes read at a time, of what nobody needs.
 const READ_BYTES: usize = 4_096;
-/// Reads at a time: whoever has always more to say keeps nobody waiting.
-const READS: usize = 4;
 
-/// Whether the other side is still there.
+/// What the other side said, of which nothing is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum There {
-    Yes,
-    No,
+pub(super) enum Said {
+    /// So many bytes, and nothing more for now.
+    Bytes(usize),
+    /// That it is gone.
+    Goodbye,
 }
 
 pub(super) struct Wire {
@@ -69,27 +69,31 @@ impl Wire {
         }
     }
 
-    /// Reads what comes, of which nothing is needed.
-    pub(super) fn read_away(&mut self) -> io::Result<There> {
-        let mut bytes = [0; READ_BYTES];
-        for _ in 0..READS {
+    /// Reads what comes, of which nothing is needed, up to about so many bytes.
+    pub(super) fn read_away(&mut self, most: usize) -> io::Result<Said> {
+        let (mut bytes, mut said) = ([0; READ_BYTES], 0);
+        while said <= most {
             let read = match &mut self.tls {
                 None => self.socket.read(&mut bytes),
                 Some(tls) => read_tls(tls, &mut self.socket, &mut bytes),
             };
             match read {
-                Ok(0) => return Ok(There::No),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(There::Yes),
+                Ok(0) => return Ok(Said::Goodbye),
+                Ok(read) => said += read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        // Nobody says anything in the middle of an answer; who does so on and on is no player.
-        Ok(There::No)
+        Ok(Said::Bytes(said))
     }
 
-    /// Bytes that the other side's kernel has not acknowledged, with those that are held here.
+    /// Whether something is held here that was handed over.
+    pub(super) fn holds(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Bytes that the other side's kernel has not acknowledged.
     pub(super) fn unacknowledged(&self) -> u64 {
         unacknowledged(self.socket.as_fd())
     }

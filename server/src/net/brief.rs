@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use httparse::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use tribune_core::door::address::Scheme;
 
 use super::requests::{Near, respond};
 use super::{Shared, Stream};
@@ -105,8 +106,10 @@ async fn tell(
 /// The next bytes; `None` when nothing came for too long, or the connection is to end.
 async fn more(shared: &Shared, stream: &mut Stream, near: Near) -> Option<Bytes> {
     let mut bytes = BytesMut::with_capacity(REQUEST_BYTES_MAX);
-    // The library waits for a head no longer than this either, also for its first byte.
-    let rest = shared.spec.limits.head().min(shared.spec.limits.idle());
+    // The library waits for a head no longer than this either, also for its first byte. Another handshake
+    // would cost more than a connection that rests, and a page in the background asks twice a minute.
+    let (head, idle) = (shared.spec.limits.head(), shared.spec.limits.idle());
+    let rest = if near.scheme == Scheme::Https { idle } else { head.min(idle) };
     let read = tokio::select! {
         read = timeout(rest, stream.read_buf(&mut bytes)) => match read {
             Ok(read) => read.ok()?,

@@ -31,7 +31,7 @@ use super::source::{SourceRequest, TakeSource};
 use super::stream::{Guarded, Stream};
 use super::unread::{Answering, TLS_RECORD, Unread};
 use super::watched::{HALF_OPEN, Watched};
-use super::{Shared, brief, elsewhere};
+use super::{Shared, brief, elsewhere, requests};
 use crate::fanout::Joining;
 use crate::ops::logs::Repeats;
 
@@ -381,10 +381,12 @@ async fn http2(shared: &Arc<Shared>, mut stream: Stream, near: Near) {
         .keep_alive_timeout(limits.ping());
     let service = {
         let (shared, on) = (shared.clone(), (flying.clone(), delivery));
+        let was_asked = Arc::<AtomicBool>::default();
         service_fn(move |request| {
-            let (shared, on) = (shared.clone(), on.clone());
+            let (shared, on, was_asked) = (shared.clone(), on.clone(), was_asked.clone());
             async move {
-                if elsewhere::is_better(&shared, near, &request) {
+                if elsewhere::is_better(&shared, near, (&request, &was_asked)) {
+                    requests::is_elsewhere(&shared, near, &request);
                     return Err(h2::Error::from(h2::Reason::HTTP_1_1_REQUIRED));
                 }
                 answered(shared, near, on, request).await.map_err(|never| match never {})

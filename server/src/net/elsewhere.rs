@@ -6,25 +6,35 @@
 //! once and without a word to the page. Who is known to do that is asked to; everybody else hears where
 //! they are.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::Request;
 use http::header::USER_AGENT;
 use tribune_core::door::address::Scheme;
 
 use super::Shared;
 use super::brief::is_for_program;
-use super::requests::Near;
+use super::requests::{FORWARDING, Near};
 
 /// Programs that ask again, by what they call themselves: Chromium and what is made of it, and Firefox.
 const ASK_AGAIN: [&str; 2] = ["Chrome/", "Firefox/"];
 
-/// Whether this is to be asked again by HTTP/1.1.
-pub(super) fn is_better<B>(shared: &Shared, near: Near, request: &Request<B>) -> bool {
-    // In the clear browsers never speak HTTP/2, and a proxy passes on what it likes.
-    shared.spec.fanout.is_some()
+/// Whether this is to be asked again by HTTP/1.1. Once for each connection: who comes back to it all the same
+/// hears where they are.
+pub(super) fn is_better<B>(
+    shared: &Shared,
+    near: Near,
+    (request, asked): (&Request<B>, &AtomicBool),
+) -> bool {
+    // In the clear browsers never speak HTTP/2, and what a proxy makes of the answer nobody knows.
+    let is_better = shared.spec.fanout.is_some()
         && near.scheme == Scheme::Https
         && !shared.spec.trusted.holds(near.addr)
         && is_for_program(request.method(), request.uri().path())
+        && !FORWARDING.iter().any(|name| request.headers().contains_key(*name))
         && asks_again(request)
+        && !shared.spec.watch.as_ref().is_some_and(|watch| watch.refuses(near.addr));
+    is_better && !asked.swap(true, Ordering::Relaxed)
 }
 
 fn asks_again<B>(request: &Request<B>) -> bool {

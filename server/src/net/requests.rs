@@ -32,7 +32,7 @@ const LINES_MAX: usize = 16;
 const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// In which proxies say for whom they ask.
-const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
+pub(super) const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
 
 static PUT_OFF: Repeats = Repeats::new();
 
@@ -154,6 +154,14 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
     answer
 }
 
+/// A request that is to be asked again elsewhere: the guard is told that it was there.
+pub(super) fn is_elsewhere<B>(shared: &Shared, near: Near, request: &Request<B>) {
+    if let Some(watch) = &shared.spec.watch {
+        let asked = asked(watch, request, forwarded(shared, near));
+        shared.tell_request(near.addr, guard::Asked { outcome: Outcome::Left, ..asked });
+    }
+}
+
 /// A request of which the guard is told once, also if nobody waits for its answer.
 struct Told<'a> {
     shared: &'a Shared,
@@ -187,7 +195,7 @@ fn sound_bytes(answer: &Response<Body>) -> Option<u64> {
 }
 
 /// What of a request the guard is told before its outcome is known.
-fn asked(watch: &Watch, request: &Request<Body>, is_forwarded: IsForwarded) -> guard::Asked {
+fn asked<B>(watch: &Watch, request: &Request<B>, is_forwarded: IsForwarded) -> guard::Asked {
     let (uri, headers) = (request.uri(), request.headers());
     let what = What::of(request.method().as_str(), uri.path());
     // Each place is somebody's; of everything else the name alone says what it is.

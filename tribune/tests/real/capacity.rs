@@ -1,12 +1,19 @@
 //! What a node carries: measured, lowered, overridden, shared.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
+use tribune_core::program::PART_SAMPLES;
+use tribune_rehearsal::listener::{self, Heard};
 
 use crate::door::{draw, pass, place};
 use crate::node::{Node, Room, measure, until};
 use crate::program::Pages;
+use crate::sources::{OPUS, Sender};
+use crate::tone;
 
 fn seats(node: &Node, room: &Room) -> Value {
     node.status(room)["seats"].clone()
@@ -89,24 +96,65 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
         let bytes = pages.next().expect("a page").body.len();
         (pages, bytes)
     };
+    let _source = Sender::tone(&node, &room, "tone", HZ, OPUS);
     let (early, full) = bytes_of("");
-    // More than fit come, and nobody sits down yet: whoever is inside keeps what they have.
+    let stays = Stays::begin(format!("{}/debate/live.opus", node.public));
+    let served = |tier: &str| node.metric_of("tribune_listeners_by_tier", tier);
+    until("both are served in full", || served("full") == 2.0);
+    // More than fit come, and nobody sits down yet.
     let waiting: Vec<Value> = (0..cap + cap / 3).map(|_| draw(&node, &room)).collect();
     until("room is made", || {
         waiting.iter().for_each(|ticket| drop(place(&node, &room, ticket)));
         step()["step"] == 1
     });
     assert!(step()["why"].as_str().is_some_and(|why| why.contains("lower bit rate")), "{}", step());
+    until("who is inside is served so too", || served("full") == 0.0 && served("low_bit_rate") == 2.0);
     let passes = waiting.iter().map(|ticket| format!("?pass={}", pass(&node, &room, ticket)));
     let (later, low): (Vec<_>, Vec<_>) = passes.map(|pass| bytes_of(&pass)).unzip();
     let most = low.iter().max().expect("some");
     assert!(most * 3 / 2 < full, "a page of who came early has {full} bytes, of newcomers {low:?}");
     until("more are in than would have fitted", || seats(&node, &room)["taken"].as_u64() > Some(cap));
     drop((early, later));
-    until("they have left", || seats(&node, &room)["taken"] == 0);
+    until("they have left", || seats(&node, &room)["taken"] == 1);
     until("it goes back", || step()["step"] == 0);
+    until("so does who stayed", || served("full") == 1.0);
     let (_, again) = bytes_of("");
     assert!(again > *most, "{again} bytes");
+    let parts = || node.status(&room)["program"]["parts"].as_u64().expect("a number");
+    let then = parts();
+    until("they hear some of it", || parts() > then + 12);
+    let heard = stays.end();
+    assert!(heard.windows(2).all(|two| two[1].granule == two[0].granule + PART_SAMPLES), "a part is missing");
+    let sound: Vec<f32> = heard.into_iter().skip(BEGINS_PARTS).flat_map(|part| part.samples).collect();
+    let least = tone::least_share(&sound, 48_000.0, HZ as f32);
+    assert!(least > 0.9, "there is a click or a gap: {least}");
+}
+
+/// What is heard before the tone is at its level.
+const BEGINS_PARTS: usize = 6;
+const HZ: u32 = 440;
+
+/// Somebody who hears all the time.
+struct Stays {
+    enough: Arc<AtomicBool>,
+    hears: JoinHandle<Vec<Heard>>,
+}
+
+impl Stays {
+    fn begin(url: String) -> Self {
+        let enough = Arc::<AtomicBool>::default();
+        let over = enough.clone();
+        let hears = std::thread::spawn(move || {
+            listener::listen(&url, |_| over.load(Ordering::Relaxed)).expect("it is Ogg Opus") //
+        });
+        Self { enough, hears }
+    }
+
+    /// What they heard.
+    fn end(self) -> Vec<Heard> {
+        self.enough.store(true, Ordering::Relaxed);
+        self.hears.join().expect("no panic")
+    }
 }
 
 #[test]

@@ -200,10 +200,16 @@ impl Node {
 
     /// A metric's value, summed over its labels.
     pub fn metric(&self, name: &str) -> f64 {
+        self.metric_of(name, "")
+    }
+
+    /// The same of those that have this in their labels.
+    pub fn metric_of(&self, name: &str, label: &str) -> f64 {
         let mut answer = agent().get(format!("{}/metrics", self.ops)).call().expect("ops answers");
         let text = answer.body_mut().read_to_string().expect("metrics are text");
         text.lines()
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
+            .filter(|line| line.contains(label))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }

@@ -11,7 +11,10 @@ pub fn samples(wav: &[u8]) -> Vec<f32> {
 
 /// The share of a sound's power within a few Hz of `hz`, 0 to 1 (Goertzel over windows of 0.1 s, Hann).
 pub fn share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
-    let window = (rate_hz / 10.0) as usize;
+    share_by(samples, (rate_hz / 10.0) as usize, (rate_hz, hz))
+}
+
+fn share_by(samples: &[f32], window: usize, (rate_hz, hz): (f32, f32)) -> f32 {
     let (mut of_tone, mut of_all) = (0.0_f64, 0.0_f64);
     for chunk in samples.chunks_exact(window) {
         let shaped: Vec<f32> = chunk.iter().enumerate().map(|(n, &s)| s * hann(n, window)).collect();
@@ -21,6 +24,13 @@ pub fn share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
     // Of a tone under a Hann window two thirds of the energy are in the middle bin and its mirror, the rest
     // in their neighbours.
     if of_all <= 0.0 { 0.0 } else { (of_tone / of_all * 1.5) as f32 }
+}
+
+/// The smallest share of any 20 ms: a click or a gap is in few of them.
+pub fn least_share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
+    let window = (rate_hz / 50.0) as usize;
+    let pieces = samples.windows(window).step_by(window / 4);
+    pieces.map(|sound| share_by(sound, window, (rate_hz, hz))).fold(1.0, f32::min)
 }
 
 /// Root mean square of the loudest 0.1 s.
@@ -51,4 +61,8 @@ fn a_tone_is_found_where_it_is() {
     assert!(share(&tone, 48_000.0, 997.0) > 0.9, "{}", share(&tone, 48_000.0, 997.0));
     assert!(share(&tone, 48_000.0, 1_500.0) < 0.01);
     assert!((loudest(&tone, 48_000.0) - 0.212).abs() < 0.005);
+    assert!(least_share(&tone, 48_000.0, 997.0) > 0.9);
+    let mut clicks = tone.clone();
+    clicks[20_000..20_100].fill(0.0);
+    assert!(least_share(&clicks, 48_000.0, 997.0) < 0.9, "{}", least_share(&clicks, 48_000.0, 997.0));
 }

@@ -78,11 +78,11 @@ const PACKET_HEAD_BYTES: f64 = 66.0;
 const PACKET_BYTES_MAX: f64 = 1_448.0;
 /// What is said around a part in HTTP/1.1's chunked coding, in bytes.
 const CHUNK_HEAD_BYTES: f64 = 7.0;
-/// What this process keeps for one listener when its growth does not say, in bytes. Measured with thousands
-/// it is a quarter of that; the rest is for those who come over HTTP/2, and for moments in which many come.
+/// What this process keeps for one listener at least, in bytes. Measured with thousands it is a quarter of
+/// that; the rest is for those whom the HTTP library serves, and for moments in which many come.
 const PROCESS_BYTES: f64 = 4_000.0;
 /// Plausible values of the same.
-const PROCESS_BYTES_PLAUSIBLE: std::ops::Range<f64> = 1_000.0..400_000.0;
+const PROCESS_BYTES_PLAUSIBLE: std::ops::Range<f64> = PROCESS_BYTES..400_000.0;
 /// What the kernel keeps for one of our sockets when its own count does not say, in bytes.
 const SOCKET_BYTES: f64 = 5_000.0;
 /// Plausible values of the same.
