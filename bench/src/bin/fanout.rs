@@ -1,13 +1,15 @@
 //! What it takes to send the program to very many, and how a storm of newcomers fares: the node beside a bare
 //! loop that only sends, each in turn on one processor, the listeners on the other.
 //!
-//! `fanout [COUNT] [bare|tribune|before]…` prints a line of JSON for each: processor time for each listener
-//! and second, less what the server takes when nobody listens; memory; how long those who came within one
-//! second waited for their first sound, from the moment they were due; and the longest gap of the thousand
-//! who were there before. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
+//! `fanout [COUNT] [bare|tribune|before|bare-tls|tribune-tls]…` prints a line of JSON for each: processor
+//! time for each listener and second, less what the server takes when nobody listens; memory; how long
+//! those who came within one second waited for their first sound, from the moment they were due; and the
+//! longest gap of the thousand who were there before. `before` is the node at `TRIBUNE_BEFORE`. Sends to
+//! this machine only.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tribune_bench::fanout::bare;
 use tribune_bench::fanout::ears::Ears;
+use tribune_bench::fanout::secure::Files;
 use tribune_bench::idle::Idle;
 use tribune_bench::node::{Node, binary, cpu_s};
 
@@ -36,11 +39,12 @@ const PART: Duration = Duration::from_millis(320);
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, every_ms, bytes] = &words[..]
+    if let [word, every_ms, bytes, folder @ ..] = &words[..]
         && word == "send"
     {
         let every = Duration::from_millis(every_ms.parse()?);
-        return bare::serve((every, bytes.parse()?), |at| tell(&format!("listen {at}")));
+        let tls = folder.first().map(|folder| Files::at(Path::new(folder)).server()).transpose()?;
+        return bare::serve((every, bytes.parse()?), tls, |at| tell(&format!("listen {at}")));
     }
     let (count, servers) = match words.split_first() {
         Some((count, servers)) if count.parse::<u32>().is_ok() => (count.parse()?, servers),
@@ -71,17 +75,28 @@ enum Server {
     Node(Node),
 }
 
+/// What it presents, where TLS is spoken.
+fn certificate(name: &str) -> anyhow::Result<Option<(PathBuf, Files)>> {
+    if !name.ends_with("-tls") {
+        return Ok(None);
+    }
+    let folder = std::env::temp_dir().join(format!("fanout-bench-{}", std::process::id()));
+    let files = Files::make(&folder)?;
+    Ok(Some((folder, files)))
+}
+
 impl Server {
-    fn start(name: &str) -> anyhow::Result<Self> {
-        let on = |program: &std::path::Path| {
+    fn start(name: &str, tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Self> {
+        let on = |program: &Path| {
             let mut command = Command::new("taskset");
             command.args(["-c", "0"]).arg(program);
             command
         };
-        match name {
+        match name.trim_end_matches("-tls") {
             "bare" => {
                 let mut command = on(&std::env::current_exe()?);
                 command.args(["send", &PART.as_millis().to_string(), &PART_BYTES.to_string()]);
+                command.args(tls.map(|(folder, _)| folder));
                 let mut child = command.stdout(Stdio::piped()).spawn()?;
                 let out = child.stdout.take().context("stdout is piped")?;
                 let line = BufReader::new(out).lines().next().context("it ended")??;
@@ -94,7 +109,11 @@ impl Server {
                 } else {
                     binary()
                 };
-                let node = Node::start_by(on(&program))?;
+                let mut command = on(&program);
+                if let Some((_, files)) = tls {
+                    command.env("TRIBUNE_TLS_CERT", &files.cert).env("TRIBUNE_TLS_KEY", &files.key);
+                }
+                let node = Node::start_by(command)?;
                 node.live_room(ROOM)?;
                 let cap = json!({"cap": COUNT * 2, "override": true});
                 node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &cap)?;
@@ -107,14 +126,17 @@ impl Server {
                 }
                 Ok(Self::Node(node))
             }
-            other => bail!("{other} is none of bare, tribune, before"),
+            other => bail!("{other} is none of bare, tribune, before, bare-tls, tribune-tls"),
         }
     }
 
     fn at(&self) -> anyhow::Result<SocketAddr> {
         match self {
             Self::Bare(_, at) => Ok(*at),
-            Self::Node(node) => Ok(node.public.trim_start_matches("http://").parse()?),
+            Self::Node(node) => {
+                let (_, at) = node.public.split_once("://").context("an address has a scheme")?;
+                Ok(at.parse()?)
+            }
         }
     }
 
@@ -136,14 +158,16 @@ impl Drop for Server {
 }
 
 fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
-    let server = Server::start(name)?;
+    let tls = certificate(name)?;
+    let server = Server::start(name, tls.as_ref())?;
     let (at, pid, path) = (server.at()?, server.pid(), format!("/{ROOM}/live.opus"));
     let cores = |ears: &mut Ears| -> anyhow::Result<(f64, tribune_bench::fanout::ears::Heard)> {
         let (began, before) = (Instant::now(), cpu_s(pid)?);
         let heard = ears.hear(SPAN)?;
         Ok(((cpu_s(pid)? - before) / began.elapsed().as_secs_f64(), heard))
     };
-    let mut ears = Ears::new()?;
+    let believed = tls.as_ref().map(|(_, files)| files.client()).transpose()?;
+    let mut ears = Ears::new(believed)?;
     let (idle_cores, _) = cores(&mut ears)?;
     ears.come((at, &path), FIRST.min(count), FIRST_SPAN)?;
     ears.hear(SETTLE)?;

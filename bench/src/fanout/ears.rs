@@ -3,12 +3,17 @@
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustls::{ClientConfig, ClientConnection};
+use rustls_pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::secure::NAME;
 
 /// Listeners come from so many addresses, each with ports of its own.
 const ADDRESSES: u32 = 64;
@@ -20,6 +25,7 @@ const HEAD_BYTES: usize = 2_048;
 /// They.
 pub struct Ears {
     poll: Poll,
+    tls: Option<Arc<ClientConfig>>,
     all: Vec<Ear>,
     bytes: u64,
 }
@@ -28,6 +34,8 @@ struct Ear {
     stream: TcpStream,
     /// Until it is sent.
     request: Option<String>,
+    /// Until the handshake is done and the request is sent: what comes after is not read by anybody.
+    shakes: Option<Box<ClientConnection>>,
     due: Instant,
     first: Option<Instant>,
     last: Option<Instant>,
@@ -47,12 +55,12 @@ pub struct Heard {
 }
 
 impl Ears {
-    /// Nobody yet.
+    /// Nobody yet; they come by TLS when they are told what to believe.
     ///
     /// # Errors
     /// Nothing can be waited for.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { poll: Poll::new()?, all: Vec::new(), bytes: 0 })
+    pub fn new(tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Self> {
+        Ok(Self { poll: Poll::new()?, tls, all: Vec::new(), bytes: 0 })
     }
 
     /// So many more come within `span`, each at a moment of their own, and ask for `path`; until the last of
@@ -90,8 +98,10 @@ impl Ears {
         let mut stream = TcpStream::from_std(socket.into());
         let token = Token(self.all.len());
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        let (request, longest) = (Some(request.to_owned()), Duration::ZERO);
-        self.all.push(Ear { stream, request, due, first: None, last: None, longest, is_over: false });
+        let name = ServerName::try_from(NAME)?;
+        let shakes = self.tls.as_ref().map(|tls| ClientConnection::new(tls.clone(), name)).transpose()?;
+        let (request, shakes, longest) = (Some(request.to_owned()), shakes.map(Box::new), Duration::ZERO);
+        self.all.push(Ear { stream, request, shakes, due, first: None, last: None, longest, is_over: false });
         Ok(())
     }
 
@@ -162,7 +172,9 @@ impl Ears {
         }
         for event in &events {
             let now = Instant::now();
-            if let Some(ear) = self.all.get_mut(event.token().0) {
+            if let Some(ear) = self.all.get_mut(event.token().0)
+                && ear.shook()
+            {
                 ear.asks();
                 self.bytes += ear.takes(now);
             }
@@ -172,6 +184,22 @@ impl Ears {
 }
 
 impl Ear {
+    /// Shakes hands, and asks then; whether it is done.
+    fn shook(&mut self) -> bool {
+        let Some(shakes) = &mut self.shakes else { return true };
+        match goes_on(shakes, &mut self.stream, &mut self.request) {
+            Ok(false) => false,
+            Ok(true) => {
+                self.shakes = None;
+                true
+            }
+            Err(()) => {
+                self.is_over = true;
+                false
+            }
+        }
+    }
+
     fn asks(&mut self) {
         if let Some(request) = self.request.take_if(|_| self.stream.peer_addr().is_ok()) {
             self.is_over |= self.stream.write_all(request.as_bytes()).is_err();
@@ -210,6 +238,41 @@ impl Ear {
             self.longest = self.longest.max(now.duration_since(last));
         }
         self.last = Some(now);
+    }
+}
+
+/// Goes on with a handshake; whether it is done, and the request sent.
+fn goes_on(
+    shakes: &mut ClientConnection,
+    stream: &mut TcpStream,
+    request: &mut Option<String>,
+) -> Result<bool, ()> {
+    let waits =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected);
+    loop {
+        while shakes.wants_write() {
+            match shakes.write_tls(stream) {
+                Ok(_) => {}
+                Err(error) if waits(&error) => return Ok(false),
+                Err(_) => return Err(()),
+            }
+        }
+        if request.is_none() {
+            return Ok(true);
+        }
+        if !shakes.is_handshaking() {
+            let request = request.take().unwrap_or_default();
+            shakes.writer().write_all(request.as_bytes()).map_err(|_| ())?;
+            continue;
+        }
+        match shakes.read_tls(stream) {
+            Ok(0) => return Err(()),
+            Ok(_) => {
+                shakes.process_new_packets().map_err(|_| ())?;
+            }
+            Err(error) if waits(&error) => return Ok(false),
+            Err(_) => return Err(()),
+        }
     }
 }
 

@@ -4,3 +4,5 @@
 pub mod bare;
 /// Many listeners who discard what they hear.
 pub mod ears;
+/// The same by TLS.
+pub mod secure;
