@@ -256,22 +256,14 @@ impl Capacity {
     /// How those inside would be served at another step: all who can follow do. Who cannot is known only
     /// where it was tried.
     fn inside_at(&self, state: &State, now: Tier, step: Tier) -> [u64; TIERS] {
-        let mut inside = self.inside(state);
-        if step != now {
-            let hls = state.rooms.iter().map(|room| room.hls()).sum::<u64>();
-            let all = inside.iter().sum::<u64>() - hls;
-            inside = [0; TIERS];
-            inside[Tier::Full as usize] += hls;
-            inside[step as usize] += all;
-        }
-        inside
+        let inside = self.serving.inside();
+        let mut at_step = [0; TIERS];
+        at_step[step as usize] = inside.iter().sum();
+        state.with_hls(if step == now { inside } else { at_step })
     }
 
-    /// Players of HLS are served in full: who of them takes what is not known.
     fn inside(&self, state: &State) -> [u64; TIERS] {
-        let mut inside = self.serving.inside();
-        inside[Tier::Full as usize] += state.rooms.iter().map(|room| room.hls()).sum::<u64>();
-        inside
+        state.with_hls(self.serving.inside())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -280,6 +272,12 @@ impl Capacity {
 }
 
 impl State {
+    /// Players of HLS are served in full: who of them takes what is not known.
+    fn with_hls(&self, mut inside: [u64; TIERS]) -> [u64; TIERS] {
+        inside[Tier::Full as usize] += self.rooms.iter().map(|room| room.hls()).sum::<u64>();
+        inside
+    }
+
     fn claimants(&self) -> Vec<Claimant> {
         self.open().map(|room| room.claimant()).collect()
     }

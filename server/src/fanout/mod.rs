@@ -20,14 +20,15 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use bytes::Bytes;
+use mio::{Poll, Waker};
+use tokio::runtime::Handle;
+
 use crate::egress::place::Place;
 use crate::net::{Lease, Unwatched};
 use crate::ops::metrics::Count;
 use crate::window::Live;
 use crate::world::World;
-use bytes::Bytes;
-use mio::{Poll, Waker};
-use tokio::runtime::Handle;
 
 /// What the threads are started with.
 pub struct Begin {

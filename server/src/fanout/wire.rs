@@ -33,12 +33,12 @@ impl Wire {
         Self { socket: TcpStream::from_std(socket), tls }
     }
 
-    /// Has the kernel say when something comes or, if `full`, when something more goes.
+    /// Has the kernel say when something comes.
     pub(super) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.socket.register(registry, token, Interest::READABLE)
     }
 
-    /// The socket is full, or it is no more.
+    /// And, while the socket is full, when something more goes.
     pub(super) fn watch_room(&mut self, registry: &Registry, token: Token, full: bool) -> io::Result<()> {
         let interest = if full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.socket.reregister(registry, token, interest)

@@ -18,9 +18,11 @@ pub struct Limits {
     /// For a PROXY header and the TLS handshake together, in milliseconds.
     pub handshake_ms_max: u64,
     /// For the whole of a request's head; on HTTP/1.1 also how long a connection may rest between two
-    /// requests, since a head that has not begun is a head that has not come. In milliseconds.
+    /// requests, since a head that has not begun is a head that has not come, but for brief ones by TLS. In
+    /// milliseconds.
     pub head_ms_max: u64,
-    /// How long an HTTP/2 connection may rest without a request in flight, in milliseconds.
+    /// How long an HTTP/2 connection, or one by TLS that asks briefly, may rest without a request in flight,
+    /// in milliseconds.
     pub idle_ms_max: u64,
     /// How long a socket may refuse to take anything while there is something to send, in milliseconds.
     pub stall_ms_max: u64,
