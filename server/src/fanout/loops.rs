@@ -21,6 +21,7 @@ use tribune_core::time::Time;
 
 use super::listener::{Listener, Turn};
 use super::pieces::{Key, Pieces};
+use super::round::Round;
 use super::wire::Wire;
 use super::{Begin, Joining};
 use crate::ops::metrics::Count;
@@ -38,8 +39,8 @@ const JOINS_MAX: usize = 128;
 const EVENTS_MAX: usize = 1_024;
 /// How often it is looked who takes too little.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A channel's member who is gone.
-const GONE: usize = usize::MAX;
+/// Who takes too little and is ended, at a look: others are looked at with the next.
+const ENDED_MAX: usize = 512;
 
 /// Those of one thread who hear the same bytes at the same moments.
 struct Channel {
@@ -48,44 +49,16 @@ struct Channel {
     receiver: watch::Receiver<Arc<Window>>,
     window: Arc<Window>,
     pieces: Pieces,
-    /// Their keys, with [`GONE`] between.
-    members: Vec<usize>,
-    present: usize,
-    /// Whose turn it is, and of how many it is yet. It goes around: whoever a part did not reach before the
-    /// next was there is the first to get both.
-    at: usize,
-    left: usize,
+    round: Round,
     waits: AbortHandle,
 }
 
 impl Channel {
-    /// One more hears it; their number in it.
-    fn enters(&mut self, member: usize) -> usize {
-        self.members.push(member);
-        self.present += 1;
-        // So that nobody is left out of a round that has begun.
-        self.left += usize::from(self.left > 0);
-        self.members.len() - 1
-    }
-
-    /// Whose turn it is.
-    fn next_due(&mut self) -> Option<usize> {
-        while self.left > 0 {
-            let number = if self.at < self.members.len() { self.at } else { 0 };
-            self.at = number + 1;
-            self.left -= 1;
-            if let Some(member) = self.members.get(number).filter(|member| **member != GONE) {
-                return Some(*member);
-            }
-        }
-        None
-    }
-
     /// Takes the newest window; with it a round begins.
     fn looks(&mut self) {
         if self.has_changed() {
             self.window = self.receiver.borrow_and_update().clone();
-            self.left = self.members.len();
+            self.round.begins();
         }
     }
 
@@ -184,7 +157,7 @@ impl Turning {
                 channel.looks();
             }
             budget = self.sweep_channel(key, budget);
-            is_left |= self.channels.get(key).is_some_and(|channel| channel.left > 0);
+            is_left |= self.channels.get(key).is_some_and(|channel| channel.round.is_under_way());
         }
         is_left
     }
@@ -194,7 +167,7 @@ impl Turning {
         while budget > 0 {
             // The last of them may have left, and the channel with them.
             let Some(channel) = self.channels.get_mut(key) else { return budget };
-            let Some(member) = channel.next_due() else { return budget };
+            let Some(member) = channel.round.next_due() else { return budget };
             budget -= 1;
             if self.listeners[member].is_blocked {
                 continue;
@@ -267,7 +240,7 @@ impl Turning {
         if listener.wire.watch(self.poll.registry(), Token(member)).is_err() {
             return self.close_empty(channel);
         }
-        (listener.channel, listener.number) = (channel, self.channels[channel].enters(member));
+        (listener.channel, listener.number) = (channel, self.channels[channel].round.enters(member));
         slot.insert(listener);
         self.turn(member, now);
     }
@@ -277,7 +250,7 @@ impl Turning {
         let listener = &self.listeners[member];
         let (before, number, key) = (listener.channel, listener.number, listener.key());
         let channel = self.channel(key, self.channels[before].live.clone());
-        let number_there = self.channels[channel].enters(member);
+        let number_there = self.channels[channel].round.enters(member);
         let listener = &mut self.listeners[member];
         (listener.channel, listener.number) = (channel, number_there);
         self.goes_from(before, number);
@@ -285,11 +258,12 @@ impl Turning {
 
     /// Somebody is no more in a channel, which is closed behind the last.
     fn goes_from(&mut self, channel: usize, number: usize) {
-        let of = &mut self.channels[channel];
-        of.members[number] = GONE;
-        of.present -= 1;
+        self.channels[channel].round.leaves(number);
         self.close_empty(channel);
-        self.close_up(channel);
+        if let Some(channel) = self.channels.get_mut(channel) {
+            let listeners = &mut self.listeners;
+            channel.round.closes_up(|member, number| listeners[member].number = number);
+        }
     }
 
     /// The channel of what somebody hears, which begins with the first.
@@ -314,10 +288,7 @@ impl Turning {
             receiver,
             window,
             pieces: Pieces::new(key),
-            members: Vec::new(),
-            present: 0,
-            at: 0,
-            left: 0,
+            round: Round::default(),
             waits: waits.abort_handle(),
         })
     }
@@ -332,25 +303,10 @@ impl Turning {
     }
 
     fn close_empty(&mut self, key: usize) {
-        if self.channels.get(key).is_some_and(|channel| channel.present == 0) {
+        if self.channels.get(key).is_some_and(|channel| channel.round.is_empty()) {
             let channel = self.channels.remove(key);
             self.sent_bytes.inc_by(channel.pieces.sent_bytes);
             channel.waits.abort();
-        }
-    }
-
-    /// Leaves no more gaps than members.
-    fn close_up(&mut self, key: usize) {
-        let Some(channel) = self.channels.get_mut(key) else { return };
-        if channel.members.len() < 2 * channel.present {
-            return;
-        }
-        let had_theirs = channel.members.iter().take(channel.at);
-        channel.at = had_theirs.filter(|member| **member != GONE).count();
-        channel.left = channel.left.min(channel.present);
-        channel.members.retain(|member| *member != GONE);
-        for (number, member) in channel.members.iter().enumerate() {
-            self.listeners[*member].number = number;
         }
     }
 
@@ -369,10 +325,10 @@ impl Turning {
         self.stall_look = now;
         let listeners = &mut self.listeners;
         let is_over = |key: &usize| listeners.get_mut(*key).is_some_and(|one| one.takes_too_little(now));
-        let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).collect();
+        let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).take(ENDED_MAX).collect();
         over.into_iter().for_each(|key| self.leave(key));
         let forsaken = self.channels.iter().filter(|(_, channel)| channel.is_forsaken());
-        let theirs: Vec<usize> = forsaken.flat_map(|(_, channel)| channel.members.clone()).collect();
+        let theirs: Vec<usize> = forsaken.flat_map(|(_, channel)| channel.round.members()).collect();
         theirs.into_iter().for_each(|key| self.leave(key));
     }
 }

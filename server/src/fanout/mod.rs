@@ -14,6 +14,7 @@ mod chunk;
 mod listener;
 mod loops;
 mod pieces;
+mod round;
 mod wire;
 
 use std::io;
