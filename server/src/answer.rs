@@ -167,7 +167,7 @@ pub async fn name_requests(State(world): State<World>, request: Request, next: N
 
 /// A request's number.
 pub fn number(world: World) -> String {
-    URL_SAFE_NO_PAD.encode(world.entropy::<9>())
+    URL_SAFE_NO_PAD.encode(world.number())
 }
 
 /// An answer to the request of this number, with the body of a refusal if it is one.

@@ -10,6 +10,7 @@ use crate::{egress, ingest, net};
 
 pub use crate::api::outside::{Asked, bodies, key};
 pub use crate::net::brief::Whole;
+pub use crate::net::ready::Plain;
 pub use crate::stage::Answering;
 pub use crate::stage::outside::Strange;
 

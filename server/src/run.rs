@@ -140,6 +140,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
             let mut spec = listeners.spec("public", tls.clone());
             spec.watch = Some(watch.clone());
             spec.fanout = Some(runtimes.fanout(&spec)?);
+            spec.ready = Some(egress::ready(node.clone()));
             let _on = runtimes.audience.enter();
             net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())
         },
@@ -310,6 +311,7 @@ impl Listeners<'_> {
             gated: if name == "public" { Gated::Yes } else { Gated::No },
             watch: None,
             fanout: None,
+            ready: None,
             metrics: self.metrics.clone(),
             world: self.world,
         }

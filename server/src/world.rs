@@ -6,6 +6,9 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tribune_core::time::{Time, WallTime};
@@ -49,6 +52,17 @@ impl World {
         getrandom::fill(&mut bytes).expect("the operating system has entropy once it has started us");
         bytes
     }
+
+    /// Nine bytes that do not come again, and that nobody outside can tell from those before: for the numbers
+    /// of things, not for keys. The operating system is asked once, not for each request.
+    pub fn number(self) -> [u8; 9] {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [KEY.hash_one((next, "ninth")) as u8; 9];
+        bytes[..8].copy_from_slice(&KEY.hash_one(next).to_be_bytes());
+        bytes
+    }
 }
 
 /// What the clock on the wall says, for those who hold no [`World`]: logs, certificates.
@@ -70,6 +84,8 @@ mod tests {
         assert!(first <= second);
         assert!(world.instant(second).is_some_and(|at| at <= Instant::now()));
         assert_ne!(world.entropy::<16>(), world.entropy::<16>());
+        let numbers: std::collections::BTreeSet<_> = (0..1_000).map(|_| world.number()).collect();
+        assert_eq!(numbers.len(), 1_000);
         assert!(world.wall() > WallTime(1_700_000_000_000), "this code is younger than November 2023");
     }
 }

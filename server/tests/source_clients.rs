@@ -95,6 +95,7 @@ fn node() -> (SocketAddr, mpsc::Receiver<Taken>, shutdown::Trigger) {
         gated: Gated::No,
         watch: None,
         fanout: None,
+        ready: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     };

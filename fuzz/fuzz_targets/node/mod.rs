@@ -12,7 +12,7 @@ use tribune_core::room::{
 use tribune_core::time::{MediaTime, Time, WallTime};
 use tribune_server::answer::Failure;
 use tribune_server::config::{Config, OPTIONS};
-use tribune_server::outside::{self, Answering, Asked, Strange, Whole};
+use tribune_server::outside::{self, Answering, Asked, Plain, Strange, Whole};
 use tribune_server::page::{self, Encoding, Lang, Site};
 
 /// What Chromium offers.
@@ -55,14 +55,20 @@ pub fn speaker_datagrams(data: &[u8]) {
 }
 
 /// A connection's first bytes: a brief request is one from its first byte to its last, and what follows it is
-/// not looked at.
+/// not looked at; and a plain one is the same request to both who read it.
 pub fn brief(data: &[u8]) {
     let read = |bytes: &[u8]| {
         let whole = Whole::read(&bytes.to_vec().into())?;
         assert!(whole.bytes <= bytes.len());
         Some((whole.request.method().clone(), whole.request.uri().clone(), whole.bytes, whole.is_last))
     };
+    let plain = Plain::read(data);
     let Some(whole) = read(data) else { return };
+    if let Some(plain) = plain {
+        assert_eq!((whole.0.as_str(), whole.1.path()), ("GET", plain.path));
+        assert_eq!((whole.2, whole.3), (plain.bytes, plain.is_last));
+        assert_eq!(plain.path, format!("/{}/status", plain.room));
+    }
     assert_eq!(read(&data[..whole.2]), Some(whole.clone()));
     assert_eq!(read(&data[..whole.2 - 1]), None);
 }

@@ -30,8 +30,8 @@ use tribune_core::room::{Demand, Hearing, State as RoomState};
 use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
 use crate::fanout::Taker;
-use crate::net::ClientAddr;
 use crate::net::delivery::Delivery;
+use crate::net::{ClientAddr, Ready, ReadyOf};
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -43,6 +43,12 @@ use live::{Ask, Form};
 const STATUS_CACHE: &str = "public, max-age=2, stale-while-revalidate=10, stale-if-error=60";
 /// A status named by its number never changes.
 const FIXED_CACHE: &str = "public, max-age=31536000, immutable";
+/// What any page may read of an answer, and what no browser is to take it for.
+const ALLOWED_ORIGIN: &str = "*";
+const SHOWN_HEADERS: &str =
+    "content-length, content-range, accept-ranges, etag, link, retry-after, icy-metaint, icy-name";
+const CONTENT_TYPE_OPTIONS: &str = "nosniff";
+const JSON: &str = "application/json";
 /// A report may be taken back.
 const REPORT_CACHE: &str = "public, max-age=60";
 /// It loads nothing, and nobody shows it as part of a page of theirs.
@@ -85,6 +91,24 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(from_fn(open_to_all_origins))
 }
 
+/// The status of any room as the router answers it, ready to be sent.
+pub fn ready(node: Arc<Node>) -> ReadyOf {
+    let lines: Arc<str> = [
+        (header::CONTENT_TYPE, JSON),
+        (header::CACHE_CONTROL, STATUS_CACHE),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, ALLOWED_ORIGIN),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN_HEADERS),
+        (header::X_CONTENT_TYPE_OPTIONS, CONTENT_TYPE_OPTIONS),
+    ]
+    .map(|(name, value)| format!("{name}: {value}\r\n"))
+    .concat()
+    .into();
+    Arc::new(move |name| {
+        let body = node.rooms.get(name)?.view().status.bytes.clone();
+        Some(Ready { lines: lines.clone(), body })
+    })
+}
+
 /// The program, the status and the recordings are public: any page may read them, and may ask first.
 async fn open_to_all_origins(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let asks_first = request.method() == Method::OPTIONS;
@@ -92,16 +116,14 @@ async fn open_to_all_origins(request: axum::extract::Request, next: axum::middle
         if asks_first { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let head = answer.headers_mut();
     let mut say = |name, value| head.insert(name, HeaderValue::from_static(value));
-    say(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    say(header::ACCESS_CONTROL_ALLOW_ORIGIN, ALLOWED_ORIGIN);
     if asks_first {
         say(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
         say(header::ACCESS_CONTROL_ALLOW_HEADERS, "range, icy-metadata");
         say(header::ACCESS_CONTROL_MAX_AGE, "86400");
     } else {
-        let shown =
-            "content-length, content-range, accept-ranges, etag, link, retry-after, icy-metaint, icy-name";
-        say(header::ACCESS_CONTROL_EXPOSE_HEADERS, shown);
-        say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        say(header::ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN_HEADERS);
+        say(header::X_CONTENT_TYPE_OPTIONS, CONTENT_TYPE_OPTIONS);
     }
     answer
 }
@@ -197,7 +219,7 @@ async fn report(State(node): At, Path(name): Path<String>) -> Answer {
 }
 
 fn json(bytes: bytes::Bytes, cache: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, cache)], bytes).into_response()
+    ([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, cache)], bytes).into_response()
 }
 
 /// What came with a request.

@@ -6,6 +6,8 @@
 //! any other, and written at once; whatever is anything else goes to the library with all its bytes, and
 //! stays with it.
 
+use std::io;
+use std::pin::{Pin, pin};
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
@@ -14,12 +16,12 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, TRANSFER_ENCODING, 
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use httparse::Status;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Sleep, sleep};
 use tribune_core::door::address::Scheme;
 
 use super::requests::{Near, respond};
-use super::{Shared, Stream};
+use super::{Shared, Stream, ready};
 use crate::fanout::{Given, Taker};
 use crate::world::World;
 
@@ -62,7 +64,22 @@ pub(super) struct Hears {
 
 /// Answers brief requests for as long as they are.
 pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) -> Left {
+    // The library waits for a head no longer than this either, also for its first byte. Another handshake
+    // would cost more than a connection that rests, and a page in the background asks twice a minute.
+    let (head, idle) = (shared.spec.limits.head(), shared.spec.limits.idle());
+    let rest_max = if near.scheme == Scheme::Https { idle } else { head.min(idle) };
+    // Both are begun when something has to be waited for, and go on from one request to the next.
+    let (rest, draining) = (pin!(sleep(rest_max)), pin!(shared.shutdown.draining()));
+    let mut waits = Waits { rest_max, rest, draining };
     loop {
+        if let Some(answered) = ready::answer(shared, near, &stream.first) {
+            let _ = stream.first.split_to(answered.asked_bytes);
+            let told = (answered.bytes.into(), answered.is_last);
+            if tell(shared, (&mut stream, near), told, &mut waits).await.is_none() {
+                return Left::Over;
+            }
+            continue;
+        }
         let Some(mut whole) = Whole::read(&stream.first) else { return Left::More(stream) };
         let is_taken = if whole.is_program { shared.spec.fanout.is_some() } else { shared.gate.is_some() };
         if !is_taken {
@@ -79,49 +96,67 @@ pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) ->
             return Left::Hears(Box::new(Hears { stream, given, head }));
         }
         let is_last = whole.is_last || shared.shutdown.is_draining();
-        if tell(shared, (&mut stream, near), (answer, is_last)).await.is_none() {
+        let Some(bytes) = written(answer, shared.spec.world, is_last).await else { return Left::Over };
+        if tell(shared, (&mut stream, near), (bytes, is_last), &mut waits).await.is_none() {
             return Left::Over;
         }
     }
+}
+
+/// What ends the wait for a connection's next request.
+struct Waits<'a, D> {
+    rest_max: Duration,
+    rest: Pin<&'a mut Sleep>,
+    draining: Pin<&'a mut D>,
 }
 
 /// Writes an answer and waits for the next bytes; `None` when it is over.
 async fn tell(
     shared: &Shared,
     (stream, near): (&mut Stream, Near),
-    (answer, is_last): (Response<Body>, bool),
+    (bytes, is_last): (Bytes, bool),
+    waits: &mut Waits<'_, impl Future<Output = ()>>,
 ) -> Option<()> {
-    stream.write_all(&written(answer, shared.spec.world, is_last).await?).await.ok()?;
+    send(stream, &bytes).await.ok()?;
+    // Whoever rests until the next request does not keep the last answer.
+    drop(bytes);
     if is_last {
         // What was asked has been read, so closing takes nothing back of what was told.
         let _ = stream.shutdown().await;
         return None;
     }
     if stream.first.is_empty() {
-        stream.first = more(shared, stream, near).await?;
+        stream.first = more(shared, (stream, near), waits).await?;
     }
     Some(())
 }
 
+/// Writes all of it. TLS takes more than the socket does and holds it until it is told to let it go.
+async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
+}
+
 /// The next bytes; `None` when nothing came for too long, or the connection is to end.
-async fn more(shared: &Shared, stream: &mut Stream, near: Near) -> Option<Bytes> {
+async fn more(
+    shared: &Shared,
+    (stream, near): (&mut Stream, Near),
+    waits: &mut Waits<'_, impl Future<Output = ()>>,
+) -> Option<Bytes> {
     let mut bytes = BytesMut::with_capacity(REQUEST_BYTES_MAX);
-    // The library waits for a head no longer than this either, also for its first byte. Another handshake
-    // would cost more than a connection that rests, and a page in the background asks twice a minute.
-    let (head, idle) = (shared.spec.limits.head(), shared.spec.limits.idle());
-    let rest = if near.scheme == Scheme::Https { idle } else { head.min(idle) };
+    let until = shared.spec.world.instant(shared.spec.world.now() + waits.rest_max)?;
+    waits.rest.as_mut().reset(until.into());
     let read = tokio::select! {
-        read = timeout(rest, stream.read_buf(&mut bytes)) => match read {
-            Ok(read) => read.ok()?,
-            Err(_) => {
-                // Somebody who rests has read what they asked for.
-                if stream.is_unread() {
-                    (shared.broke_rules(near))();
-                }
-                return None;
+        biased;
+        read = stream.read_buf(&mut bytes) => read.ok()?,
+        () = waits.draining.as_mut() => 0,
+        () = waits.rest.as_mut() => {
+            // Somebody who rests has read what they asked for.
+            if stream.is_unread() {
+                (shared.broke_rules(near))();
             }
-        },
-        () = shared.shutdown.draining() => 0,
+            return None;
+        }
     };
     if read == 0 {
         let _ = stream.shutdown().await;
@@ -322,6 +357,18 @@ mod tests {
         let claim = "POST /debate/claim HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(read(claim), Some(("POST /debate/claim".into(), claim.len(), false)));
         assert_eq!(read(&claim[..claim.len() - 1]), None, "a byte of the body is missing");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_held_is_let_go() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut holds = tokio::io::BufWriter::new(ours);
+        send(&mut holds, b"told").await.expect("it is open");
+        let mut told = [0; 4];
+        let read = theirs.read_exact(&mut told);
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+        assert!(read.is_ok_and(|read| read.is_ok()), "nothing came");
+        assert_eq!(&told, b"told");
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl Gate {
         self.lock().depth()
     }
 
+    /// Whether anybody is to come again.
+    pub(super) fn puts_off_somebody(&self) -> bool {
+        self.depth() < DEPTH_MAX
+    }
+
     /// Whether who asks is to come again.
     pub(super) fn puts_off<B>(&self, request: &Request<B>, from: IpAddr) -> bool {
         let path = request.uri().path();
@@ -79,7 +84,7 @@ impl Gate {
     /// The whole answer to a connection's first request, when who asks is to come again: as bytes, since
     /// putting somebody off has to cost less than answering them. `None` also while the head is not whole.
     pub(super) fn turns_back(&self, first: &[u8], from: IpAddr) -> Option<Bytes> {
-        if self.depth() >= DEPTH_MAX {
+        if !self.puts_off_somebody() {
             return None;
         }
         let request = head_of(first)?;

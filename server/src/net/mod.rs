@@ -20,6 +20,7 @@ mod gate;
 mod lease;
 /// What one listener takes at most.
 pub mod limits;
+pub(crate) mod ready;
 /// Port 80: leads to 443, and answers the certificate authority.
 pub mod redirect;
 mod requests;
@@ -53,6 +54,7 @@ pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
 pub(crate) use lease::Lease;
 pub use limits::Limits;
+pub use ready::{Ready, ReadyOf};
 pub use requests::{ClientAddr, Reached};
 use socket::Socket;
 pub(crate) use socket::unacknowledged;
@@ -113,6 +115,8 @@ pub struct ListenerSpec {
     pub gated: Gated,
     /// Who sends the program to its listeners; `None`: the HTTP library does.
     pub fanout: Option<Fanout>,
+    /// Who gives what is asked for most, from bytes that are ready; `None`: the router answers all.
+    pub ready: Option<ReadyOf>,
     /// Who is told of everything that happens on it; `None` where no crowd comes.
     pub watch: Option<Watch>,
     /// Where it counts.

@@ -29,7 +29,7 @@ use crate::ops::metrics::ListenerMetrics;
 const LINES_MAX: usize = 16;
 /// Whoever came by TLS comes by TLS only, for a year (RFC 6797): nobody on the way has them show a key in the
 /// clear.
-const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+pub(super) const STRICT: &str = "max-age=31536000";
 
 /// In which proxies say for whom they ask.
 pub(super) const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
@@ -149,7 +149,7 @@ pub(super) async fn respond(shared: &Shared, near: Near, mut request: Request<Bo
         delivery.is_on_its_way(bytes, client.0, Happened::Arrived);
     }
     if scheme == Scheme::Https {
-        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
+        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT));
     }
     answer
 }

@@ -54,6 +54,7 @@ impl Node {
             gated: Gated::Yes,
             watch: None,
             fanout: None,
+            ready: None,
             metrics: metrics.clone(),
             world: World::begin(),
         };

@@ -39,6 +39,8 @@ const CRATES: [&str; 14] = [
     "tower",
     "ureq",
 ];
+/// Of TLS: a warning for each handshake in which somebody names an address as the host.
+const STRANGERS_MAY_WRITE: &str = "rustls=error";
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// How lines look.
@@ -101,14 +103,20 @@ pub fn check(filter: &str) -> Result<(), String> {
     EnvFilter::builder().parse(filter).map(drop).map_err(|wrong| wrong.to_string())
 }
 
+/// What a level lets through. A library that writes a line for whatever a stranger sends is heard only of
+/// what it is asked for by name: a flood would fill the disk.
+fn filter_of(level: &str) -> Result<EnvFilter, LogsError> {
+    EnvFilter::builder()
+        .parse(format!("{STRANGERS_MAY_WRITE},{level}"))
+        .map_err(|wrong| LogsError::Level { level: level.to_owned(), why: wrong.to_string() })
+}
+
 /// Begins logging to standard error. `level` is a level, or a list of `module=level`.
 ///
 /// # Errors
 /// The level cannot be read, or logging was set up before.
 pub fn begin(level: &str, format: Format) -> Result<(), LogsError> {
-    let filter = EnvFilter::builder()
-        .parse(level)
-        .map_err(|wrong| LogsError::Level { level: level.to_owned(), why: wrong.to_string() })?;
+    let filter = filter_of(level)?;
     let registry = tracing_subscriber::registry().with(filter);
     // A log that cannot be written, on the disk that is full, is nothing to panic about.
     let to = Lines::to(std::io::stderr())?;
@@ -250,6 +258,37 @@ mod tests {
             [(0, Some(0)), (1, None), (999, None), (1_000, Some(2)), (1_500, None), (9_000, Some(1))]
         {
             assert_eq!(repeats.pass(Time::from_millis(ms)), passes, "at {ms} ms");
+        }
+    }
+
+    /// What is written of a warning of rustls and of one of ours.
+    fn written(level: &str) -> usize {
+        #[derive(Clone, Default)]
+        struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Kept {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().expect("nobody died").extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (kept, filter) = (Kept::default(), filter_of(level).expect("it is one"));
+        let to = kept.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || to.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(filter).with(lines), || {
+            tracing::warn!(target: "rustls::msgs::handshake", "an address as a host's name");
+            tracing::warn!("one of ours");
+        });
+        let kept = kept.0.lock().expect("nobody died");
+        kept.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+    }
+
+    #[test]
+    fn a_stranger_writes_no_lines_unless_they_are_asked_for() {
+        for (level, lines) in [("info", 1), ("debug", 1), ("error", 0), ("info,rustls=warn", 2)] {
+            assert_eq!(written(level), lines, "{level}");
         }
     }
 

@@ -190,6 +190,34 @@ fn every_public_address_has_a_head() {
 }
 
 #[test]
+fn a_status_is_the_same_by_the_short_way_and_by_the_long() {
+    let node = Node::start();
+    node.live_room("ready");
+    let told = |headers: &str| {
+        let answer = ask(&node.public, &plain("GET", "/ready/status", headers));
+        let differs = |line: &&str| {
+            ["date:", "x-request-id:", "content-length:"].iter().any(|name| line.starts_with(name))
+        };
+        let mut lines: Vec<String> =
+            answer.head.lines().filter(|line| !differs(line)).map(str::to_owned).collect();
+        lines[1..].sort();
+        let length = format!("content-length: {}", answer.body.len());
+        assert!(answer.head.lines().any(|line| line == length), "{}", answer.head);
+        assert!(answer.head.contains("x-request-id: "), "{}", answer.head);
+        let status: Value = serde_json::from_str(&answer.body).expect("a status is JSON");
+        (lines, status["room"].clone(), status["state"].clone())
+    };
+    // A line that says who asks for whom has it answered by the router.
+    assert_eq!(told(""), told("Via: 1.1 a\r\n"));
+    let counted = |status: &str| {
+        let label = format!("route=\"/{{room}}/status\",status=\"{status}\"");
+        node.metric_of("tribune_http_requests_total", &label)
+    };
+    assert_eq!(counted("200"), 2.0, "both ways count");
+    assert_eq!(ask(&node.public, &plain("GET", "/nobody/status", "")).code(), "room_unknown");
+}
+
+#[test]
 fn every_odd_request_gets_a_refusal_of_ours() {
     let node = Node::start();
     let _room = node.live_room("odd");

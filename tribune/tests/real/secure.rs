@@ -54,7 +54,8 @@ fn sources_and_listeners_over_tls() {
     let newest = newest.expect("a playlist names parts");
     let at = |path: &str| format!("{}/secret/{path}", node.public);
     let addresses = [at("status"), at("hls/opus64.m3u8"), at(&format!("hls/{newest}"))];
-    for (over_tls, url) in [(true, &node.public), (true, &node.stage), (false, &node.ops)] {
+    let status = at("status");
+    for (over_tls, url) in [(true, &node.public), (true, &status), (true, &node.stage), (false, &node.ops)] {
         let answer = agent().get(url).call().expect("the node answers");
         let strict = answer.headers().get("strict-transport-security").map(|line| line.as_bytes());
         assert_eq!(strict, over_tls.then_some(&b"max-age=31536000"[..]), "{url}");

@@ -48,6 +48,7 @@ impl Begin<'_> {
             take_source: None,
             gated: Gated::No,
             fanout: Some(fanout),
+            ready: None,
             watch: None,
             metrics,
             world,

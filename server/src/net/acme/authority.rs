@@ -85,6 +85,7 @@ pub fn spec(name: &'static str, tls: Option<Arc<Certificates>>) -> ListenerSpec 
         gated: Gated::No,
         watch: None,
         fanout: None,
+        ready: None,
         metrics: Metrics::new(&std::env::temp_dir()),
         world: World::begin(),
     }
