@@ -100,10 +100,11 @@ door() {
     measure "$release/capacity" "$TRIBUNE"
 }
 
-# As many listeners as a process has descriptors for, beside a loop that does nothing but send.
+# As many listeners as a process has descriptors for, beside a loop that does nothing but send; and short answers, beside nginx.
 fanout() {
     ulimit -n "$(ulimit -Hn)"
-    measure "$release/fanout" bare tribune
+    measure "$release/fanout" bare tribune icecast bare-tls tribune-tls
+    measure "$release/answers" nginx tribune
 }
 
 case "$rows" in all | stage) speech ;; esac

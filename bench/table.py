@@ -10,7 +10,10 @@ measured = {}
 for line in open(sys.argv[1]):
     figures = json.loads(line)
     name = figures.get("measured") or next(iter(figures))
-    measured[f"{name}_{figures['server']}" if name == "fanout" else name] = figures
+    if "not_measured" in figures:
+        print(f"{name}, {figures.get('server', '')}: not measured: {figures['not_measured']}", file=sys.stderr)
+        continue
+    measured[f"{name}_{figures['server']}" if name in ("fanout", "answers") else name] = figures
     if name == "resource":
         measured[f"capacity_{figures['resource']}"] = figures
 
@@ -138,16 +141,39 @@ def door_rows():
 
 def fanout_rows():
     bare, ours = measured["fanout_bare"], measured["fanout_tribune"]
-    for name, figures in (("a bare loop of send", bare), ("the node", ours)):
-        row(f"{figures['listeners']} listeners, {name}: processor", figures["us_per_listener_s"], "us a listener and second")
+    names = {"bare": "a bare loop of send", "tribune": "the node", "icecast": "Icecast"}
+    names |= {"bare-tls": "a bare loop that encrypts and sends", "tribune-tls": "the node by TLS"}
+    for server, name in names.items():
+        if figures := measured.get(f"fanout_{server}"):
+            about = f"{figures['listeners']} listeners, {name}"
+            row(f"{about}: processor", figures["us_per_listener_s"], "us a listener and second")
+            row(f"{about}: longest gap, 99th percentile", figures["gap_p99_ms"], "ms")
+            row(f"{about}: user memory", figures["user_bytes_per_listener"], "bytes a listener")
+            row(f"{about}: gone, or never heard anything", figures["over"] + figures["storm"]["silent"])
     row("the node to the bare loop", ours["us_per_listener_s"] / bare["us_per_listener_s"], "x", 1.15)
     row("user memory of a listener", ours["user_bytes_per_listener"], "bytes", 1_024)
-    row("longest gap", ours["gap_max_ms"], "ms")
+    if "fanout_tribune-tls" in measured and "fanout_bare-tls" in measured:
+        bare_tls, ours_tls = measured["fanout_bare-tls"], measured["fanout_tribune-tls"]
+        row("by TLS, the node to the bare loop", ours_tls["us_per_listener_s"] / bare_tls["us_per_listener_s"], "x", 1.25)
+        row("user memory of a listener by TLS", ours_tls["user_bytes_per_listener"], "bytes", 6_144)
     storm = ours["storm"]
     row("who came within a second: first sound, median", storm["first_sound_p50_ms"], "ms")
     row("who came within a second: first sound, 99th percentile", storm["first_sound_p99_ms"], "ms", 250)
     row("who came within a second and hears nothing", storm["silent"], "", 0)
     row("longest gap of who was there", storm["gap_of_those_there_max_ms"], "ms", 640)
+
+
+def answers_rows():
+    ours, peer = measured["answers_tribune"], measured["answers_nginx"]
+    kinds = {
+        "status": ("statuses on kept connections", 0.8),
+        "ticket": ("tickets on new connections", 0.6),
+        "handshake": ("TLS handshakes with a status", 1),
+    }
+    for kind, (name, least) in kinds.items():
+        row(f"{name}: nginx", 1e6 / peer[kind]["each_us"], "a second and processor")
+        row(f"{name}: the node", 1e6 / ours[kind]["each_us"], "a second and processor")
+        row(f"{name}: the node to nginx", 1 / ours[kind]["cost_to_first"], "x", least=least)
 
 
 if "latency" in measured:
@@ -156,8 +182,10 @@ if "stage_cost" in measured:
     stage_rows()
 if "door_crowd" in measured:
     door_rows()
-if "fanout_tribune" in measured:
+if "fanout_tribune" in measured and "fanout_bare" in measured:
     fanout_rows()
+if "answers_tribune" in measured and "answers_nginx" in measured:
+    answers_rows()
 idle = [figures["idle_late_ms"]["p99"] for figures in measured.values() if "idle_late_ms" in figures]
 row("control: idle thread woken late, worst 99th percentile", max(idle), "ms")
 

@@ -57,9 +57,11 @@ espeak-ng                     espeak-ng
 ffmpeg                        ffmpeg
 icecast2                      icecast2
 janus                         janus
+nginx-light                   nginx
 python3-dev                   -
 python3-venv                  -
 sox                           sox
+wrk                           wrk
 "
 
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }

@@ -11,6 +11,8 @@ use anyhow::{Context, bail};
 pub const BURST_BYTES_DEFAULT: u32 = 65_536;
 /// The source's password.
 pub const PASSWORD: &str = "source-of-the-benchmarks";
+/// Listeners, where few come.
+const CLIENTS_MAX: u32 = 100;
 const START: Duration = Duration::from_secs(10);
 
 /// One running Icecast.
@@ -28,12 +30,20 @@ impl Icecast {
     /// # Errors
     /// It is not installed, or does not listen within 10 s.
     pub fn start(burst_bytes: u32) -> anyhow::Result<Self> {
+        Self::start_by(Command::new("icecast2"), (CLIENTS_MAX, burst_bytes))
+    }
+
+    /// The same for so many listeners, by a command that runs it with the arguments it is given.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn start_by(mut command: Command, (clients_max, burst_bytes): (u32, u32)) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("icecast-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let config = folder.join("icecast.xml");
-        std::fs::write(&config, configuration(port, burst_bytes))?;
-        let child = Command::new("icecast2")
+        std::fs::write(&config, configuration(port, (clients_max, burst_bytes)))?;
+        let child = command
             .arg("-c")
             .arg(&config)
             .stdin(Stdio::null())
@@ -51,6 +61,11 @@ impl Icecast {
         }
         Ok(icecast)
     }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Icecast {
@@ -62,10 +77,10 @@ impl Drop for Icecast {
     }
 }
 
-fn configuration(port: u16, burst_bytes: u32) -> String {
+fn configuration(port: u16, (clients_max, burst_bytes): (u32, u32)) -> String {
     format!(
         "<icecast>
-  <limits><clients>100</clients><sources>2</sources><burst-size>{burst_bytes}</burst-size></limits>
+  <limits><clients>{clients_max}</clients><sources>2</sources><burst-size>{burst_bytes}</burst-size></limits>
   <authentication>
     <source-password>{PASSWORD}</source-password>
     <admin-user>admin</admin-user><admin-password>{PASSWORD}-admin</admin-password>

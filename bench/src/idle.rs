@@ -88,8 +88,8 @@ fn ms_of(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Keeps the calling thread on one processor, where the system lets it.
-fn stay_on(processor: usize) {
+/// Keeps the calling thread, and those it starts, on one processor, where the system lets it.
+pub fn stay_on(processor: usize) {
     // SAFETY: the set is made here and lives through both calls; a processor that is not there is refused.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();

@@ -12,6 +12,7 @@ pub mod icecast;
 pub mod idle;
 pub mod janus;
 pub mod labelled;
+pub mod nginx;
 pub mod node;
 pub mod replayed;
 pub mod road;

@@ -3,10 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+/// Each has a folder of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 const OPERATOR: &str = "operator-key-of-the-benchmarks-01234";
 
 /// What is measured: `TRIBUNE`, else the release build.
@@ -45,7 +48,8 @@ impl Node {
     /// # Errors
     /// As above.
     pub fn start_by(mut command: Command) -> anyhow::Result<Self> {
-        let data = std::env::temp_dir().join(format!("tribune-bench-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let data = std::env::temp_dir().join(format!("tribune-bench-{}-{number}", std::process::id()));
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
             .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
@@ -92,7 +96,8 @@ impl Node {
         let mut answer = agent(false)
             .post(format!("{}{path}", self.stage))
             .header("authorization", format!("Bearer {OPERATOR}"))
-            .send_json(body)?;
+            .send_json(body)
+            .with_context(|| path.to_owned())?;
         let text = answer.body_mut().read_to_string()?;
         if !answer.status().is_success() {
             bail!("{path}: {} {text}", answer.status());
@@ -105,8 +110,11 @@ impl Node {
     /// # Errors
     /// The public listener does not answer.
     pub fn status(&self, room: &str) -> anyhow::Result<Value> {
-        let text =
-            agent(true).get(format!("{}/{room}/status", self.public)).call()?.body_mut().read_to_string()?;
+        let mut answer = agent(true)
+            .get(format!("{}/{room}/status", self.public))
+            .call()
+            .with_context(|| format!("the status of {room}"))?;
+        let text = answer.body_mut().read_to_string()?;
         Ok(serde_json::from_str(&text)?)
     }
 

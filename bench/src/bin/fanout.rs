@@ -1,11 +1,11 @@
 //! What it takes to send the program to very many, and how a storm of newcomers fares: the node beside a bare
 //! loop that only sends, each in turn on one processor, the listeners on the other.
 //!
-//! `fanout [COUNT] [bare|tribune|before|bare-tls|tribune-tls]…` prints a line of JSON for each: processor
-//! time for each listener and second, less what the server takes when nobody listens; memory; how long
-//! those who came within one second waited for their first sound, from the moment they were due; and the
-//! longest gap of the thousand who were there before. `before` is the node at `TRIBUNE_BEFORE`. Sends to
-//! this machine only.
+//! `fanout [COUNT] [bare|tribune|icecast|before|bare-tls|tribune-tls]…` prints a line of JSON for each:
+//! processor time for each listener and second, less what the server takes when nobody listens; memory; how
+//! long those who came within one second waited for their first sound, from the moment they were due; and
+//! the longest gap of the thousand who were there before. By TLS they come within as long as their
+//! handshakes take. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use tribune_bench::fanout::bare;
 use tribune_bench::fanout::ears::Ears;
 use tribune_bench::fanout::secure::Files;
-use tribune_bench::idle::Idle;
+use tribune_bench::icecast::{Icecast, PASSWORD};
+use tribune_bench::idle::{Idle, stay_on};
 use tribune_bench::node::{Node, binary, cpu_s};
 
 const ROOM: &str = "fanout";
@@ -29,6 +30,8 @@ const FIRST: u32 = 1_000;
 const FIRST_SPAN: Duration = Duration::from_secs(2);
 /// All others come within this.
 const STORM: Duration = Duration::from_secs(1);
+/// But by TLS only so many a second: a handshake costs as much as a listener does in fifteen seconds.
+const HANDSHAKES_PER_S: u32 = 1_000;
 const SETTLE: Duration = Duration::from_secs(4);
 /// How long processor time is measured.
 const SPAN: Duration = Duration::from_secs(12);
@@ -73,6 +76,8 @@ fn tell(line: &str) {
 enum Server {
     Bare(Child, SocketAddr),
     Node(Node),
+    /// And the source that sends to it.
+    Icecast(Icecast, Child),
 }
 
 /// What it presents, where TLS is spoken.
@@ -87,11 +92,6 @@ fn certificate(name: &str) -> anyhow::Result<Option<(PathBuf, Files)>> {
 
 impl Server {
     fn start(name: &str, tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Self> {
-        let on = |program: &Path| {
-            let mut command = Command::new("taskset");
-            command.args(["-c", "0"]).arg(program);
-            command
-        };
         match name.trim_end_matches("-tls") {
             "bare" => {
                 let mut command = on(&std::env::current_exe()?);
@@ -126,7 +126,8 @@ impl Server {
                 }
                 Ok(Self::Node(node))
             }
-            other => bail!("{other} is none of bare, tribune, before, bare-tls, tribune-tls"),
+            "icecast" => icecast(),
+            other => bail!("{other} is none of bare, tribune, icecast, before, bare-tls, tribune-tls"),
         }
     }
 
@@ -137,6 +138,7 @@ impl Server {
                 let (_, at) = node.public.split_once("://").context("an address has a scheme")?;
                 Ok(at.parse()?)
             }
+            Self::Icecast(icecast, _) => Ok(icecast.url.trim_start_matches("http://").parse()?),
         }
     }
 
@@ -144,13 +146,35 @@ impl Server {
         match self {
             Self::Bare(child, _) => child.id(),
             Self::Node(node) => node.pid(),
+            Self::Icecast(icecast, _) => icecast.pid(),
         }
     }
 }
 
+fn on(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+/// Icecast with as long pages as the others have, and nothing of what was before for who comes.
+fn icecast() -> anyhow::Result<Server> {
+    let icecast = Icecast::start_by(on(Path::new("icecast2")), (COUNT * 2, PART_BYTES as u32))?;
+    let to = icecast.url.replace("http://", &format!("icecast://source:{PASSWORD}@"));
+    let source = Command::new("ffmpeg")
+        .args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"])
+        .args(["-c:a", "libopus", "-b:a", "64k", "-vbr", "off", "-page_duration", "320000"])
+        .args(["-content_type", "application/ogg", "-f", "ogg", &format!("{to}/{ROOM}/live.opus")])
+        .stdin(Stdio::null())
+        .spawn()
+        .context("ffmpeg does not start")?;
+    std::thread::sleep(SETTLE);
+    Ok(Server::Icecast(icecast, source))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Self::Bare(child, _) = self {
+        if let Self::Bare(child, _) | Self::Icecast(_, child) = self {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -175,13 +199,17 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
     let storm = count.saturating_sub(FIRST);
     let idle = Idle::watch();
     ears.mark();
-    ears.come((at, &path), storm, STORM)?;
+    let within = if tls.is_some() { STORM * storm.div_ceil(HANDSHAKES_PER_S) } else { STORM };
+    ears.come((at, &path), storm, within)?;
     ears.go_on(SETTLE)?;
     let gaps_there = ears.gaps_ms(FIRST.min(count) as usize);
     let (waits, silent) = ears.waits_ms(storm as usize);
-    let late = idle.late_ms();
+    let storm_late = idle.late_ms();
     let more = resident_bytes(pid)?.saturating_sub(memory);
+    // A gap that everybody has is the machine's as soon as idle threads were late by as much.
+    let idle = Idle::watch();
     let (all_cores, heard) = cores(&mut ears)?;
+    let late = idle.late_ms();
     let at_share = |sorted: &[f64], share: f64| {
         sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1))).copied()
     };
@@ -196,7 +224,7 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
         "storm": {
             "first_sound_p50_ms": at_share(&waits, 0.5), "first_sound_p99_ms": at_share(&waits, 0.99),
             "first_sound_max_ms": waits.last(), "silent": silent,
-            "gap_of_those_there_max_ms": gaps_there.last(),
+            "gap_of_those_there_max_ms": gaps_there.last(), "idle_late_ms": storm_late,
         },
         "idle_late_ms": late,
     }))
@@ -206,10 +234,4 @@ fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
     let pages: u64 = statm.split(' ').nth(1).context("statm has fields")?.parse()?;
     Ok(pages * 4_096)
-}
-
-/// This process runs there only.
-fn stay_on(processor: usize) {
-    let own = std::process::id().to_string();
-    let _ = Command::new("taskset").args(["-a", "-p", "-c", &processor.to_string(), &own]).output();
 }

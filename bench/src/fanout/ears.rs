@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 use super::secure::NAME;
 
@@ -21,12 +21,17 @@ const EVENTS_MAX: usize = 4_096;
 /// Bytes discarded at a time: more than a socket holds.
 const DISCARD_BYTES: usize = 1 << 20;
 const HEAD_BYTES: usize = 2_048;
+/// A filter's only instruction (`linux/filter.h`, `BPF_RET | BPF_K`): of each packet it keeps so many bytes.
+const RETURN: u16 = 0x06;
+const NOTHING: u32 = 0;
 
 /// They.
 pub struct Ears {
     poll: Poll,
     tls: Option<Arc<ClientConfig>>,
     all: Vec<Ear>,
+    /// Open, and deaf.
+    gone: Vec<TcpStream>,
     bytes: u64,
 }
 
@@ -60,7 +65,7 @@ impl Ears {
     /// # Errors
     /// Nothing can be waited for.
     pub fn new(tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Self> {
-        Ok(Self { poll: Poll::new()?, tls, all: Vec::new(), bytes: 0 })
+        Ok(Self { poll: Poll::new()?, tls, all: Vec::new(), gone: Vec::new(), bytes: 0 })
     }
 
     /// So many more come within `span`, each at a moment of their own, and ask for `path`; until the last of
@@ -159,9 +164,17 @@ impl Ears {
         (waits, silent)
     }
 
-    /// So many go without a word.
-    pub fn vanish(&mut self, count: usize) {
-        self.all.truncate(self.all.len().saturating_sub(count));
+    /// So many who came last are gone without a word, as behind a cable that was pulled: whatever is sent to
+    /// them is dropped before their kernel sees it, so that nothing is acknowledged, refused or ended.
+    ///
+    /// # Errors
+    /// The kernel takes no filter.
+    pub fn vanish(&mut self, count: usize) -> io::Result<()> {
+        for ear in self.all.split_off(self.all.len().saturating_sub(count)) {
+            SockRef::from(&ear.stream).attach_filter(&[SockFilter::new(RETURN, 0, 0, NOTHING)])?;
+            self.gone.push(ear.stream);
+        }
+        Ok(())
     }
 
     fn listen(&mut self, at_most: Duration) -> anyhow::Result<()> {
