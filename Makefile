@@ -93,7 +93,7 @@ test-doc: web
 
 # Two at a time: each drives a node and a player or an encoder in real time.
 test-real: web
-	$(CARGO) test $(LOCKED) --workspace --test '*' -- --test-threads=2
+	$(CARGO) test $(LOCKED) --workspace --test '*' -- --test-threads=3
 
 advisories: $(TOOLS)/cargo-deny-$(DENY_VERSION) ## Looks for known holes in the dependencies (fetches the public database)
 	$(TOOLS)/bin/cargo-deny --workspace --locked check advisories

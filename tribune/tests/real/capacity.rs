@@ -98,9 +98,12 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
     };
     let _source = Sender::tone(&node, &room, "tone", HZ, OPUS);
     let (early, full) = bytes_of("");
-    let stays = Stays::begin(format!("{}/debate/live.opus", node.public));
+    let stays = |query: &str| Stays::begin(format!("{}/debate/live.opus{query}", node.public));
+    // Who asks for a bit rate by its name hears it throughout.
+    let (stays, named) = (stays(""), ["?rendition=opus64", "?rendition=opus16"].map(stays));
     let served = |tier: &str| node.metric_of("tribune_listeners_by_tier", tier);
-    until("both are served in full", || served("full") == 2.0);
+    let counts = || (served("full"), served("low_bit_rate"));
+    until("all are served in full", || counts() == (4.0, 0.0));
     // More than fit come, and nobody sits down yet.
     let waiting: Vec<Value> = (0..cap + cap / 3).map(|_| draw(&node, &room)).collect();
     until("room is made", || {
@@ -108,26 +111,50 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
         step()["step"] == 1
     });
     assert!(step()["why"].as_str().is_some_and(|why| why.contains("lower bit rate")), "{}", step());
-    until("who is inside is served so too", || served("full") == 0.0 && served("low_bit_rate") == 2.0);
+    until("who is inside is served so too", || counts() == (1.0, 3.0));
     let passes = waiting.iter().map(|ticket| format!("?pass={}", pass(&node, &room, ticket)));
     let (later, low): (Vec<_>, Vec<_>) = passes.map(|pass| bytes_of(&pass)).unzip();
     let most = low.iter().max().expect("some");
     assert!(most * 3 / 2 < full, "a page of who came early has {full} bytes, of newcomers {low:?}");
     until("more are in than would have fitted", || seats(&node, &room)["taken"].as_u64() > Some(cap));
     drop((early, later));
-    until("they have left", || seats(&node, &room)["taken"] == 1);
+    until("they have left", || seats(&node, &room)["taken"] == 3);
     until("it goes back", || step()["step"] == 0);
-    until("so does who stayed", || served("full") == 1.0);
+    until("so does who stayed", || counts() == (3.0, 0.0));
     let (_, again) = bytes_of("");
     assert!(again > *most, "{again} bytes");
     let parts = || node.status(&room)["program"]["parts"].as_u64().expect("a number");
     let then = parts();
     until("they hear some of it", || parts() > then + 12);
-    let heard = stays.end();
-    assert!(heard.windows(2).all(|two| two[1].granule == two[0].granule + PART_SAMPLES), "a part is missing");
-    let sound: Vec<f32> = heard.into_iter().skip(BEGINS_PARTS).flat_map(|part| part.samples).collect();
-    let least = tone::least_share(&sound, 48_000.0, HZ as f32);
-    assert!(least > 0.9, "there is a click or a gap: {least}");
+    is_unbroken(stays.end(), named.map(Stays::end));
+}
+
+/// Who was moved between two bit rates missed no part and never heard a click or a gap: what they heard is as
+/// pure as what those heard at the same samples who had one of the two throughout. And they did hear both.
+fn is_unbroken(moved: Vec<Heard>, [full, low]: [Vec<Heard>; 2]) {
+    let all = [moved, full, low];
+    for heard in &all {
+        let follows = |two: &[Heard]| two[1].granule == two[0].granule + PART_SAMPLES;
+        assert!(heard.windows(2).all(follows), "a part is missing");
+    }
+    let from = all.iter().map(|heard| heard[BEGINS_PARTS].granule).max().expect("three");
+    let to = all.iter().filter_map(|heard| Some(heard.last()?.granule)).min().expect("three");
+    let [moved, full, low] = all.map(|heard| -> Vec<f32> {
+        let together = heard.into_iter().filter(|part| (from..=to).contains(&part.granule));
+        together.flat_map(|part| part.samples).collect()
+    });
+    let shares = |sound| tone::shares(sound, 48_000.0, HZ as f32);
+    for ((at, moved), (full, low)) in shares(&moved).enumerate().zip(shares(&full).zip(shares(&low))) {
+        // The lower of the two alone is now and then less pure than that.
+        let is_pure = moved > 0.9 || moved > full.min(low) - 0.01;
+        assert!(is_pure, "{} ms: {moved} of it is the tone, {full} and {low} of the two", at * 5);
+    }
+    let parts =
+        |sound: &'_ [f32]| sound.chunks(PART_SAMPLES as usize).map(<[f32]>::to_vec).collect::<Vec<_>>();
+    for named in [&full, &low] {
+        let same = parts(&moved).iter().zip(parts(named)).filter(|(one, other)| *one == other).count();
+        assert!(same > BEGINS_PARTS, "they heard {same} parts of one of the two");
+    }
 }
 
 /// What is heard before the tone is at its level.

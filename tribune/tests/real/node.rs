@@ -237,11 +237,15 @@ pub fn measure() {
     MEASURES.set(true);
 }
 
-/// Asks again until `ready` says yes; each question is a real request, so this does not spin.
+/// Between two questions: the machine is left to the node, and to the tests beside this one.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Asks again until `ready` says yes.
 pub fn until(what: &str, mut ready: impl FnMut() -> bool) {
     let began = Instant::now();
     while !ready() {
         assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
+        std::thread::park_timeout(PACE);
     }
 }
 

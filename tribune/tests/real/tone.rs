@@ -28,9 +28,14 @@ fn share_by(samples: &[f32], window: usize, (rate_hz, hz): (f32, f32)) -> f32 {
 
 /// The smallest share of any 20 ms: a click or a gap is in few of them.
 pub fn least_share(samples: &[f32], rate_hz: f32, hz: f32) -> f32 {
+    shares(samples, rate_hz, hz).fold(1.0, f32::min)
+}
+
+/// The share in each 20 ms, every 5 ms.
+pub fn shares(samples: &[f32], rate_hz: f32, hz: f32) -> impl Iterator<Item = f32> {
     let window = (rate_hz / 50.0) as usize;
     let pieces = samples.windows(window).step_by(window / 4);
-    pieces.map(|sound| share_by(sound, window, (rate_hz, hz))).fold(1.0, f32::min)
+    pieces.map(move |sound| share_by(sound, window, (rate_hz, hz)))
 }
 
 /// Root mean square of the loudest 0.1 s.
