@@ -63,7 +63,10 @@ pub fn brief(data: &[u8]) {
         Some((whole.request.method().clone(), whole.request.uri().clone(), whole.bytes, whole.is_last))
     };
     let plain = Plain::read(data);
-    let Some(whole) = read(data) else { return };
+    let Some(whole) = read(data) else {
+        assert_eq!(plain, None, "who is answered at once would be refused the longer way");
+        return;
+    };
     if let Some(plain) = plain {
         assert_eq!((whole.0.as_str(), whole.1.path()), ("GET", plain.path));
         assert_eq!((whole.2, whole.3), (plain.bytes, plain.is_last));

@@ -31,7 +31,7 @@ use crate::answer::{self, Failure, Path};
 use crate::door::Audience;
 use crate::fanout::Taker;
 use crate::net::delivery::Delivery;
-use crate::net::{ClientAddr, Ready, ReadyOf};
+use crate::net::{ClientAddr, Ready, ReadyHead, ReadyOf};
 use crate::node::Node;
 use crate::program::Program;
 use crate::recording;
@@ -93,19 +93,16 @@ pub fn router(node: Arc<Node>) -> Router {
 
 /// The status of any room as the router answers it, ready to be sent.
 pub fn ready(node: Arc<Node>) -> ReadyOf {
-    let lines: Arc<str> = [
+    let head = Arc::new(ReadyHead::new([
         (header::CONTENT_TYPE, JSON),
         (header::CACHE_CONTROL, STATUS_CACHE),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, ALLOWED_ORIGIN),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN_HEADERS),
         (header::X_CONTENT_TYPE_OPTIONS, CONTENT_TYPE_OPTIONS),
-    ]
-    .map(|(name, value)| format!("{name}: {value}\r\n"))
-    .concat()
-    .into();
+    ]));
     Arc::new(move |name| {
         let body = node.rooms.get(name)?.view().status.bytes.clone();
-        Some(Ready { lines: lines.clone(), body })
+        Some(Ready { head: head.clone(), body })
     })
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) ->
     // would cost more than a connection that rests, and a page in the background asks twice a minute.
     let (head, idle) = (shared.spec.limits.head(), shared.spec.limits.idle());
     let rest_max = if near.scheme == Scheme::Https { idle } else { head.min(idle) };
-    // Both are begun when something has to be waited for, and go on from one request to the next.
+    // Made once, for all the requests of a connection.
     let (rest, draining) = (pin!(sleep(rest_max)), pin!(shared.shutdown.draining()));
     let mut waits = Waits { rest_max, rest, draining };
     loop {

@@ -54,7 +54,7 @@ pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
 pub(crate) use lease::Lease;
 pub use limits::Limits;
-pub use ready::{Ready, ReadyOf};
+pub use ready::{Ready, ReadyHead, ReadyOf};
 pub use requests::{ClientAddr, Reached};
 use socket::Socket;
 pub(crate) use socket::unacknowledged;

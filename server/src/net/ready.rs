@@ -3,21 +3,24 @@
 //! While people wait, nine of ten requests are for a room's status, on a connection that was there before. An
 //! answer of the router's costs more than everything else about it (`docs/rehearsals/2026-11-23-answers.md`),
 //! and is the same for all. So such a request is answered here, if it is as plain as nearly all are and
-//! nothing has to be decided about who asks; any other goes the longer way, to the same words.
+//! nothing has to be decided about who asks; any other goes the longer way, to the same words. By HTTP/1.1 it
+//! is answered before there is a request at all, by HTTP/2, which browsers speak by TLS, before the router.
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use axum::body::Body;
 use bytes::Bytes;
+use http::header::{STRICT_TRANSPORT_SECURITY, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use httparse::Status;
 use tribune_core::door::address::Scheme;
 use tribune_core::guard::live::{Asked, Outcome, What};
 
 use super::Shared;
 use super::requests::{FORWARDING, Near, STRICT};
+use crate::answer::{named, number};
 
 /// What a status is at.
 const NAME: &str = "status";
@@ -42,10 +45,25 @@ const NOT_PLAIN: [&str; 7] = [
 
 /// An answer but for what differs from one to the next.
 pub struct Ready {
-    /// Header lines, each with its end.
-    pub lines: Arc<str>,
+    /// What its head says.
+    pub head: Arc<ReadyHead>,
     /// What follows the head.
     pub body: Bytes,
+}
+
+/// Header lines that are the same in every answer.
+pub struct ReadyHead {
+    lines: String,
+    headers: HeaderMap,
+}
+
+impl ReadyHead {
+    /// These, in their order.
+    pub fn new<const N: usize>(headers: [(HeaderName, &'static str); N]) -> Self {
+        let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Self { lines, headers: headers.into_iter().collect() }
+    }
 }
 
 /// Gives the answer for a room's status; `None` when there is no such room.
@@ -62,8 +80,35 @@ pub(super) struct Answered {
 
 /// The answer to the first request in `first`; `None` when it goes the longer way.
 pub(super) fn answer(shared: &Shared, near: Near, first: &[u8]) -> Option<Answered> {
-    let (ready_of, gate) = (shared.spec.ready.as_ref()?, shared.gate.as_ref()?);
     let plain = Plain::read(first)?;
+    let ready = of(shared, near, (plain.path, plain.room, plain.agent))?;
+    let is_last = plain.is_last || shared.shutdown.is_draining();
+    let bytes = written(shared, (near, is_last), &ready);
+    Some(Answered { bytes, asked_bytes: plain.bytes, is_last })
+}
+
+/// The answer to a request that the library has read; `None` when it goes the longer way.
+pub(super) fn response<B>(shared: &Shared, near: Near, request: &Request<B>) -> Option<Response<Body>> {
+    let path = request.uri().path();
+    let (headers, room) = (request.headers(), room_of(path)?);
+    let mut agents = headers.get_all(USER_AGENT).iter();
+    let (agent, another) = (agents.next(), agents.next());
+    let is_odd = NOT_PLAIN.iter().chain(&FORWARDING).any(|name| headers.contains_key(*name));
+    if request.method() != Method::GET || another.is_some() || is_odd {
+        return None;
+    }
+    let Ready { head, body } = of(shared, near, (path, room, agent.map(HeaderValue::as_bytes)))?;
+    let mut answer = Response::new(Body::from(body));
+    answer.headers_mut().clone_from(&head.headers);
+    if near.scheme == Scheme::Https {
+        answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT));
+    }
+    Some(named(answer, &number(shared.spec.world)))
+}
+
+/// What is ready for who asks by `agent` for a room's status at `path`. It is counted, and the guard is told.
+fn of(shared: &Shared, near: Near, (path, room, agent): (&str, &str, Option<&[u8]>)) -> Option<Ready> {
+    let (ready_of, gate) = (shared.spec.ready.as_ref()?, shared.gate.as_ref()?);
     if gate.puts_off_somebody() || shared.spec.trusted.holds(near.addr) {
         return None;
     }
@@ -71,32 +116,35 @@ pub(super) fn answer(shared: &Shared, near: Near, first: &[u8]) -> Option<Answer
     if watch.is_some_and(|watch| watch.refuses(near.addr)) {
         return None;
     }
-    let ready = ready_of(plain.room)?;
+    let ready = ready_of(room)?;
     if let Some(watch) = watch {
         let asked = Asked {
-            what: What::of("GET", plain.path),
+            what: What::of("GET", path),
             outcome: Outcome::Served,
-            target: watch.hash(plain.path),
-            agent: plain.agent.map_or(0, |name| watch.hash(name)),
+            target: watch.hash(path),
+            agent: agent.map_or(0, |name| watch.hash(name)),
             forwarded: None,
-            on_air: watch.is_on_air(plain.path),
+            on_air: watch.is_on_air(path),
         };
         shared.tell_request(near.addr, asked);
     }
     shared.counts.answered(ROUTE, 200);
-    let is_last = plain.is_last || shared.shutdown.is_draining();
-    let bytes = written(shared, (near, is_last), &ready);
-    Some(Answered { bytes, asked_bytes: plain.bytes, is_last })
+    Some(ready)
+}
+
+/// The room of whose status this is the path.
+fn room_of(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?.split_once('/').filter(|(_, name)| *name == NAME).map(|(room, _)| room)
 }
 
 fn written(shared: &Shared, (near, is_last): (Near, bool), ready: &Ready) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + ready.body.len());
     let world = shared.spec.world;
-    let number = URL_SAFE_NO_PAD.encode(world.number());
+    let number = number(world);
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(world.wall().0.unsigned_abs()));
     let length = ready.body.len().to_string();
     let mut put = |texts: &[&str]| texts.iter().for_each(|text| bytes.extend_from_slice(text.as_bytes()));
-    put(&["HTTP/1.1 200 OK\r\n", &ready.lines, "x-request-id: ", &number, "\r\n"]);
+    put(&["HTTP/1.1 200 OK\r\n", &ready.head.lines, "x-request-id: ", &number, "\r\n"]);
     if near.scheme == Scheme::Https {
         put(&["strict-transport-security: ", STRICT, "\r\n"]);
     }
@@ -139,9 +187,8 @@ impl<'a> Plain<'a> {
         };
         let target = head.path?;
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        let (room, name) = path.strip_prefix('/')?.split_once('/')?;
-        // What follows a `#` is nobody's to send, and read otherwise elsewhere (RFC 9112, section 3.2).
-        if name != NAME || head.version != Some(1) || target.contains('#') {
+        let room = room_of(path)?;
+        if head.version != Some(1) || !target.bytes().all(may_be_sent) {
             return None;
         }
         let (mut agent, mut is_last) = (None, None);
@@ -160,6 +207,12 @@ impl<'a> Plain<'a> {
         }
         Some(Self { path, room, agent, bytes: head_bytes, is_last: is_last.unwrap_or(false) })
     }
+}
+
+/// What an address is sent with (RFC 9112, section 3.2; RFC 3986, appendix A) and a little more that the
+/// library takes too. It refuses the rest; and what follows a `#` is read otherwise elsewhere.
+const fn may_be_sent(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'#' | b'<' | b'>')
 }
 
 /// `None` for whatever asks for more thought.
@@ -217,6 +270,9 @@ mod tests {
             "GET //status HTTP/1.1x",
             "GET http://a/debate/status HTTP/1.1",
             "GET /#/status HTTP/1.1",
+            "GET /debate/status?x=\"y\" HTTP/1.1",
+            "GET /debate/status?<y> HTTP/1.1",
+            "GET /debate/status?\u{e9} HTTP/1.1",
         ] {
             assert_eq!(Plain::read(format!("{first}\r\n\r\n").as_bytes()), None, "{first}");
         }

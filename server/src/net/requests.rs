@@ -19,7 +19,7 @@ use tribune_core::reason::{Refusal, Shed};
 
 use super::delivery::Delivery;
 use super::flight::{InFlight, Tracked};
-use super::{Shared, Trusted};
+use super::{Shared, Trusted, ready};
 use crate::answer::{self, Failure};
 use crate::guard::Watch;
 use crate::ops::logs::Repeats;
@@ -116,7 +116,10 @@ pub(super) async fn answered(
     if let Some(delivery) = delivery {
         request.extensions_mut().insert(delivery);
     }
-    let answer = respond(&shared, near, request.map(Body::new)).await;
+    let answer = match ready::response(&shared, near, &request) {
+        Some(answer) => answer,
+        None => respond(&shared, near, request.map(Body::new)).await,
+    };
     Ok(answer.map(|body| Tracked::new(body, flying)))
 }
 

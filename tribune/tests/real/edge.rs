@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -51,6 +52,17 @@ fn ask(address: &str, request: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(&to_the_end(&stream)).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+/// The same of curl, by HTTP/2 in the clear.
+fn by_http2(url: &str, header: &str) -> Answer {
+    let asked = ["--silent", "--show-error", "--include", "--http2-prior-knowledge", "--header", header, url];
+    let done = Command::new("curl").args(asked).output();
+    let done = done.unwrap_or_else(|error| panic!("curl: {error}; `make setup` installs it"));
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.get(7..10).and_then(|status| status.parse().ok()).unwrap_or(0);
     Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
@@ -193,8 +205,8 @@ fn every_public_address_has_a_head() {
 fn a_status_is_the_same_by_the_short_way_and_by_the_long() {
     let node = Node::start();
     node.live_room("ready");
-    let told = |headers: &str| {
-        let answer = ask(&node.public, &plain("GET", "/ready/status", headers));
+    let url = format!("{}/ready/status", node.public);
+    let told = |answer: Answer| {
         let differs = |line: &&str| {
             ["date:", "x-request-id:", "content-length:"].iter().any(|name| line.starts_with(name))
         };
@@ -208,12 +220,15 @@ fn a_status_is_the_same_by_the_short_way_and_by_the_long() {
         (lines, status["room"].clone(), status["state"].clone())
     };
     // A line that says who asks for whom has it answered by the router.
-    assert_eq!(told(""), told("Via: 1.1 a\r\n"));
+    let http1 = |headers: &str| told(ask(&node.public, &plain("GET", "/ready/status", headers)));
+    assert_eq!(http1(""), http1("Via: 1.1 a\r\n"));
+    let http2 = |header: &str| told(by_http2(&url, header));
+    assert_eq!(http2("Accept: */*"), http2("Via: 1.1 a"));
     let counted = |status: &str| {
         let label = format!("route=\"/{{room}}/status\",status=\"{status}\"");
         node.metric_of("tribune_http_requests_total", &label)
     };
-    assert_eq!(counted("200"), 2.0, "both ways count");
+    assert_eq!(counted("200"), 4.0, "both ways count");
     assert_eq!(ask(&node.public, &plain("GET", "/nobody/status", "")).code(), "room_unknown");
 }
 
