@@ -1,16 +1,17 @@
 //! Builds every part of a node once, in order, serves until told to stop, and takes it down in reverse.
 
+mod sockets;
+
 use std::fs::{self, DirBuilder, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tribune_core::mix::HoldSound;
@@ -26,7 +27,7 @@ use crate::guard::{self, Kernel, Ledger, Published, Watch};
 use crate::net::acme::{self, AcmeSpec};
 use crate::net::redirect::{self, Challenges};
 use crate::net::tls::{Certificates, Files};
-use crate::net::{self, Bound, Gated, Limits, ListenerSpec, Trusted};
+use crate::net::{self, Again, Bound, Gated, Handed, Limits, ListenerSpec, Trusted};
 use crate::node::{Node, Parts};
 use crate::ops::logs::{self, Format};
 use crate::ops::{self, Checks, Metrics};
@@ -34,12 +35,14 @@ use crate::program::{self, Env, ToStage, hold};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::runtimes::Runtimes;
-use crate::shutdown::{self, Shutdown, Trigger};
-use crate::stage::{self, Answering, Sockets as MediaSockets, Stage};
+use crate::shutdown::{self, Shutdown, Trigger, Wish};
+use crate::stage::{self, Answering, Stage};
 use crate::store::Store;
 use crate::webhook::Webhooks;
 use crate::world::World;
 use crate::{answer, egress, ingest, keys, page};
+
+use sockets::{bind, with_real_ports};
 
 /// Answers in flight get this long to end by themselves.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -101,18 +104,21 @@ pub fn flush_logs() {
     logs::flush();
 }
 
-/// Runs a node until SIGTERM or SIGINT. `ready` is called once, when every listener takes connections.
+/// Runs a node until SIGTERM or SIGINT, or until SIGUSR2: then it gives what the process begins again with.
+/// `ready` is called once, when every listener takes connections.
 ///
 /// # Errors
 /// Something a node needs cannot be had; the sentence says what, and what to do.
-pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()> {
+pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Option<Again>> {
+    // Before anything of ours could have their numbers.
+    let handed = Handed::take()?;
     let world = World::begin();
     let has = Descriptors::raise().context("cannot read the limit of open files")?;
     recording::outlive_size_limits();
     let _lock = claim(&config.data)?;
     let runtimes = Runtimes::start()?;
     let (trigger, shutdown) = shutdown::pair();
-    let mut bound = bind(&config, &runtimes)?;
+    let mut bound = bind(&config, &runtimes, handed)?;
     let config = Arc::new(with_real_ports(config, &bound));
     tell_guessed_links(&config);
     let metrics = Metrics::new(&config.data);
@@ -168,7 +174,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<()>
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
-    runtimes.stage.block_on(until_the_end(node, trigger, (serving, speakers_left, guarding)))
+    let ending = Ending { trigger, again: bound.again };
+    runtimes.stage.block_on(until_the_end(node, ending, (serving, speakers_left, guarding)))
 }
 
 /// Makes the data folder ours alone.
@@ -184,46 +191,6 @@ fn claim(data: &Path) -> anyhow::Result<File> {
         bail!("another node uses the data folder {}: stop it, or give --data another folder", data.display());
     }
     Ok(lock)
-}
-
-/// Sockets that are ours, not yet served.
-struct Sockets {
-    public: Bound,
-    stage: Bound,
-    ops: Bound,
-    media: MediaSockets,
-    redirect: Option<Bound>,
-    listening: Listening,
-}
-
-fn bind(config: &Config, runtimes: &Runtimes) -> anyhow::Result<Sockets> {
-    let open = |runtime: &Runtime, addr: SocketAddr| {
-        let _on = runtime.enter();
-        Bound::open(&[addr])
-    };
-    let public = open(&runtimes.audience, config.listen)?;
-    let stage = open(&runtimes.stage, config.stage)?;
-    let ops = open(&runtimes.ops, config.ops)?;
-    let media = MediaSockets::open(config.media)?;
-    let redirect = config.redirect_at().map(|addr| open(&runtimes.audience, addr)).transpose()?;
-    let listening = Listening {
-        public: public.addrs(),
-        stage: stage.addrs(),
-        ops: ops.addrs(),
-        media: media.at,
-        tls: config.tls_cert.is_some() || config.acme.is_some(),
-    };
-    Ok(Sockets { public, stage, ops, media, redirect, listening })
-}
-
-/// Port 0 means any free one; links must name the one it became.
-fn with_real_ports(mut config: Config, sockets: &Sockets) -> Config {
-    let first = |addrs: &[SocketAddr], asked: SocketAddr| addrs.first().copied().unwrap_or(asked);
-    config.listen = first(&sockets.listening.public, config.listen);
-    config.stage = first(&sockets.listening.stage, config.stage);
-    config.ops = first(&sockets.listening.ops, config.ops);
-    config.media = sockets.listening.media;
-    config
 }
 
 /// What rooms reach besides their own folder.
@@ -453,15 +420,25 @@ async fn watch_recorders(node: Arc<Node>) {
     }
 }
 
+/// What brings the end, and what is kept for a new beginning.
+struct Ending {
+    trigger: Trigger,
+    again: Again,
+}
+
 /// Serves until a signal, then takes everything down: no new connections, every program paused at a part's
 /// end, answers ended.
 async fn until_the_end(
     node: Arc<Node>,
-    trigger: Trigger,
+    Ending { trigger, again }: Ending,
     (serving, speakers_left, guarding): ([JoinHandle<()>; 3], oneshot::Receiver<()>, JoinHandle<()>),
-) -> anyhow::Result<()> {
-    let signals = tokio::spawn(trigger.follow_signals(DRAIN));
+) -> anyhow::Result<Option<Again>> {
+    let (wish, mut wished) = oneshot::channel();
+    let program = again.program().to_owned();
+    let signals = tokio::spawn(trigger.follow_signals(DRAIN, (move || runs(program.clone()), wish)));
     node.shutdown.draining().await;
+    // Where nobody is to follow, the sockets are closed now: who comes is told at once that nobody is there.
+    let again = wished.try_recv().is_ok_and(|wish| wish == Wish::BeginAgain).then_some(again);
     // Nobody waits for a disk that hangs: what was sealed is sealed, and the next start names the rest.
     tokio::select! { () = node.rooms.shut_down() => {}, () = node.shutdown.at_once() => {} }
     tokio::select! { _ = speakers_left => {}, () = node.shutdown.at_once() => {} }
@@ -473,5 +450,17 @@ async fn until_the_end(
     let _ = guarding.await;
     signals.abort();
     tracing::info!("node_stopped");
-    Ok(())
+    Ok(again)
+}
+
+/// Whether the program that is there now runs on this machine.
+async fn runs(program: PathBuf) -> bool {
+    match tokio::task::spawn_blocking(move || net::runs(&program)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(why)) => {
+            tracing::error!(why, "cannot_begin_again");
+            false
+        }
+        Err(_) => false,
+    }
 }

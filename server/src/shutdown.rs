@@ -1,12 +1,13 @@
 //! Ending well: stop accepting, let what is running end at a place of its own choosing, then stop waiting.
 //!
 //! The two steps are words, not flags: *draining* (a polite end has begun) and *at once* (nobody waits any
-//! longer). The first signal starts the one, a second signal or the end of the drain time the other.
+//! longer). The first signal starts the one, a second signal or the end of the drain time the other. SIGUSR2
+//! starts the first one too, and says that the process is to begin again after it.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How far the end has come. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,15 @@ impl Shutdown {
     }
 }
 
+/// What is to be after the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    End,
+    /// The same again, by whatever program is there then.
+    BeginAgain,
+}
+
 impl Trigger {
     /// Begins the end.
     pub fn drain(&self) {
@@ -71,15 +81,32 @@ impl Trigger {
         self.forward(Stage::AtOnce);
     }
 
-    /// Waits for SIGTERM or SIGINT, begins the end, and ends the waiting after `drain` or at the next signal.
+    /// Waits for SIGTERM or SIGINT, or for SIGUSR2 where `may_begin_again` has nothing against it; tells
+    /// which, begins the end, and ends the waiting after `drain` or at the next signal.
     ///
     /// # Errors
     /// The operating system refuses to tell us about signals.
-    pub async fn follow_signals(self, drain: Duration) -> std::io::Result<()> {
+    pub async fn follow_signals<M>(
+        self,
+        drain: Duration,
+        (may_begin_again, wish): (impl Fn() -> M, oneshot::Sender<Wish>),
+    ) -> std::io::Result<()>
+    where
+        M: Future<Output = bool>,
+    {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!(drain_ms = millis(drain), "shutdown_begun");
+        let mut again = signal(SignalKind::user_defined2())?;
+        let wished = loop {
+            tokio::select! {
+                _ = terminate.recv() => break Wish::End,
+                _ = interrupt.recv() => break Wish::End,
+                _ = again.recv() => if may_begin_again().await { break Wish::BeginAgain },
+            }
+        };
+        tracing::info!(drain_ms = millis(drain), ?wished, "shutdown_begun");
+        // Nobody may want to know.
+        let _ = wish.send(wished);
         self.drain();
         tokio::select! {
             _ = terminate.recv() => {}
@@ -107,6 +134,10 @@ fn millis(wait: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::mpsc;
+
     use super::*;
 
     #[tokio::test]
@@ -133,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_signal_drains_and_time_or_the_second_ends_the_waiting() {
         let (trigger, shutdown) = pair();
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20)));
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20), nobody_asks()));
         tokio::task::yield_now().await;
         raise();
         shutdown.draining().await;
@@ -141,7 +172,7 @@ mod tests {
         following.await.expect("it ran").expect("signals work");
         // In the same test, because a signal is heard by everybody in the process.
         let (trigger, shutdown) = pair();
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600)));
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600), nobody_asks()));
         tokio::task::yield_now().await;
         raise();
         shutdown.draining().await;
@@ -149,10 +180,35 @@ mod tests {
         raise();
         shutdown.at_once().await;
         following.await.expect("it ran").expect("signals work");
+        // What is to follow does not run the first time.
+        let (trigger, shutdown) = pair();
+        let ((asks, mut asked), (wish, wished)) = (mpsc::unbounded_channel(), oneshot::channel());
+        let times = AtomicUsize::new(0);
+        let may = move || {
+            asks.send(()).expect("the test waits for it");
+            std::future::ready(times.fetch_add(1, Ordering::Relaxed) > 0)
+        };
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20), (may, wish)));
+        tokio::task::yield_now().await;
+        raise_one(libc::SIGUSR2);
+        asked.recv().await.expect("it is asked");
+        assert_eq!(shutdown.stage(), Stage::Running);
+        raise_one(libc::SIGUSR2);
+        assert_eq!(wished.await, Ok(Wish::BeginAgain));
+        shutdown.at_once().await;
+        following.await.expect("it ran").expect("signals work");
+    }
+
+    fn nobody_asks() -> (impl Fn() -> std::future::Ready<bool>, oneshot::Sender<Wish>) {
+        (|| std::future::ready(true), oneshot::channel().0)
     }
 
     fn raise() {
+        raise_one(libc::SIGTERM);
+    }
+
+    fn raise_one(number: libc::c_int) {
         // SAFETY: the disposition of the signal was replaced by the runtime before this is called.
-        assert_eq!(unsafe { libc::raise(libc::SIGTERM) }, 0);
+        assert_eq!(unsafe { libc::raise(number) }, 0);
     }
 }

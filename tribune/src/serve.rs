@@ -69,7 +69,11 @@ pub fn run(args: Args) -> ExitCode {
     // The sentence about what went wrong comes after the lines that led to it.
     tribune_server::run::flush_logs();
     match ran {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(again)) => {
+            let program = again.program().display().to_string();
+            fail(&format!("cannot begin again as {program}: {}", again.begin()), 2)
+        }
         Err(error) => fail(&format!("{error:#}"), 2),
     }
 }

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::handed::Handed;
+
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
 
@@ -35,22 +37,41 @@ impl Bound {
     /// # Errors
     /// The list is empty, or one address cannot be had; then none is.
     pub fn open(addrs: &[SocketAddr]) -> Result<Self, BindError> {
+        Self::open_with(&mut Handed::default(), addrs)
+    }
+
+    /// The same, where sockets listen already that were handed to us.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_with(handed: &mut Handed, addrs: &[SocketAddr]) -> Result<Self, BindError> {
         if addrs.is_empty() {
             return Err(BindError::Nowhere);
         }
-        let open = |addr: &SocketAddr| {
+        let mut open = |addr: &SocketAddr| {
             let only_v6 = !addr.ip().is_unspecified() || has_v4_twin(addrs, addr.port());
-            let listener = listen(*addr, if only_v6 { Stack::OnlyOwn } else { Stack::Dual })
-                .map_err(|error| BindError::Refused { addr: *addr, why: advice(&error) })?;
+            let listener = match handed.claim(*addr) {
+                Some(listener) => listener,
+                None => listen(*addr, if only_v6 { Stack::OnlyOwn } else { Stack::Dual })
+                    .map_err(|error| BindError::Refused { addr: *addr, why: advice(&error) })?,
+            };
             let at = listener.local_addr().unwrap_or(*addr);
             Ok((listener, at))
         };
-        Ok(Self(addrs.iter().map(open).collect::<Result<_, _>>()?))
+        Ok(Self(addrs.iter().map(&mut open).collect::<Result<_, _>>()?))
     }
 
     /// Where it listens, with the ports the system chose for port 0.
     pub fn addrs(&self) -> Vec<SocketAddr> {
         self.0.iter().map(|(_, addr)| *addr).collect()
+    }
+
+    /// The same sockets once more: they listen for as long as one of both is there.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn again(&self) -> io::Result<Vec<TcpListener>> {
+        self.0.iter().map(|(listener, _)| listener.try_clone()).collect()
     }
 
     pub(super) fn into_listeners(self) -> impl Iterator<Item = TcpListener> {
@@ -74,13 +95,18 @@ fn listen(addr: SocketAddr, stack: Stack) -> io::Result<TcpListener> {
         socket.set_only_v6(stack == Stack::OnlyOwn)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
+    prepare(&socket)?;
+    Ok(socket.into())
+}
+
+/// What a socket needs that is bound.
+pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
     // Every connection has it from here (tcp(7)). A part is sent the moment it is cut; waiting to fill a
     // packet would add to everybody's delay.
     socket.set_tcp_nodelay(true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    socket.listen(BACKLOG)
 }
 
 pub(crate) fn advice(error: &io::Error) -> String {

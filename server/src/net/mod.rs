@@ -17,6 +17,7 @@ mod elsewhere;
 mod filter;
 mod flight;
 mod gate;
+mod handed;
 mod lease;
 /// What one listener takes at most.
 pub mod limits;
@@ -52,6 +53,8 @@ use tribune_core::reason::Shed;
 
 pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
+pub(crate) use handed::runs;
+pub use handed::{Again, Handed, HandedError};
 pub(crate) use lease::Lease;
 pub use limits::Limits;
 pub use ready::{Ready, ReadyHead, ReadyOf};

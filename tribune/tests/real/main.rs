@@ -4,6 +4,7 @@
 //! No test sleeps: each waits for bytes, for a condition on the public wire, or for a program to end.
 //! Programs that are not installed fail the test by name; `make` installs them.
 
+mod again;
 mod attacks;
 mod bad_input;
 mod cache;

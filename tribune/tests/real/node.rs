@@ -60,6 +60,11 @@ impl Node {
         Self::launch(Command::new(env!("CARGO_BIN_EXE_tribune")), address, (data, flags))
     }
 
+    /// Starts the node that is at this place.
+    pub fn start_program(program: &Path, data: &Path) -> Self {
+        Self::launch(Command::new(program), "127.0.0.1:0", (data, &[]))
+    }
+
     /// Starts a node that may open so many files and connections, and no more.
     pub fn start_with_descriptors(data: &Path, descriptors: u32) -> Self {
         let mut shell = Command::new("bash");
