@@ -23,7 +23,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code)] // Each fuzz target calls one of them; only the replay walks the table.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("api_body", api_body),
     ("brief", brief),
     ("certificate", certificate),
@@ -31,6 +31,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("listener_page", listener_page),
     ("request_words", request_words),
     ("speaker_datagrams", speaker_datagrams),
+    ("tls_records", tls_records),
 ];
 
 /// An offer, and datagrams after it: each begins with its length, two bytes. Nobody without the password of
@@ -52,6 +53,26 @@ pub fn speaker_datagrams(data: &[u8]) {
         assert!(!strange.is_connected());
         rest = others;
     }
+}
+
+/// What a listener sends by TLS: the same whatever pieces it comes in; and what is sealed is opened.
+pub fn tls_records(data: &[u8]) {
+    let both = || outside::records().expect("a cipher that is known");
+    let in_pieces = |bytes: &[u8], piece: usize| {
+        let mut records = both();
+        let said = bytes.chunks(piece).map(|bytes| records.open(bytes));
+        said.into_iter().find(|said| *said != Ok(true)).unwrap_or(Ok(true))
+    };
+    let (piece, plain) =
+        data.split_first().map_or((1, data), |(first, rest)| (usize::from(*first) + 1, rest));
+    assert_eq!(in_pieces(plain, piece), in_pieces(plain, plain.len().max(1)));
+    let (mut records, mut sealed) = (both(), Vec::new());
+    for plain in plain.chunks(16_384) {
+        records.seal(plain, &mut sealed).expect("it fits");
+    }
+    assert_eq!(in_pieces(&sealed, piece), Ok(true));
+    records.seal_end(&mut sealed).expect("it fits");
+    assert_eq!(in_pieces(&sealed, piece), Ok(false));
 }
 
 /// A connection's first bytes: a brief request is one from its first byte to its last, and what follows it is

@@ -231,10 +231,11 @@ impl Turning {
 
     fn joins_one(&mut self, joining: Joining) {
         let Joining { given, connection, head, lease } = joining;
+        let Ok(wire) = Wire::new(connection) else { return };
         let now = self.world.now();
         let channel = self.channel(Key::of(&given.place), given.live);
         let window = self.channels[channel].window.clone();
-        let mut listener = Listener::new(Wire::new(connection), (given.place, &window), (&head, lease), now);
+        let mut listener = Listener::new(wire, (given.place, &window), (&head, lease), now);
         let slot = self.listeners.vacant_entry();
         let member = slot.key();
         if listener.wire.watch(self.poll.registry(), Token(member)).is_err() {

@@ -11,6 +11,7 @@
 //! between the bytes for players that ask for them.
 
 mod chunk;
+mod encrypted;
 mod listener;
 mod loops;
 mod pieces;

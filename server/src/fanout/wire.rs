@@ -7,9 +7,9 @@ use std::os::fd::AsFd;
 use mio::event::Source;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use rustls::ServerConnection;
 use socket2::SockRef;
 
+use super::encrypted::Encrypted;
 use crate::net::{Unwatched, unacknowledged};
 
 /// Bytes read at a time, of what nobody needs.
@@ -31,14 +31,17 @@ pub(super) enum Said {
 
 pub(super) struct Wire {
     socket: TcpStream,
-    tls: Option<Box<ServerConnection>>,
+    encrypted: Option<Encrypted>,
 }
 
 impl Wire {
-    pub(super) fn new(Unwatched { socket, tls }: Unwatched) -> Self {
+    /// # Errors
+    /// The connection's keys cannot be used.
+    pub(super) fn new(Unwatched { socket, tls }: Unwatched) -> io::Result<Self> {
         // Without it all is as it was, and takes more memory.
         let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
-        Self { socket: TcpStream::from_std(socket), tls }
+        let encrypted = tls.map(Encrypted::new).transpose()?;
+        Ok(Self { socket: TcpStream::from_std(socket), encrypted })
     }
 
     /// Has the kernel say when something comes.
@@ -55,25 +58,17 @@ impl Wire {
     /// Hands over as much as goes; 0 when nothing does. What is encrypted counts as gone, and may be held
     /// here.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
+        match &mut self.encrypted {
             None => some(self.socket.write(bytes)),
-            Some(tls) => {
-                // One piece's worth is held at most.
-                if !flush(tls, &mut self.socket)? {
-                    return Ok(0);
-                }
-                let taken = tls.writer().write(bytes)?;
-                flush(tls, &mut self.socket)?;
-                Ok(taken)
-            }
+            Some(encrypted) => encrypted.write(bytes, &mut self.socket),
         }
     }
 
     /// Hands over what is held here; whether nothing is any more.
     pub(super) fn flush(&mut self) -> io::Result<bool> {
-        match &mut self.tls {
+        match &mut self.encrypted {
             None => Ok(true),
-            Some(tls) => flush(tls, &mut self.socket),
+            Some(encrypted) => encrypted.flush(&mut self.socket),
         }
     }
 
@@ -81,9 +76,9 @@ impl Wire {
     pub(super) fn read_away(&mut self, most: usize) -> io::Result<Said> {
         let (mut bytes, mut said) = ([0; READ_BYTES], 0);
         while said <= most {
-            let read = match &mut self.tls {
+            let read = match &mut self.encrypted {
                 None => self.socket.read(&mut bytes),
-                Some(tls) => read_tls(tls, &mut self.socket, &mut bytes),
+                Some(encrypted) => encrypted.read_away(&mut self.socket),
             };
             match read {
                 Ok(0) => return Ok(Said::Goodbye),
@@ -98,7 +93,7 @@ impl Wire {
 
     /// Whether something is held here that was handed over.
     pub(super) fn holds(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+        self.encrypted.as_ref().is_some_and(Encrypted::holds)
     }
 
     /// Bytes that the other side's kernel has not acknowledged.
@@ -108,49 +103,20 @@ impl Wire {
 
     /// Says that nothing more comes.
     pub(super) fn ends(&mut self) {
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-            let _ = flush(tls, &mut self.socket);
+        if let Some(encrypted) = &mut self.encrypted {
+            // They may be gone already.
+            let _ = encrypted.end(&mut self.socket);
         }
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 }
 
 /// 0 when the socket is full.
-fn some(wrote: io::Result<usize>) -> io::Result<usize> {
+pub(super) fn some(wrote: io::Result<usize>) -> io::Result<usize> {
     match wrote {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
         wrote => wrote,
     }
-}
-
-/// Whether everything went.
-fn flush(tls: &mut ServerConnection, socket: &mut TcpStream) -> io::Result<bool> {
-    while tls.wants_write() {
-        match tls.write_tls(socket) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
-}
-
-/// Reads a little of what comes encrypted: a change of keys, an end. 0 when it is the end.
-fn read_tls(tls: &mut ServerConnection, socket: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
-    let read = tls.read_tls(socket)?;
-    let state = tls.process_new_packets().map_err(io::Error::other)?;
-    let mut left = state.plaintext_bytes_to_read();
-    while left > 0 {
-        let told = tls.reader().read(bytes)?;
-        left = left.saturating_sub(told);
-        if told == 0 {
-            break;
-        }
-    }
-    Ok(if state.peer_has_closed() { 0 } else { read })
 }
 
 #[cfg(test)]
@@ -173,7 +139,7 @@ mod tests {
         let (ours, _) = listener.accept().expect("somebody came");
         ours.set_nonblocking(true).expect("a socket");
         ours.set_nodelay(true).expect("a socket");
-        let mut wire = Wire::new(Unwatched { socket: ours, tls: None });
+        let mut wire = Wire::new(Unwatched { socket: ours, tls: None }).expect("nothing is encrypted");
         assert_eq!(wire.write(&PART).expect("it is open"), PART.len());
         // From here on nothing reaches them, and nothing is acknowledged.
         let nothing = [SockFilter::new(0x06, 0, 0, 0)];

@@ -191,6 +191,7 @@ async fn handshake(
         return Ok((Stream::plain(io), Near { addr, scheme: Scheme::Http }));
     };
     watched.shakes();
+    io.is_encrypted();
     match Box::pin(TlsAcceptor::from(certificates.config()).accept(io)).await {
         Ok(tls) => {
             shared.counts.handshakes_done.inc();

@@ -63,7 +63,7 @@ use socket::Socket;
 pub(crate) use socket::unacknowledged;
 pub use source::{SourceRequest, TakeSource};
 pub use stream::Stream;
-pub(crate) use stream::{Patience, Unwatched};
+pub(crate) use stream::{Keys, Patience, Unwatched};
 
 use crate::fanout::Fanout;
 use crate::guard::{Knocking, Watch};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use rustls::ServerConnection;
+use rustls::{ExtractedSecrets, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
@@ -17,6 +17,7 @@ use tribune_core::time::Time;
 
 use super::delivery::Delivery;
 use super::socket::Socket;
+use super::tls::records::Ends;
 use crate::guard::Watch;
 use crate::ops::metrics::Count;
 use crate::world::World;
@@ -38,7 +39,15 @@ pub(crate) struct Unwatched {
     /// It does not block.
     pub(crate) socket: TcpStream,
     /// What encrypts for it, if anything does.
-    pub(crate) tls: Option<Box<ServerConnection>>,
+    pub(crate) tls: Option<Keys>,
+}
+
+/// What encrypts for a connection.
+pub(crate) enum Keys {
+    /// Keys of TLS 1.3, of a connection between two records.
+    Taken(Box<ExtractedSecrets>),
+    /// The library.
+    Library(Box<ServerConnection>),
 }
 
 enum Io {
@@ -76,7 +85,13 @@ impl Stream {
             Io::Plain(io) => (io, None),
             Io::Tls(io) => {
                 let (guarded, tls) = io.into_inner();
-                (guarded, Some(Box::new(tls)))
+                let is_between = guarded.ends.as_ref().is_some_and(Ends::is_between) && !tls.wants_write();
+                let keys = if is_between && tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+                    Keys::Taken(Box::new(tls.dangerous_extract_secrets().map_err(io::Error::other)?))
+                } else {
+                    Keys::Library(Box::new(tls))
+                };
+                (guarded, Some(keys))
             }
         };
         Ok(Unwatched { socket: guarded.socket.into_unwatched()?, tls })
@@ -156,6 +171,8 @@ pub(super) struct Guarded {
     patience: Patience,
     stalled: Option<Pin<Box<Sleep>>>,
     delivery: Option<Delivery>,
+    /// Where in a record is what was read, where TLS is spoken.
+    ends: Option<Ends>,
     /// Once it was shut down on our side, until when it is waited for that the other side took all of it.
     lingers: Option<Pin<Box<Sleep>>>,
 }
@@ -208,8 +225,14 @@ impl Guarded {
             patience: Patience::new(stall_max),
             stalled: None,
             delivery: None,
+            ends: None,
             lingers: None,
         }
+    }
+
+    /// What comes from here on are records of TLS.
+    pub(super) fn is_encrypted(&mut self) {
+        self.ends = Some(Ends::default());
     }
 
     /// What a write came to: counted if it went, an error if nothing has gone for too long. The timer exists
@@ -275,13 +298,17 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if give_back(&mut self.first, into) {
-            return Poll::Ready(Ok(()));
-        }
         let before = into.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, into))?;
-        if let Some(delivery) = &self.delivery {
-            if into.filled().len() > before {
+        let is_given_back = give_back(&mut self.first, into);
+        if !is_given_back {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, into))?;
+        }
+        let read = &into.filled()[before..];
+        if let Some(ends) = &mut self.ends {
+            ends.saw(read);
+        }
+        if let Some(delivery) = self.delivery.as_ref().filter(|_| !is_given_back) {
+            if !read.is_empty() {
                 delivery.read();
             }
             // Who asks for the next piece has the one before.

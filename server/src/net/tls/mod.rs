@@ -5,6 +5,7 @@
 //! one that can.
 
 pub(crate) mod expiry;
+pub(crate) mod records;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,6 +133,8 @@ impl Certificates {
         // Tickets spare a returning crowd the costly half of the handshake, and us the memory of a session
         // cache.
         config.ticketer = ring::Ticketer::new().expect("the operating system has entropy");
+        // Whoever hears the program is encrypted for by its threads, with the library's keys.
+        config.enable_secret_extraction = true;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         Arc::new(Self { current, config: Arc::new(config) })
     }
@@ -209,7 +212,7 @@ impl Certificates {
         }))
     }
 
-    pub(super) fn config(&self) -> Arc<ServerConfig> {
+    pub(in crate::net) fn config(&self) -> Arc<ServerConfig> {
         self.config.clone()
     }
 
