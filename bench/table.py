@@ -173,7 +173,9 @@ def answers_rows():
     for kind, (name, least) in kinds.items():
         row(f"{name}: nginx", 1e6 / peer[kind]["each_us"], "a second and processor")
         row(f"{name}: the node", 1e6 / ours[kind]["each_us"], "a second and processor")
-        row(f"{name}: the node to nginx", 1 / ours[kind]["cost_to_first"], "x", least=least)
+        if ours["to"] == "nginx":
+            row(f"{name}: the node to nginx", 1 / ours[kind]["cost_to_first"], "x", least=least)
+        row(f"{name}: answered otherwise, both", ours[kind]["answered_otherwise"] + peer[kind]["answered_otherwise"])
 
 
 if "latency" in measured:

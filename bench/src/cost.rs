@@ -12,7 +12,6 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 use socket2::{Domain, Protocol, Socket, Type};
 use tribune_rehearsal::crowd::{ARRIVALS, Crowd, MORE_ARRIVALS};
 
+use crate::beside::{on_first, until};
 use crate::evening::{ROOM, asks};
 use crate::idle::Idle;
 use crate::node::{Node, binary};
@@ -41,8 +41,7 @@ const KNOCKS: u32 = 60;
 const VIOLATIONS: u32 = 10;
 /// Seats for everybody.
 const CAP: u32 = 1_000_000;
-/// How long the node may take to measure itself, and to refuse somebody.
-const WAIT: Duration = Duration::from_secs(60);
+/// How long an answer that must not come is waited for.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Measures all of them, and says what share of a served page's cost each is; `progress` is told what is
@@ -51,14 +50,12 @@ const LOOK: Duration = Duration::from_millis(200);
 /// # Errors
 /// The node does not start, or nobody is refused or put off.
 pub fn measure(progress: impl Fn(&str)) -> anyhow::Result<Value> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(binary());
-    let node = Node::start_by(command)?;
+    let node = Node::start_by(on_first(&binary()))?;
     node.live_room(ROOM)?;
     node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &json!({"cap": CAP, "override": true}))?;
     let at: SocketAddr = node.public.trim_start_matches("http://").parse()?;
     ensure!(at.ip().is_loopback(), "only a node of this machine is asked");
-    until("the node has measured itself", || Ok(node.status(ROOM)?["seats"]["measured"].is_u64()))?;
+    node.is_measured(ROOM)?;
     let meter = Meter::new(&node)?;
     let idle = Idle::watch();
     let get = |path: &str, more: &str| {
@@ -301,13 +298,4 @@ fn drop_by_kernel(from: Ipv4Addr, at: SocketAddr) -> anyhow::Result<()> {
         // On the machine itself whoever is answered is so at once.
         Ok(last.peer_addr().is_err())
     })
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let began = Instant::now();
-    while !is_so()? {
-        ensure!(began.elapsed() < WAIT, "waited {WAIT:?} in vain until {what}");
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
 }

@@ -4,10 +4,12 @@
 //! Everything speaks the public wire over loopback. Benchmarks may wait by the clock; tests may not.
 
 pub mod beeps;
+pub mod beside;
 pub mod chirps;
 pub mod cost;
 pub mod evening;
 pub mod fanout;
+pub mod handshakes;
 pub mod icecast;
 pub mod idle;
 pub mod janus;

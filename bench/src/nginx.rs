@@ -88,7 +88,7 @@ fn configuration(at: SocketAddr, wanted: &Wanted<'_>) -> anyhow::Result<String> 
         "daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;\n\
          worker_rlimit_nofile 20000; events {{ worker_connections {CONNECTIONS}; }}\n\
          http {{ access_log off; default_type application/json; keepalive_requests 1000000000;\n\
-         sendfile on; tcp_nopush on; open_file_cache max=100; open_file_cache_valid 60s;\n"
+         open_file_cache max=100; open_file_cache_valid 60s;\n"
     );
     for (kind, name) in
         [("client_body", "b"), ("proxy", "p"), ("fastcgi", "f"), ("uwsgi", "u"), ("scgi", "s")]

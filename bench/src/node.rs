@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+use crate::beside::until;
+
 /// Each has a folder of its own.
 static STARTED: AtomicU32 = AtomicU32::new(0);
 const OPERATOR: &str = "operator-key-of-the-benchmarks-01234";
@@ -88,6 +90,14 @@ impl Node {
         Ok(made["keys"]["speaker"].as_str().context("a new room has keys")?.to_owned())
     }
 
+    /// Waits until the self-test, which takes the whole machine, is over.
+    ///
+    /// # Errors
+    /// It takes more than a minute.
+    pub fn is_measured(&self, room: &str) -> anyhow::Result<()> {
+        until("the node has measured itself", || Ok(self.status(room)?["seats"]["measured"].is_u64()))
+    }
+
     /// One `POST` of the operator's.
     ///
     /// # Errors
@@ -142,15 +152,12 @@ impl Node {
         Ok(self.scrape()?.metric(name))
     }
 
-    /// Memory it has, in MiB (`VmRSS` of `/proc/PID/status`).
+    /// Memory it has, in MiB.
     ///
     /// # Errors
     /// The process is gone.
     pub fn resident_mib(&self) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok(kib / 1_024.0)
+        Ok(resident_bytes(self.pid())? as f64 / f64::from(1 << 20))
     }
 
     /// Processor time used so far, user and system, in seconds (`/proc/PID/stat`, clock ticks of 10 ms).
@@ -180,6 +187,28 @@ impl Scrape {
         let lines = self.0.lines().filter(|line| is_of(line));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
+}
+
+/// Memory any process has, in bytes (`VmRSS` of `/proc/PID/status`).
+///
+/// # Errors
+/// The process is gone.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kib * 1_024)
+}
+
+/// What the kernel keeps for all connections of this machine, in MiB (`/proc/net/sockstat`, in pages).
+///
+/// # Errors
+/// The system does not say.
+pub fn kernel_tcp_mib() -> anyhow::Result<f64> {
+    let all = std::fs::read_to_string("/proc/net/sockstat")?;
+    let line = all.lines().find(|line| line.starts_with("TCP:")).context("no TCP")?;
+    let pages: f64 = line.rsplit(' ').next().context("no pages")?.parse()?;
+    Ok(pages * 4_096.0 / f64::from(1 << 20))
 }
 
 /// Processor time of any process so far, user and system, in seconds.

@@ -1,9 +1,10 @@
 //! What the door's short answers cost: the node beside nginx, which has the same bytes to give.
 //!
-//! `answers [nginx|tribune|before]…` prints a line of JSON for each: processor time, user and system, less
-//! what the server takes when nobody asks, for one status on a connection that is kept (wrk), for one ticket
-//! on a connection of its own (a crowd from a million addresses; nginx answers with as many bytes), and for
-//! one TLS 1.3 handshake with a status (wrk). `before` is the node at `TRIBUNE_BEFORE`.
+//! `answers [nginx|nginx-read|tribune|before]…` prints a line of JSON for each: processor time, user and
+//! system, less what the server takes when nobody asks, for one status on a connection that is kept (wrk),
+//! for one ticket on a connection of its own (a crowd from a million addresses; nginx answers with as long
+//! a body), and for one full TLS 1.3 handshake with a status. nginx sends its file by `sendfile`, or reads
+//! it (`nginx-read`). `before` is the node at `TRIBUNE_BEFORE`.
 //!
 //! All of them run on one processor, and who asks on the other; in each round each is asked for a short
 //! while, one after another, so that whatever else the machine does disturbs all alike. A figure is the
@@ -16,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
+use tribune_bench::beside::{on_first, tell};
 use tribune_bench::fanout::secure::Files;
+use tribune_bench::handshakes::shake;
 use tribune_bench::idle::{Idle, stay_on};
 use tribune_bench::nginx::{Nginx, Wanted, program};
 use tribune_bench::node::{Node, binary, cpu_s};
@@ -26,16 +29,11 @@ const ROOM: &str = "answers";
 /// A server is asked for so long at a time, so often.
 const ROUND: Duration = Duration::from_secs(2);
 const ROUNDS: u32 = 8;
-/// Connections that are kept, and such that are made anew, at a time.
+/// Connections that are kept.
 const AT_ONCE: u32 = 100;
 /// Newcomers who take a ticket: as many as one generator of this machine keeps up with.
 const TICKETS_PER_S: u32 = 10_000;
-/// As long as a ticket's answer is, in bytes, head and all; nginx says as much.
-const TICKET_BODY_BYTES: usize = 640;
 const CAP: u32 = 1_000_000;
-/// How long a server may take to be there, and a node to measure itself.
-const WAIT: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What is asked, and how.
 struct Kind {
@@ -60,20 +58,22 @@ fn main() -> anyhow::Result<()> {
     let idle = Idle::watch();
     let measured = measure(&names, &folder);
     let _ = std::fs::remove_dir_all(&folder);
-    let (measured, late_ms) = (measured?, idle.late_ms());
+    let late_ms = idle.late_ms();
+    let (measured, why) = match measured {
+        Ok(measured) => (measured, None),
+        Err(error) => (vec![json!({}); names.len()], Some(format!("{error:#}"))),
+    };
     for (name, mut line) in names.iter().zip(measured) {
         line["measured"] = "answers".into();
         line["server"] = name.as_str().into();
         line["to"] = names[0].as_str().into();
         line["idle_late_ms"] = late_ms.clone();
-        tell(&line.to_string());
+        if let Some(why) = &why {
+            line["not_measured"] = why.as_str().into();
+        }
+        tell(&line)?;
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
-fn tell(line: &str) {
-    println!("{line}");
 }
 
 /// Answers in a while, and what of them was none.
@@ -96,10 +96,11 @@ fn measure(names: &[String], folder: &Path) -> anyhow::Result<Vec<Value>> {
         let mut rounds = vec![Vec::new(); servers.len()];
         for _ in 0..kind.rounds {
             for ((server, idle_cores), costs) in servers.iter().zip(&idle).zip(&mut rounds) {
-                costs.push(server.cost_of(*idle_cores, |at| match kind.name {
-                    "status" => wrk((&format!("http://{at}/{ROOM}/status"), Kept::Yes), kind.lasting),
-                    "ticket" => tickets(at, kind.lasting),
-                    _ => wrk((&format!("https://{at}/{ROOM}/status"), Kept::No), kind.lasting),
+                costs.push(server.cost_of(*idle_cores, |at| match (kind.name, tls) {
+                    ("status", _) => statuses(at, kind.lasting),
+                    ("ticket", _) => tickets(at, kind.lasting),
+                    (_, Some(files)) => handshakes(at, files, kind.lasting),
+                    (other, None) => bail!("{other} is none of what is asked"),
                 })?);
             }
         }
@@ -141,12 +142,13 @@ enum Server {
 impl Server {
     fn start(name: &str, (folder, tls): (&Path, Option<&Files>)) -> anyhow::Result<Self> {
         match name {
-            "nginx" => nginx(folder, tls),
+            "nginx" => nginx((folder, tls), "sendfile on; tcp_nopush on;"),
+            "nginx-read" => nginx((folder, tls), "sendfile off;"),
             "tribune" => node(&binary(), tls),
             "before" => {
                 node(&PathBuf::from(std::env::var_os("TRIBUNE_BEFORE").context("TRIBUNE_BEFORE")?), tls)
             }
-            other => bail!("{other} is none of nginx, tribune, before"),
+            other => bail!("{other} is none of nginx, nginx-read, tribune, before"),
         }
     }
 
@@ -193,12 +195,6 @@ impl Server {
     }
 }
 
-fn on_first(program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program);
-    command
-}
-
 fn node(program: &Path, tls: Option<&Files>) -> anyhow::Result<Server> {
     let mut command = on_first(program);
     if let Some(files) = tls {
@@ -207,31 +203,35 @@ fn node(program: &Path, tls: Option<&Files>) -> anyhow::Result<Server> {
     let node = Node::start_by(command)?;
     node.live_room(ROOM)?;
     node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &json!({"cap": CAP, "override": true}))?;
-    until("the node has measured itself", || Ok(node.status(ROOM)?["seats"]["measured"].is_u64()))?;
+    node.is_measured(ROOM)?;
     Ok(Server::Node(node))
 }
 
-/// One process that gives what a status is from a file, and as many bytes as a ticket has.
-fn nginx(folder: &Path, tls: Option<&Files>) -> anyhow::Result<Server> {
+/// One process that gives what a status is from a file, and as long a body as a ticket has.
+fn nginx((folder, tls): (&Path, Option<&Files>), sends: &str) -> anyhow::Result<Server> {
+    let (status, ticket_bytes) = node_says()?;
+    let folder = folder.join(sends.replace([' ', ';'], ""));
     let files = folder.join("files").join(ROOM);
     std::fs::create_dir_all(&files)?;
-    std::fs::write(files.join("status"), status_bytes()?)?;
+    std::fs::write(files.join("status"), status)?;
     let gives = format!(
         "root {}/files; location = /{ROOM}/ticket {{ return 200 \"{}\"; }}\n\
          add_header Cache-Control \"public, max-age=2, stale-while-revalidate=10, stale-if-error=60\";",
         folder.display(),
-        "x".repeat(TICKET_BODY_BYTES),
+        "x".repeat(ticket_bytes),
     );
-    let wanted = Wanted { folder, tls, http: "", server: &gives };
+    let wanted = Wanted { folder: &folder, tls, http: sends, server: &gives };
     Ok(Server::Nginx(Nginx::start(on_first(&program()?), &wanted)?))
 }
 
-/// What a node says of a room like the one that is measured.
-fn status_bytes() -> anyhow::Result<Vec<u8>> {
+/// What a node says of a room like the one that is measured: its status, and how long a ticket is, in bytes.
+fn node_says() -> anyhow::Result<(Vec<u8>, usize)> {
     let node = Node::start_by(Command::new(binary()))?;
     node.live_room(ROOM)?;
-    until("the node has measured itself", || Ok(node.status(ROOM)?["seats"]["measured"].is_u64()))?;
-    Ok(node.status(ROOM)?.to_string().into_bytes())
+    node.is_measured(ROOM)?;
+    let mut ticket = ureq::post(format!("{}/{ROOM}/ticket", node.public)).send_empty()?;
+    let ticket = ticket.body_mut().read_to_vec()?;
+    Ok((node.status(ROOM)?.to_string().into_bytes(), ticket.len()))
 }
 
 fn tickets(at: SocketAddr, lasting: Duration) -> anyhow::Result<Answered> {
@@ -246,34 +246,27 @@ fn tickets(at: SocketAddr, lasting: Duration) -> anyhow::Result<Answered> {
     Ok(Answered { well, otherwise: came.due - well })
 }
 
-/// Whether a connection is kept for the next request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    Yes,
-    No,
+fn handshakes(at: SocketAddr, files: &Files, lasting: Duration) -> anyhow::Result<Answered> {
+    let (well, otherwise) = shake((at, &format!("/{ROOM}/status")), files, lasting)?;
+    Ok(Answered { well, otherwise })
 }
 
-fn wrk((address, kept): (&str, Kept), lasting: Duration) -> anyhow::Result<Answered> {
+/// On connections that are kept.
+fn statuses(at: SocketAddr, lasting: Duration) -> anyhow::Result<Answered> {
     let mut command = Command::new("wrk");
     command.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &lasting.as_secs().to_string()]);
-    if kept == Kept::No {
-        command.args(["-H", "Connection: close"]);
-    }
-    let out = command.arg(address).output().context("wrk does not start")?;
+    let out = command.arg(format!("http://{at}/{ROOM}/status")).output().context("wrk does not start")?;
     let text = String::from_utf8_lossy(&out.stdout);
     ensure!(out.status.success(), "wrk: {text}{}", String::from_utf8_lossy(&out.stderr));
     let number = |line: Option<&str>| line.and_then(|line| line.trim().parse::<u64>().ok());
     let asked = text.lines().find_map(|line| line.split_once(" requests in ").map(|(count, _)| count));
-    let wrong = text.lines().find_map(|line| line.trim().strip_prefix("Non-2xx or 3xx responses:"));
-    let (asked, otherwise) = (number(asked).context("wrk says how many")?, number(wrong).unwrap_or(0));
-    Ok(Answered { well: asked.saturating_sub(otherwise), otherwise })
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let began = Instant::now();
-    while !is_so()? {
-        ensure!(began.elapsed() < WAIT, "waited {WAIT:?} in vain until {what}");
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
+    let asked = number(asked).context("wrk says how many")?;
+    let after = |words: &str| text.lines().find_map(|line| line.trim().strip_prefix(words));
+    let wrong = number(after("Non-2xx or 3xx responses:")).unwrap_or(0);
+    let broken: u64 = after("Socket errors:")
+        .unwrap_or_default()
+        .split([' ', ','])
+        .filter_map(|word| word.parse::<u64>().ok())
+        .sum();
+    Ok(Answered { well: asked.saturating_sub(wrong), otherwise: wrong + broken })
 }

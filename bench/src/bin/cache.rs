@@ -6,13 +6,12 @@
 //! nginx run on the first processor, the players on the other.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use tribune_bench::beside::{on_first, tell};
 use tribune_bench::idle::{Idle, stay_on};
 use tribune_bench::nginx::{Nginx, Wanted, program};
 use tribune_bench::node::{Node, binary, cpu_s};
@@ -29,13 +28,9 @@ const STACK_BYTES: usize = 256 << 10;
 fn main() -> anyhow::Result<()> {
     let players = std::env::args().nth(1).map_or(Ok(PLAYERS), |count| count.parse())?;
     stay_on(1);
-    let on = |program: &Path| {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(program);
-        command
-    };
-    let node = Node::start_by(on(&binary()))?;
+    let node = Node::start_by(on_first(&binary()))?;
     node.live_room(ROOM)?;
+    node.is_measured(ROOM)?;
     let folder = std::env::temp_dir().join(format!("cache-bench-{}", std::process::id()));
     let keeps = format!("proxy_cache_path {}/cache keys_zone=live:10m;", folder.display());
     let passes = format!(
@@ -44,25 +39,19 @@ fn main() -> anyhow::Result<()> {
         node.public
     );
     let wanted = Wanted { folder: &folder, tls: None, http: &keeps, server: &passes };
-    let nginx = Nginx::start(on(&program()?), &wanted)?;
+    let nginx = Nginx::start(on_first(&program()?), &wanted)?;
     let own = node.public.trim_start_matches("http://").parse()?;
     let idle = Idle::watch();
     let measured = json!({
         "measured": "cache", "players": players, "seconds": LASTING.as_secs(),
-        "one_behind": hear((&node, &nginx), nginx.at, 1)?,
+        "nobody": hear((&node, &nginx), nginx.at, 0)?, "one_behind": hear((&node, &nginx), nginx.at, 1)?,
         "all_behind": hear((&node, &nginx), nginx.at, players)?,
         "all_direct": hear((&node, &nginx), own, players)?,
         "idle_late_ms": idle.late_ms(),
     });
     drop(nginx);
     let _ = std::fs::remove_dir_all(&folder);
-    tell(&measured.to_string());
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
-fn tell(line: &str) {
-    println!("{line}");
+    tell(&measured)
 }
 
 /// So many players hear for a while.
@@ -79,6 +68,9 @@ fn hear((node, nginx): (&Node, &Nginx), at: SocketAddr, players: u64) -> anyhow:
             };
             std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, player)?;
         }
+        if players == 0 {
+            std::thread::sleep(LASTING);
+        }
         Ok(())
     })?;
     let took_s = began.elapsed().as_secs_f64();
@@ -86,7 +78,7 @@ fn hear((node, nginx): (&Node, &Nginx), at: SocketAddr, players: u64) -> anyhow:
         "node_cores": (node.cpu_s()? - spent) / took_s,
         "nginx_cores": (cpu_s(nginx.pid())? - nginx_spent) / took_s,
         "node_requests_per_s": (requests()? - asked) / took_s,
-        "parts_per_player": heard.into_inner() as f64 / players as f64, "broke": broke.into_inner(),
+        "parts_per_player": heard.into_inner() as f64 / players.max(1) as f64, "broke": broke.into_inner(),
     }))
 }
 

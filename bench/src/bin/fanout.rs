@@ -7,7 +7,7 @@
 //! the longest gap of the thousand who were there before. By TLS they come within as long as their
 //! handshakes take. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use tribune_bench::beside::{at_share, on_first, tell};
 use tribune_bench::fanout::bare;
 use tribune_bench::fanout::ears::Ears;
 use tribune_bench::fanout::secure::Files;
 use tribune_bench::icecast::{Icecast, PASSWORD};
 use tribune_bench::idle::{Idle, stay_on};
-use tribune_bench::node::{Node, binary, cpu_s};
+use tribune_bench::node::{Node, binary, cpu_s, resident_bytes};
 
 const ROOM: &str = "fanout";
 /// For so many a node with 20,000 descriptors has room beside its stage.
@@ -47,7 +48,9 @@ fn main() -> anyhow::Result<()> {
     {
         let every = Duration::from_millis(every_ms.parse()?);
         let tls = folder.first().map(|folder| Files::at(Path::new(folder)).server()).transpose()?;
-        return bare::serve((every, bytes.parse()?), tls, |at| tell(&format!("listen {at}")));
+        return bare::serve((every, bytes.parse()?), tls, |at| {
+            drop(writeln!(std::io::stdout(), "listen {at}"))
+        });
     }
     let (count, servers) = match words.split_first() {
         Some((count, servers)) if count.parse::<u32>().is_ok() => (count.parse()?, servers),
@@ -62,14 +65,9 @@ fn main() -> anyhow::Result<()> {
                 json!({"measured": "fanout", "server": server, "not_measured": format!("{error:#}")})
             }
         };
-        tell(&line.to_string());
+        tell(&line)?;
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
-fn tell(line: &str) {
-    println!("{line}");
 }
 
 /// A server on the first processor.
@@ -94,7 +92,7 @@ impl Server {
     fn start(name: &str, tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Self> {
         match name.trim_end_matches("-tls") {
             "bare" => {
-                let mut command = on(&std::env::current_exe()?);
+                let mut command = on_first(&std::env::current_exe()?);
                 command.args(["send", &PART.as_millis().to_string(), &PART_BYTES.to_string()]);
                 command.args(tls.map(|(folder, _)| folder));
                 let mut child = command.stdout(Stdio::piped()).spawn()?;
@@ -109,7 +107,7 @@ impl Server {
                 } else {
                     binary()
                 };
-                let mut command = on(&program);
+                let mut command = on_first(&program);
                 if let Some((_, files)) = tls {
                     command.env("TRIBUNE_TLS_CERT", &files.cert).env("TRIBUNE_TLS_KEY", &files.key);
                 }
@@ -151,15 +149,9 @@ impl Server {
     }
 }
 
-fn on(program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program);
-    command
-}
-
 /// Icecast with as long pages as the others have, and nothing of what was before for who comes.
 fn icecast() -> anyhow::Result<Server> {
-    let icecast = Icecast::start_by(on(Path::new("icecast2")), (COUNT * 2, PART_BYTES as u32))?;
+    let icecast = Icecast::start_by(on_first(Path::new("icecast2")), (COUNT * 2, PART_BYTES as u32))?;
     let to = icecast.url.replace("http://", &format!("icecast://source:{PASSWORD}@"));
     let source = Command::new("ffmpeg")
         .args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"])
@@ -210,9 +202,6 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
     let idle = Idle::watch();
     let (all_cores, heard) = cores(&mut ears)?;
     let late = idle.late_ms();
-    let at_share = |sorted: &[f64], share: f64| {
-        sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1))).copied()
-    };
     let marginal_us = (all_cores - idle_cores) * 1e6 / f64::from(count);
     Ok(json!({
         "measured": "fanout", "server": name, "listeners": count,
@@ -228,10 +217,4 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
         },
         "idle_late_ms": late,
     }))
-}
-
-fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
-    let pages: u64 = statm.split(' ').nth(1).context("statm has fields")?.parse()?;
-    Ok(pages * 4_096)
 }

@@ -4,14 +4,14 @@
 //! `vanish [STAY] [GO]` prints one line of JSON. The node runs on the first processor, listeners on the
 //! other.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
+use tribune_bench::beside::{on_first, tell};
 use tribune_bench::fanout::ears::Ears;
 use tribune_bench::idle::{Idle, stay_on};
-use tribune_bench::node::{Node, binary};
+use tribune_bench::node::{Node, binary, kernel_tcp_mib};
 
 const ROOM: &str = "vanish";
 const STAY: u32 = 5_000;
@@ -27,9 +27,7 @@ fn main() -> anyhow::Result<()> {
     let number = |at: usize, or: u32| std::env::args().nth(at).map_or(Ok(or), |text| text.parse());
     let (stay, go) = (number(1, STAY)?, number(2, GO)?);
     stay_on(1);
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(binary());
-    let node = Node::start_by(command)?;
+    let node = Node::start_by(on_first(&binary()))?;
     node.live_room(ROOM)?;
     node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &json!({"cap": CAP, "override": true}))?;
     let (_, at) = node.public.split_once("://").context("an address has a scheme")?;
@@ -41,39 +39,26 @@ fn main() -> anyhow::Result<()> {
     let counted_before = node.metric("tribune_listeners")?;
     let idle = Idle::watch();
     ears.vanish(go as usize)?;
-    let (mut longest_ms, mut user_max, mut kernel_max) = (0.0_f64, user_mib, kernel_mib);
+    let (mut user_max, mut kernel_max) = (user_mib, kernel_mib);
     let mut gone_after_s = None;
+    ears.mark();
     for look in 1..=LOOKS {
-        let heard = ears.hear(LOOK)?;
-        longest_ms = longest_ms.max(heard.gaps_ms.last().copied().unwrap_or(f64::NAN));
+        ears.go_on(LOOK)?;
         user_max = user_max.max(node.resident_mib()?);
         kernel_max = kernel_max.max(kernel_tcp_mib()?);
         if gone_after_s.is_none() && node.metric("tribune_listeners")? <= f64::from(stay) {
             gone_after_s = Some((LOOK * look).as_secs());
         }
     }
-    let status = node.status(ROOM)?;
+    let (gaps_ms, status) = (ears.gaps_ms(stay as usize), node.status(ROOM)?);
     let measured = json!({
         "measured": "vanish", "stay": stay, "go": go, "counted_before": counted_before,
-        "gap_before_max_ms": before.gaps_ms.last(), "gap_max_ms": longest_ms,
+        "gap_before_max_ms": before.gaps_ms.last(),
+        "gap_max_ms": gaps_ms.last(), "still_there": gaps_ms.len(),
         "node_mib": user_mib, "node_mib_max": user_max,
         "kernel_mib": kernel_mib, "kernel_mib_max": kernel_max,
         "gone_after_s": gone_after_s, "counted_after": node.metric("tribune_listeners")?,
         "listening_after": status["listening"], "idle_late_ms": idle.late_ms(),
     });
-    tell(&measured.to_string());
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
-fn tell(line: &str) {
-    println!("{line}");
-}
-
-/// What the kernel keeps for all connections of this machine, in MiB (`/proc/net/sockstat`, in pages).
-fn kernel_tcp_mib() -> anyhow::Result<f64> {
-    let all = std::fs::read_to_string("/proc/net/sockstat")?;
-    let line = all.lines().find(|line| line.starts_with("TCP:")).context("no TCP")?;
-    let pages: f64 = line.rsplit(' ').next().context("no pages")?.parse()?;
-    Ok(pages * 4_096.0 / f64::from(1 << 20))
+    tell(&measured)
 }

@@ -45,6 +45,8 @@ struct Ear {
     first: Option<Instant>,
     last: Option<Instant>,
     longest: Duration,
+    /// Since gaps are noted.
+    bytes: u64,
     is_over: bool,
 }
 
@@ -53,6 +55,8 @@ struct Ear {
 pub struct Heard {
     /// Bytes, all together.
     pub bytes: u64,
+    /// Of who is still there and was sent the fewest.
+    pub fewest_bytes: u64,
     /// Longest time without any, in milliseconds, ascending, one for each who is still there.
     pub gaps_ms: Vec<f64>,
     /// Who is gone.
@@ -106,7 +110,17 @@ impl Ears {
         let name = ServerName::try_from(NAME)?;
         let shakes = self.tls.as_ref().map(|tls| ClientConnection::new(tls.clone(), name)).transpose()?;
         let (request, shakes, longest) = (Some(request.to_owned()), shakes.map(Box::new), Duration::ZERO);
-        self.all.push(Ear { stream, request, shakes, due, first: None, last: None, longest, is_over: false });
+        self.all.push(Ear {
+            stream,
+            request,
+            shakes,
+            due,
+            first: None,
+            last: None,
+            longest,
+            bytes: 0,
+            is_over: false,
+        });
         Ok(())
     }
 
@@ -114,7 +128,7 @@ impl Ears {
     pub fn mark(&mut self) {
         let now = Instant::now();
         for ear in &mut self.all {
-            (ear.last, ear.longest) = (Some(now), Duration::ZERO);
+            (ear.last, ear.longest, ear.bytes) = (Some(now), Duration::ZERO, 0);
         }
     }
 
@@ -150,7 +164,10 @@ impl Ears {
         self.mark();
         self.go_on(span)?;
         let gaps_ms = self.gaps_ms(self.all.len());
-        Ok(Heard { bytes: self.bytes - before, over: self.all.len() - gaps_ms.len(), gaps_ms })
+        let present = self.all.iter().filter(|ear| !ear.is_over);
+        let fewest_bytes = present.map(|ear| ear.bytes).min().unwrap_or_default();
+        let over = self.all.len() - gaps_ms.len();
+        Ok(Heard { bytes: self.bytes - before, fewest_bytes, over, gaps_ms })
     }
 
     /// How long each of those who came last waited for sound, from the moment they were due, in milliseconds,
@@ -189,7 +206,9 @@ impl Ears {
                 && ear.shook()
             {
                 ear.asks();
-                self.bytes += ear.takes(now);
+                let took = ear.takes(now);
+                ear.bytes += took;
+                self.bytes += took;
             }
         }
         Ok(())
