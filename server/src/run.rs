@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tribune_core::mix::HoldSound;
 use tribune_core::program::retention::{self, Belief, Calendar};
@@ -110,6 +110,7 @@ pub fn flush_logs() {
 /// # Errors
 /// Something a node needs cannot be had; the sentence says what, and what to do.
 pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Option<Again>> {
+    net::ignore_begin_again();
     // Before anything of ours could have their numbers.
     let handed = Handed::take()?;
     let world = World::begin();
@@ -433,12 +434,13 @@ async fn until_the_end(
     Ending { trigger, again }: Ending,
     (serving, speakers_left, guarding): ([JoinHandle<()>; 3], oneshot::Receiver<()>, JoinHandle<()>),
 ) -> anyhow::Result<Option<Again>> {
-    let (wish, mut wished) = oneshot::channel();
+    let (wish, wished) = watch::channel(Wish::End);
     let program = again.program().to_owned();
     let signals = tokio::spawn(trigger.follow_signals(DRAIN, (move || runs(program.clone()), wish)));
     node.shutdown.draining().await;
     // Where nobody is to follow, the sockets are closed now: who comes is told at once that nobody is there.
-    let again = wished.try_recv().is_ok_and(|wish| wish == Wish::BeginAgain).then_some(again);
+    let is_wished = || *wished.borrow() == Wish::BeginAgain;
+    let again = is_wished().then_some(again);
     // Nobody waits for a disk that hangs: what was sealed is sealed, and the next start names the rest.
     tokio::select! { () = node.rooms.shut_down() => {}, () = node.shutdown.at_once() => {} }
     tokio::select! { _ = speakers_left => {}, () = node.shutdown.at_once() => {} }
@@ -450,17 +452,10 @@ async fn until_the_end(
     let _ = guarding.await;
     signals.abort();
     tracing::info!("node_stopped");
-    Ok(again)
+    Ok(again.filter(|_| is_wished()))
 }
 
 /// Whether the program that is there now runs on this machine.
 async fn runs(program: PathBuf) -> bool {
-    match tokio::task::spawn_blocking(move || net::runs(&program)).await {
-        Ok(Ok(())) => true,
-        Ok(Err(why)) => {
-            tracing::error!(why, "cannot_begin_again");
-            false
-        }
-        Err(_) => false,
-    }
+    net::runs(&program).await.map_err(|why| tracing::error!(why, "cannot_begin_again")).is_ok()
 }

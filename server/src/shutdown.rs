@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// How far the end has come. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,15 +81,16 @@ impl Trigger {
         self.forward(Stage::AtOnce);
     }
 
-    /// Waits for SIGTERM or SIGINT, or for SIGUSR2 where `may_begin_again` has nothing against it; tells
-    /// which, begins the end, and ends the waiting after `drain` or at the next signal.
+    /// Waits for SIGTERM or SIGINT, or for SIGUSR2 where `may_begin_again` has nothing against it; says
+    /// which, begins the end, and ends the waiting after `drain` or at the next signal. SIGTERM and SIGINT
+    /// are the last word.
     ///
     /// # Errors
     /// The operating system refuses to tell us about signals.
     pub async fn follow_signals<M>(
         self,
         drain: Duration,
-        (may_begin_again, wish): (impl Fn() -> M, oneshot::Sender<Wish>),
+        (may_begin_again, wish): (impl Fn() -> M, watch::Sender<Wish>),
     ) -> std::io::Result<()>
     where
         M: Future<Output = bool>,
@@ -97,20 +98,27 @@ impl Trigger {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut again = signal(SignalKind::user_defined2())?;
-        let wished = loop {
+        loop {
             tokio::select! {
-                _ = terminate.recv() => break Wish::End,
-                _ = interrupt.recv() => break Wish::End,
-                _ = again.recv() => if may_begin_again().await { break Wish::BeginAgain },
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = again.recv() => {}
             }
-        };
-        tracing::info!(drain_ms = millis(drain), ?wished, "shutdown_begun");
-        // Nobody may want to know.
-        let _ = wish.send(wished);
+            let may = tokio::select! {
+                may = may_begin_again() => may,
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            };
+            if may {
+                wish.send_replace(Wish::BeginAgain);
+                break;
+            }
+        }
+        tracing::info!(drain_ms = millis(drain), wish = ?*wish.borrow(), "shutdown_begun");
         self.drain();
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => { wish.send_replace(Wish::End); }
+            _ = interrupt.recv() => { wish.send_replace(Wish::End); }
             () = tokio::time::sleep(drain) => {}
         }
         self.at_once();
@@ -182,25 +190,29 @@ mod tests {
         following.await.expect("it ran").expect("signals work");
         // What is to follow does not run the first time.
         let (trigger, shutdown) = pair();
-        let ((asks, mut asked), (wish, wished)) = (mpsc::unbounded_channel(), oneshot::channel());
+        let ((asks, mut asked), (wish, wished)) = (mpsc::unbounded_channel(), watch::channel(Wish::End));
         let times = AtomicUsize::new(0);
         let may = move || {
             asks.send(()).expect("the test waits for it");
             std::future::ready(times.fetch_add(1, Ordering::Relaxed) > 0)
         };
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20), (may, wish)));
+        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600), (may, wish)));
         tokio::task::yield_now().await;
         raise_one(libc::SIGUSR2);
         asked.recv().await.expect("it is asked");
         assert_eq!(shutdown.stage(), Stage::Running);
         raise_one(libc::SIGUSR2);
-        assert_eq!(wished.await, Ok(Wish::BeginAgain));
+        shutdown.draining().await;
+        assert_eq!(*wished.borrow(), Wish::BeginAgain);
+        // Who is to stop does not begin again.
+        raise();
         shutdown.at_once().await;
+        assert_eq!(*wished.borrow(), Wish::End);
         following.await.expect("it ran").expect("signals work");
     }
 
-    fn nobody_asks() -> (impl Fn() -> std::future::Ready<bool>, oneshot::Sender<Wish>) {
-        (|| std::future::ready(true), oneshot::channel().0)
+    fn nobody_asks() -> (impl Fn() -> std::future::Ready<bool>, watch::Sender<Wish>) {
+        (|| std::future::ready(true), watch::channel(Wish::End).0)
     }
 
     fn raise() {

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tribune_core::door::address::{PROXY_SIGNATURE, ProxyHeader, Scheme, canonical, proxy_header};
 use tribune_core::guard::live::{Asked, Happened, OnAir, Outcome, What};
@@ -39,6 +39,9 @@ use crate::ops::logs::Repeats;
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes read at a time before it is known what they are.
 const FIRST_BYTES: usize = 1_024;
+
+/// A connection that was accepted before the end began has so long to say what it wants.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What a head ends with (RFC 9112, section 2.1).
 const HEAD_END: &[u8] = b"\r\n\r\n";
@@ -90,25 +93,9 @@ fn shed(shared: &Shared, why: Shed) {
 }
 
 async fn serve(shared: &Arc<Shared>, (socket, peer): (Socket, SocketAddr), held: Held) -> Result<(), Early> {
-    let limits = &shared.spec.limits;
     let peer = canonical(peer.ip());
     let mut watched = Watched::opens(shared.spec.watch.clone(), peer, shared.spec.trusted.holds(peer));
-    let shaking = timeout(limits.handshake(), handshake(shared, (socket, peer), &mut watched)).await;
-    let (stream, near) = match shaking {
-        Ok(shook) => shook?,
-        Err(_) => {
-            // A proxy that did not say for whom it comes has not begun one.
-            shared.counts.handshakes_failed.inc_by(u64::from(watched.is_shaking()));
-            return Err(Early::Shed(Shed::HandshakeSlow));
-        }
-    };
-    let begun = AtomicBool::new(false);
-    let opening = open(stream, shared, near.addr, &begun);
-    let (stream, opening) = tokio::select! {
-        biased;
-        opened = soon((limits.head(), &begun), opening, &mut watched) => opened?,
-        () = shared.shutdown.draining() => return Err(Early::Gone),
-    };
+    let (stream, near, opening) = begins(shared, (socket, peer), &mut watched).await?;
     // What the library needs for a connection is set aside only for those it serves: all others are smaller.
     match opening {
         Opening::Http1 => {
@@ -128,6 +115,42 @@ async fn serve(shared: &Arc<Shared>, (socket, peer): (Socket, SocketAddr), held:
         }
     }
     Ok(())
+}
+
+/// A connection up to its first request, which who was let in before the end began may make yet, if they do
+/// it soon.
+async fn begins(
+    shared: &Arc<Shared>,
+    (socket, peer): (Socket, IpAddr),
+    watched: &mut Watched,
+) -> Result<(Stream, Near, Opening), Early> {
+    let limits = &shared.spec.limits;
+    let mut too_late = pin!(async {
+        shared.shutdown.draining().await;
+        sleep(LAST_WORD).await;
+    });
+    let shaking = timeout(limits.handshake(), handshake(shared, (socket, peer), watched));
+    let shaken = tokio::select! {
+        biased;
+        shaken = shaking => shaken,
+        () = too_late.as_mut() => return Err(Early::Gone),
+    };
+    let (stream, near) = match shaken {
+        Ok(shook) => shook?,
+        Err(_) => {
+            // A proxy that did not say for whom it comes has not begun one.
+            shared.counts.handshakes_failed.inc_by(u64::from(watched.is_shaking()));
+            return Err(Early::Shed(Shed::HandshakeSlow));
+        }
+    };
+    let begun = AtomicBool::new(false);
+    let opening = open(stream, shared, near.addr, &begun);
+    let (stream, opening) = tokio::select! {
+        biased;
+        opened = soon((limits.head(), &begun), opening, watched) => opened?,
+        () = too_late.as_mut() => return Err(Early::Gone),
+    };
+    Ok((stream, near, opening))
 }
 
 /// The program goes to a connection without us from now on.

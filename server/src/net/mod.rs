@@ -53,8 +53,8 @@ use tribune_core::reason::Shed;
 
 pub(crate) use bind::advice;
 pub use bind::{BindError, Bound};
-pub(crate) use handed::runs;
 pub use handed::{Again, Handed, HandedError};
+pub(crate) use handed::{ignore_begin_again, runs};
 pub(crate) use lease::Lease;
 pub use limits::Limits;
 pub use ready::{Ready, ReadyHead, ReadyOf};

@@ -2,7 +2,7 @@
 //! to give back what was read too early.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::TcpStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -50,6 +50,24 @@ pub(crate) enum Keys {
     Library(Box<ServerConnection>),
 }
 
+impl Keys {
+    /// Of a connection whose handshake is done; `is_between`: whether what was read of it ended with a
+    /// record.
+    ///
+    /// # Errors
+    /// The library does not give them.
+    pub(super) fn of(mut tls: ServerConnection, is_between: bool) -> io::Result<Self> {
+        // Who asked for other keys is told so with the next bytes that are written, however few: only then
+        // is it known that there is something left to send.
+        let _nothing = tls.writer().write(&[])?;
+        let is_at_rest = is_between && !tls.wants_write();
+        if is_at_rest && tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+            return Ok(Self::Taken(Box::new(tls.dangerous_extract_secrets().map_err(io::Error::other)?)));
+        }
+        Ok(Self::Library(Box::new(tls)))
+    }
+}
+
 enum Io {
     Plain(Guarded),
     Tls(Box<TlsStream<Guarded>>),
@@ -85,12 +103,8 @@ impl Stream {
             Io::Plain(io) => (io, None),
             Io::Tls(io) => {
                 let (guarded, tls) = io.into_inner();
-                let is_between = guarded.ends.as_ref().is_some_and(Ends::is_between) && !tls.wants_write();
-                let keys = if is_between && tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
-                    Keys::Taken(Box::new(tls.dangerous_extract_secrets().map_err(io::Error::other)?))
-                } else {
-                    Keys::Library(Box::new(tls))
-                };
+                let is_between = guarded.ends.as_ref().is_some_and(Ends::is_between);
+                let keys = Keys::of(tls, is_between)?;
                 (guarded, Some(keys))
             }
         };

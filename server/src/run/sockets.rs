@@ -37,7 +37,7 @@ pub(super) fn bind(config: &Config, runtimes: &Runtimes, mut handed: Handed) -> 
     let all = [&public, &stage, &ops].into_iter().chain(&redirect);
     let all: std::io::Result<Vec<_>> = all.map(Bound::again).collect();
     let all = all.context("no descriptor is left to listen with")?.into_iter().flatten().collect();
-    let again = Again::new(all).context("the system does not say which program this is")?;
+    let again = Again::new(all);
     let listening = Listening {
         public: public.addrs(),
         stage: stage.addrs(),

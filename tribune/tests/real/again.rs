@@ -44,7 +44,9 @@ fn who_comes_while_a_node_begins_again_is_answered_by_the_next_one() {
         assert!(!heard.is_empty());
         let is_next = || {
             let said = std::fs::read(format!("/proc/{}/environ", node.pid())).unwrap_or_default();
-            said.windows(13).any(|word| word == b"LISTEN_FDS=3\0") && node.ops_json("/readyz").0 == 200
+            let begins = format!("LISTEN_SOCKETS={} ", node.pid());
+            said.split(|byte| *byte == 0).any(|word| word.starts_with(begins.as_bytes()))
+                && node.ops_json("/readyz").0 == 200
         };
         until("the next one is ready", is_next);
         is_over.store(true, Ordering::Relaxed);

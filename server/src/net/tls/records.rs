@@ -18,7 +18,7 @@ const SEALED_BYTES_MIN: usize = 17;
 const HEAD_BYTES: usize = 5;
 /// In every head, whatever is in the record.
 const VERSION: [u8; 2] = [0x03, 0x03];
-/// Records sealed by one key (section 5.5; as few as the library has it): a month of a program.
+/// Records sealed by one key: half of what the library allows for AES (section 5.5), a month of a program.
 const RECORDS_MAX: u64 = 1 << 23;
 /// That nothing more comes (section 6.1).
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
@@ -164,7 +164,11 @@ impl Records {
             }
         }
         // Between two records nothing is kept, not even room.
-        self.begun = if at == self.begun.len() { Vec::new() } else { self.begun.split_off(at) };
+        if at == self.begun.len() {
+            self.begun = Vec::new();
+        } else if at > 0 {
+            self.begun.drain(..at);
+        }
         Ok(goes_on)
     }
 }

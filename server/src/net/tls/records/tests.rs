@@ -9,6 +9,7 @@ use rustls_pki_types::ServerName;
 
 use super::super::Certificates;
 use super::*;
+use crate::net::Keys;
 
 pub(crate) const SUITES: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -16,8 +17,15 @@ pub(crate) const SUITES: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
 ];
 
-/// Two who shook hands by this cipher.
+/// Two who shook hands by this cipher, and one's keys.
 pub(crate) fn shook(suite: SupportedCipherSuite) -> (Records, ClientConnection) {
+    let (server, client) = shook_hands(suite);
+    let secrets = server.dangerous_extract_secrets().expect("the handshake is done");
+    (Records::new(secrets).expect("a cipher of ours"), client)
+}
+
+/// Two who shook hands by this cipher.
+fn shook_hands(suite: SupportedCipherSuite) -> (ServerConnection, ClientConnection) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let certificates = Certificates::empty();
     certificates.present(&made.cert.pem(), &made.signing_key.serialize_pem()).expect("it can be used");
@@ -43,8 +51,7 @@ pub(crate) fn shook(suite: SupportedCipherSuite) -> (Records, ClientConnection) 
         }
         hears(&mut client, &bytes).expect("they agree");
     }
-    let secrets = server.dangerous_extract_secrets().expect("the handshake is done");
-    (Records::new(secrets).expect("a cipher of ours"), client)
+    (server, client)
 }
 
 fn said(client: &mut ClientConnection) -> Vec<u8> {
@@ -118,6 +125,22 @@ fn what_they_may_not_say_is_named() {
         let (mut records, _) = shook(SUITES[0]);
         assert_eq!(records.open(&head), Err(Broken::NoRecord), "{head:?}");
     }
+}
+
+#[test]
+fn who_asked_for_other_keys_stays_with_the_library() {
+    let keys = |asks: fn(&mut ClientConnection), is_between| {
+        let (mut server, mut client) = shook_hands(SUITES[0]);
+        asks(&mut client);
+        let bytes = said(&mut client);
+        server.read_tls(&mut &bytes[..]).expect("memory");
+        server.process_new_packets().expect("they agree");
+        Keys::of(server, is_between).expect("the handshake is done")
+    };
+    assert!(matches!(keys(|_| (), true), Keys::Taken(_)));
+    assert!(matches!(keys(|_| (), false), Keys::Library(_)), "the rest of a record would be lost");
+    let asks: fn(&mut ClientConnection) = |client| client.refresh_traffic_keys().expect("TLS 1.3 can");
+    assert!(matches!(keys(asks, true), Keys::Library(_)), "they wait to be told of ours");
 }
 
 #[test]
