@@ -91,7 +91,7 @@ test-web: web
 test-doc: web
 	$(CARGO) test $(LOCKED) --workspace --doc
 
-# Two at a time: each drives a node and a player or an encoder in real time.
+# Three at a time: each drives a node and a player or an encoder in real time.
 test-real: web
 	$(CARGO) test $(LOCKED) --workspace --test '*' -- --test-threads=3
 

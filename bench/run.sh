@@ -103,8 +103,10 @@ door() {
 # As many listeners as a process has descriptors for, beside a loop that does nothing but send; and short answers, beside nginx.
 fanout() {
     ulimit -n "$(ulimit -Hn)"
-    measure "$release/fanout" bare tribune icecast bare-tls tribune-tls
-    measure "$release/answers" nginx tribune
+    measure "$release/fanout" bare tribune icecast bare-six tribune-six bare-tls tribune-tls
+    measure "$release/answers" nginx nginx-read tribune
+    measure "$release/vanish"
+    measure "$release/cache"
 }
 
 case "$rows" in all | stage) speech ;; esac

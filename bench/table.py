@@ -7,10 +7,12 @@ import json
 import sys
 
 measured = {}
+is_whole = True
 for line in open(sys.argv[1]):
     figures = json.loads(line)
     name = figures.get("measured") or next(iter(figures))
     if "not_measured" in figures:
+        is_whole = is_whole and name not in ("fanout", "answers")
         print(f"{name}, {figures.get('server', '')}: not measured: {figures['not_measured']}", file=sys.stderr)
         continue
     measured[f"{name}_{figures['server']}" if name in ("fanout", "answers") else name] = figures
@@ -142,6 +144,7 @@ def door_rows():
 def fanout_rows():
     bare, ours = measured["fanout_bare"], measured["fanout_tribune"]
     names = {"bare": "a bare loop of send", "tribune": "the node", "icecast": "Icecast"}
+    names |= {"bare-six": "a bare loop of six parts a write", "tribune-six": "the node, six parts a write"}
     names |= {"bare-tls": "a bare loop that encrypts and sends", "tribune-tls": "the node by TLS"}
     for server, name in names.items():
         if figures := measured.get(f"fanout_{server}"):
@@ -149,9 +152,13 @@ def fanout_rows():
             row(f"{about}: processor", figures["us_per_listener_s"], "us a listener and second")
             row(f"{about}: longest gap, 99th percentile", figures["gap_p99_ms"], "ms")
             row(f"{about}: user memory", figures["user_bytes_per_listener"], "bytes a listener")
+            row(f"{about}: kernel memory, of both ends", figures["kernel_bytes_per_listener"], "bytes a listener")
             row(f"{about}: gone, or never heard anything", figures["over"] + figures["storm"]["silent"])
     row("the node to the bare loop", ours["us_per_listener_s"] / bare["us_per_listener_s"], "x", 1.15)
     row("user memory of a listener", ours["user_bytes_per_listener"], "bytes", 1_024)
+    if "fanout_tribune-six" in measured and "fanout_bare-six" in measured:
+        bare_six, ours_six = measured["fanout_bare-six"], measured["fanout_tribune-six"]
+        row("six parts a write, the node to the bare loop", ours_six["us_per_listener_s"] / bare_six["us_per_listener_s"], "x", 1.15)
     if "fanout_tribune-tls" in measured and "fanout_bare-tls" in measured:
         bare_tls, ours_tls = measured["fanout_bare-tls"], measured["fanout_tribune-tls"]
         row("by TLS, the node to the bare loop", ours_tls["us_per_listener_s"] / bare_tls["us_per_listener_s"], "x", 1.25)
@@ -164,18 +171,36 @@ def fanout_rows():
 
 
 def answers_rows():
-    ours, peer = measured["answers_tribune"], measured["answers_nginx"]
+    ours = measured["answers_tribune"]
+    peers = [measured[peer] for peer in ("answers_nginx", "answers_nginx-read") if peer in measured]
     kinds = {
         "status": ("statuses on kept connections", 0.8),
         "ticket": ("tickets on new connections", 0.6),
-        "handshake": ("TLS handshakes with a status", 1),
+        "handshake": ("full TLS handshakes with a status", 1),
     }
     for kind, (name, least) in kinds.items():
-        row(f"{name}: nginx", 1e6 / peer[kind]["each_us"], "a second and processor")
+        # nginx as it is cheapest: by sendfile, or reading its file.
+        peer = min(peers, key=lambda peer: peer[kind]["each_us"])
+        row(f"{name}: {peer['server']}", 1e6 / peer[kind]["each_us"], "a second and processor")
         row(f"{name}: the node", 1e6 / ours[kind]["each_us"], "a second and processor")
-        if ours["to"] == "nginx":
-            row(f"{name}: the node to nginx", 1 / ours[kind]["cost_to_first"], "x", least=least)
-        row(f"{name}: answered otherwise, both", ours[kind]["answered_otherwise"] + peer[kind]["answered_otherwise"])
+        row(f"{name}: the node to {peer['server']}", peer[kind]["each_us"] / ours[kind]["each_us"], "x", least=least)
+        row(f"{name}: not answered well, by both", ours[kind]["answered_otherwise"] + peer[kind]["answered_otherwise"], "", 0)
+
+
+def vanish_rows():
+    gone = measured["vanish"]
+    name = f"{gone['go']} of {gone['stay'] + gone['go']} vanish"
+    row(f"{name}: longest gap of who stays", gone["gap_max_ms"], "ms")
+    row(f"{name}: the kernel's memory", gone["kernel_mib_max"], "MiB")
+    row(f"{name}: miscounted after", abs(gone["counted_after"] - gone["stay"]), "", 0)
+
+
+def cache_rows():
+    cache = measured["cache"]
+    name = f"{cache['players']} low-latency players behind nginx"
+    row(f"{name}: the node's requests", cache["all_behind"]["node_requests_per_s"], "a second")
+    row(f"{name}: the node", cache["all_behind"]["node_cores"], "cores")
+    row(f"{name}, at the node itself", cache["all_direct"]["node_cores"], "cores")
 
 
 if "latency" in measured:
@@ -188,6 +213,10 @@ if "fanout_tribune" in measured and "fanout_bare" in measured:
     fanout_rows()
 if "answers_tribune" in measured and "answers_nginx" in measured:
     answers_rows()
+if "vanish" in measured:
+    vanish_rows()
+if "cache" in measured:
+    cache_rows()
 idle = [figures["idle_late_ms"]["p99"] for figures in measured.values() if "idle_late_ms" in figures]
 row("control: idle thread woken late, worst 99th percentile", max(idle), "ms")
 
@@ -195,4 +224,4 @@ widths = [max(len(cells[at]) for cells in rows) for at in range(5)]
 for what, value, unit, promise, kept in rows:
     left = f"{what:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}"
     print(f"{left}  {promise:<{widths[3]}}  {kept}".rstrip())
-sys.exit(any(cells[4] == "MISSED" for cells in rows))
+sys.exit(not is_whole or any(cells[4] == "MISSED" for cells in rows))

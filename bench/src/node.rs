@@ -49,9 +49,22 @@ impl Node {
     ///
     /// # Errors
     /// As above.
-    pub fn start_by(mut command: Command) -> anyhow::Result<Self> {
+    pub fn start_by(command: Command) -> anyhow::Result<Self> {
+        Self::start_with(command, |_| Ok(()))
+    }
+
+    /// The same with something in its data folder.
+    ///
+    /// # Errors
+    /// As above, or it cannot be put there.
+    pub fn start_with(
+        mut command: Command,
+        put: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let data = std::env::temp_dir().join(format!("tribune-bench-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&data)?;
+        put(&data)?;
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--stage", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
             .args(["--media", "127.0.0.1:0", "--operator-key", OPERATOR, "--data"])
@@ -78,6 +91,15 @@ impl Node {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A document in its data folder.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn kept(&self, name: &str) -> anyhow::Result<Value> {
+        let text = std::fs::read(self.data.join(name)).with_context(|| name.to_owned())?;
+        Ok(serde_json::from_slice(&text)?)
     }
 
     /// Makes a room that is live; gives its speaker key.

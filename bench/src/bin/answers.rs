@@ -187,7 +187,7 @@ impl Server {
         let took_s = began.elapsed().as_secs_f64();
         let spent_s = self.cpu_s()? - before - idle_cores * took_s;
         Ok(Cost {
-            each_us: spent_s * 1e6 / (well + otherwise).max(1) as f64,
+            each_us: spent_s * 1e6 / well.max(1) as f64,
             per_s: well as f64 / took_s,
             cores: spent_s / took_s,
             otherwise,

@@ -1,11 +1,11 @@
 //! What it takes to send the program to very many, and how a storm of newcomers fares: the node beside a bare
 //! loop that only sends, each in turn on one processor, the listeners on the other.
 //!
-//! `fanout [COUNT] [bare|tribune|icecast|before|bare-tls|tribune-tls]…` prints a line of JSON for each:
-//! processor time for each listener and second, less what the server takes when nobody listens; memory; how
-//! long those who came within one second waited for their first sound, from the moment they were due; and
-//! the longest gap of the thousand who were there before. By TLS they come within as long as their
-//! handshakes take. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
+//! `fanout [COUNT] [bare|tribune|icecast|before|bare-six|tribune-six|bare-tls|tribune-tls]…` prints a line of
+//! JSON for each: processor time for each listener and second, less what the server takes when nobody
+//! listens; memory; how long those who came within one second waited for their first sound, from the moment
+//! they were due; and the longest gap of the thousand who were there before. By TLS they come within as
+//! long as their handshakes take. `before` is the node at `TRIBUNE_BEFORE`. Sends to this machine only.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use tribune_bench::beside::{at_share, on_first, tell};
+use tribune_bench::beside::{at_share, on_first, tell, until};
 use tribune_bench::fanout::bare;
 use tribune_bench::fanout::ears::Ears;
 use tribune_bench::fanout::secure::Files;
 use tribune_bench::icecast::{Icecast, PASSWORD};
 use tribune_bench::idle::{Idle, stay_on};
-use tribune_bench::node::{Node, binary, cpu_s, resident_bytes};
+use tribune_bench::node::{Node, binary, cpu_s, kernel_tcp_mib, resident_bytes};
 
 const ROOM: &str = "fanout";
 /// For so many a node with 20,000 descriptors has room beside its stage.
@@ -34,12 +34,15 @@ const STORM: Duration = Duration::from_secs(1);
 /// But by TLS only so many a second: a handshake costs as much as a listener does in fifteen seconds.
 const HANDSHAKES_PER_S: u32 = 1_000;
 const SETTLE: Duration = Duration::from_secs(4);
-/// How long processor time is measured.
-const SPAN: Duration = Duration::from_secs(12);
-const TEST_WAIT: Duration = Duration::from_secs(60);
+/// How long processor time is measured: sixty parts, or ten times six.
+const SPAN: Duration = Duration::from_millis(19_200);
 /// Sound for 320 ms at 64 kbit/s, with what is around it.
 const PART_BYTES: usize = 2_640;
 const PART: Duration = Duration::from_millis(320);
+const SEGMENT_PARTS: u32 = 6;
+/// What a node measured of itself, in its data folder.
+const COSTS_FILE: &str = "capacity.json";
+const SCARCE: f64 = 4.0;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -91,41 +94,16 @@ fn certificate(name: &str) -> anyhow::Result<Option<(PathBuf, Files)>> {
 impl Server {
     fn start(name: &str, tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Self> {
         match name.trim_end_matches("-tls") {
-            "bare" => {
-                let mut command = on_first(&std::env::current_exe()?);
-                command.args(["send", &PART.as_millis().to_string(), &PART_BYTES.to_string()]);
-                command.args(tls.map(|(folder, _)| folder));
-                let mut child = command.stdout(Stdio::piped()).spawn()?;
-                let out = child.stdout.take().context("stdout is piped")?;
-                let line = BufReader::new(out).lines().next().context("it ended")??;
-                let at = line.strip_prefix("listen ").context("it listens")?.parse()?;
-                Ok(Self::Bare(child, at))
-            }
-            "tribune" | "before" => {
-                let program = if name == "before" {
-                    std::env::var_os("TRIBUNE_BEFORE").context("TRIBUNE_BEFORE names a node")?.into()
-                } else {
-                    binary()
-                };
-                let mut command = on_first(&program);
-                if let Some((_, files)) = tls {
-                    command.env("TRIBUNE_TLS_CERT", &files.cert).env("TRIBUNE_TLS_KEY", &files.key);
-                }
-                let node = Node::start_by(command)?;
-                node.live_room(ROOM)?;
-                let cap = json!({"cap": COUNT * 2, "override": true});
-                node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &cap)?;
-                let began = Instant::now();
-                while !node.status(ROOM)?["seats"]["measured"].is_u64() {
-                    if began.elapsed() > TEST_WAIT {
-                        bail!("the node has not measured itself");
-                    }
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                Ok(Self::Node(node))
+            "bare" => bare((PART, PART_BYTES), tls),
+            "bare-six" => bare((PART * SEGMENT_PARTS, PART_BYTES * SEGMENT_PARTS as usize), tls),
+            "tribune" => Ok(Self::Node(node(&binary(), tls)?)),
+            "tribune-six" => Ok(Self::Node(longer_parts()?)),
+            "before" => {
+                let program = std::env::var_os("TRIBUNE_BEFORE").context("TRIBUNE_BEFORE names a node")?;
+                Ok(Self::Node(node(Path::new(&program), tls)?))
             }
             "icecast" => icecast(),
-            other => bail!("{other} is none of bare, tribune, icecast, before, bare-tls, tribune-tls"),
+            other => bail!("{other} is none of those that `fanout` knows"),
         }
     }
 
@@ -147,6 +125,45 @@ impl Server {
             Self::Icecast(icecast, _) => icecast.pid(),
         }
     }
+}
+
+fn bare((every, bytes): (Duration, usize), tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Server> {
+    let mut command = on_first(&std::env::current_exe()?);
+    command.args(["send", &every.as_millis().to_string(), &bytes.to_string()]);
+    command.args(tls.map(|(folder, _)| folder));
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let out = child.stdout.take().context("stdout is piped")?;
+    let line = BufReader::new(out).lines().next().context("it ended")??;
+    let at = line.strip_prefix("listen ").context("it listens")?.parse()?;
+    Ok(Server::Bare(child, at))
+}
+
+/// A node that has measured itself, with a room that takes as many as come.
+fn node(program: &Path, tls: Option<&(PathBuf, Files)>) -> anyhow::Result<Node> {
+    let mut command = on_first(program);
+    if let Some((_, files)) = tls {
+        command.env("TRIBUNE_TLS_CERT", &files.cert).env("TRIBUNE_TLS_KEY", &files.key);
+    }
+    opened(Node::start_by(command)?)
+}
+
+fn opened(node: Node) -> anyhow::Result<Node> {
+    node.live_room(ROOM)?;
+    node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &json!({"cap": COUNT * 2, "override": true}))?;
+    node.is_measured(ROOM)?;
+    Ok(node)
+}
+
+/// A node that takes its processor for scarce, so that its ladder goes to longer parts when many come: of
+/// what the node itself measured, all but those parts is said to cost this many times as much.
+fn longer_parts() -> anyhow::Result<Node> {
+    let mut costs = node(&binary(), None)?.kept(COSTS_FILE)?;
+    for way in 0..2 {
+        let ms = &mut costs["costs"]["processor_ms"][way];
+        *ms = json!(ms.as_f64().context("a cost for each way of being served")? * SCARCE);
+    }
+    let put = |data: &Path| Ok(std::fs::write(data.join(COSTS_FILE), costs.to_string())?);
+    opened(Node::start_with(on_first(&binary()), put)?)
 }
 
 /// Icecast with as long pages as the others have, and nothing of what was before for who comes.
@@ -187,7 +204,7 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
     let (idle_cores, _) = cores(&mut ears)?;
     ears.come((at, &path), FIRST.min(count), FIRST_SPAN)?;
     ears.hear(SETTLE)?;
-    let memory = resident_bytes(pid)?;
+    let (memory, kernel_mib) = (resident_bytes(pid)?, kernel_tcp_mib()?);
     let storm = count.saturating_sub(FIRST);
     let idle = Idle::watch();
     ears.mark();
@@ -198,9 +215,19 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
     let (waits, silent) = ears.waits_ms(storm as usize);
     let storm_late = idle.late_ms();
     let more = resident_bytes(pid)?.saturating_sub(memory);
+    if name == "tribune-six" {
+        let Server::Node(node) = &server else { bail!("{name} is a node") };
+        // Whoever asks keeps listening, or sockets fill up.
+        until("everybody is served longer parts", || {
+            ears.go_on(PART)?;
+            Ok(node.scrape()?.metric_of("tribune_listeners_by_tier", "segments") >= f64::from(count))
+        })?;
+        ears.go_on(SETTLE)?;
+    }
     // A gap that everybody has is the machine's as soon as idle threads were late by as much.
     let idle = Idle::watch();
     let (all_cores, heard) = cores(&mut ears)?;
+    let more_kernel_bytes = (kernel_tcp_mib()? - kernel_mib) * f64::from(1 << 20);
     let late = idle.late_ms();
     let marginal_us = (all_cores - idle_cores) * 1e6 / f64::from(count);
     Ok(json!({
@@ -208,6 +235,8 @@ fn measure(name: &str, count: u32) -> anyhow::Result<Value> {
         "idle_cores": idle_cores, "cores": all_cores, "us_per_listener_s": marginal_us,
         "bytes_per_listener_s": heard.bytes as f64 / f64::from(count) / SPAN.as_secs_f64(),
         "user_bytes_per_listener": more as f64 / f64::from(storm.max(1)),
+        // What is on its way, on both ends: who listens is on this machine too.
+        "kernel_bytes_per_listener": more_kernel_bytes / f64::from(storm.max(1)),
         "gap_p50_ms": at_share(&heard.gaps_ms, 0.5), "gap_p99_ms": at_share(&heard.gaps_ms, 0.99),
         "gap_max_ms": heard.gaps_ms.last(), "over": heard.over,
         "storm": {

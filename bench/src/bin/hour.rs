@@ -7,7 +7,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::json;
+use tribune_bench::beeps::spread;
 use tribune_bench::beside::{on_first, tell};
 use tribune_bench::fanout::ears::Ears;
 use tribune_bench::idle::{Idle, stay_on};
@@ -35,43 +36,31 @@ fn main() -> anyhow::Result<()> {
     let mut ears = Ears::new(None)?;
     ears.come((at.parse()?, PATH), listeners, COMING)?;
     ears.go_on(SETTLE)?;
-    let spent = node.cpu_s()?;
-    let mut all = Vec::new();
+    let (spent, idle) = (node.cpu_s()?, Idle::watch());
+    ears.mark();
+    let mut memory = Vec::new();
     for number in 1..=minutes {
-        let minute = minute(&node, &mut ears)?;
-        writeln!(std::io::stderr(), "minute {number} of {minutes}: {minute}")?;
-        all.push(minute);
+        ears.go_on(MINUTE)?;
+        let (node_mib, kernel_mib) = (node.resident_mib()?, kernel_tcp_mib()?);
+        memory.push((node_mib, kernel_mib));
+        let gone = ears.heard().over;
+        writeln!(
+            std::io::stderr(),
+            "minute {number} of {minutes}: node {node_mib:.0} MiB, kernel {kernel_mib:.0} MiB, {gone} gone"
+        )?;
     }
-    let of = |name: &'static str| all.iter().filter_map(move |minute| minute[name].as_f64());
-    let most = |name| of(name).fold(f64::NAN, f64::max);
-    let (first, last) = (all.first().context("a minute")?, all.last().context("a minute")?);
+    let (heard, seconds) = (ears.heard(), f64::from(minutes) * MINUTE.as_secs_f64());
+    let (first, last) = memory.first().zip(memory.last()).context("a minute")?;
+    let most = |of: fn(&(f64, f64)) -> f64| memory.iter().map(of).fold(f64::NAN, f64::max);
     tell(&json!({
         "measured": "hour", "listeners": listeners, "minutes": minutes,
-        "cores": (node.cpu_s()? - spent) / (MINUTE * minutes).as_secs_f64(),
-        "gone": most("gone"), "fewest_bytes_per_listener_s": of("fewest_bytes_s").fold(f64::NAN, f64::min),
-        "gap_ms": {
-            "median_minute": median(of("gap_max_ms").collect()), "max": most("gap_max_ms"),
-            "minutes_over_640": of("gap_max_ms").filter(|ms| *ms > 640.0).count(),
-        },
-        "node_mib": [first["node_mib"], last["node_mib"]],
-        "kernel_mib": [first["kernel_mib"], last["kernel_mib"]],
+        "cores": (node.cpu_s()? - spent) / seconds, "gone": heard.over,
+        "bytes_per_listener_s": heard.bytes as f64 / f64::from(listeners) / seconds,
+        "fewest_bytes_per_listener_s": heard.fewest_bytes as f64 / seconds,
+        "longest_gap_ms": spread(&heard.gaps_ms),
+        "node_mib": {"first": first.0, "last": last.0, "max": most(|mib| mib.0)},
+        "kernel_mib": {"first": first.1, "last": last.1, "max": most(|mib| mib.1)},
         "parts_skipped": node.metric("tribune_parts_skipped_total")?,
-        "counted": node.metric("tribune_listeners")?, "idle_late_ms": {"max": most("idle_late_ms")},
+        "counted": node.metric("tribune_listeners")?, "idle_late_ms": idle.late_ms(),
     }))
-}
-
-fn minute(node: &Node, ears: &mut Ears) -> anyhow::Result<Value> {
-    let idle = Idle::watch();
-    let heard = ears.hear(MINUTE)?;
-    let late_ms = idle.late_ms();
-    Ok(json!({
-        "gap_max_ms": heard.gaps_ms.last(), "gone": heard.over,
-        "fewest_bytes_s": heard.fewest_bytes as f64 / MINUTE.as_secs_f64(),
-        "node_mib": node.resident_mib()?, "kernel_mib": kernel_tcp_mib()?, "idle_late_ms": late_ms["max"],
-    }))
-}
-
-fn median(mut of: Vec<f64>) -> Option<f64> {
-    of.sort_by(f64::total_cmp);
-    of.get(of.len() / 2).copied()
 }

@@ -29,6 +29,7 @@ fn main() -> anyhow::Result<()> {
     stay_on(1);
     let node = Node::start_by(on_first(&binary()))?;
     node.live_room(ROOM)?;
+    node.is_measured(ROOM)?;
     node.api(&format!("/api/v1/rooms/{ROOM}/cap"), &json!({"cap": CAP, "override": true}))?;
     let (_, at) = node.public.split_once("://").context("an address has a scheme")?;
     let mut ears = Ears::new(None)?;

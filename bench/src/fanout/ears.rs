@@ -32,7 +32,6 @@ pub struct Ears {
     all: Vec<Ear>,
     /// Open, and deaf.
     gone: Vec<TcpStream>,
-    bytes: u64,
 }
 
 struct Ear {
@@ -69,7 +68,7 @@ impl Ears {
     /// # Errors
     /// Nothing can be waited for.
     pub fn new(tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Self> {
-        Ok(Self { poll: Poll::new()?, tls, all: Vec::new(), gone: Vec::new(), bytes: 0 })
+        Ok(Self { poll: Poll::new()?, tls, all: Vec::new(), gone: Vec::new() })
     }
 
     /// So many more come within `span`, each at a moment of their own, and ask for `path`; until the last of
@@ -160,14 +159,21 @@ impl Ears {
     /// # Errors
     /// Nothing can be waited for.
     pub fn hear(&mut self, span: Duration) -> anyhow::Result<Heard> {
-        let before = self.bytes;
         self.mark();
         self.go_on(span)?;
+        Ok(self.heard())
+    }
+
+    /// What was heard since it was marked.
+    pub fn heard(&self) -> Heard {
         let gaps_ms = self.gaps_ms(self.all.len());
         let present = self.all.iter().filter(|ear| !ear.is_over);
-        let fewest_bytes = present.map(|ear| ear.bytes).min().unwrap_or_default();
-        let over = self.all.len() - gaps_ms.len();
-        Ok(Heard { bytes: self.bytes - before, fewest_bytes, over, gaps_ms })
+        Heard {
+            bytes: self.all.iter().map(|ear| ear.bytes).sum(),
+            fewest_bytes: present.map(|ear| ear.bytes).min().unwrap_or_default(),
+            over: self.all.len() - gaps_ms.len(),
+            gaps_ms,
+        }
     }
 
     /// How long each of those who came last waited for sound, from the moment they were due, in milliseconds,
@@ -206,9 +212,7 @@ impl Ears {
                 && ear.shook()
             {
                 ear.asks();
-                let took = ear.takes(now);
-                ear.bytes += took;
-                self.bytes += took;
+                ear.bytes += ear.takes(now);
             }
         }
         Ok(())
