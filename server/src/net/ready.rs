@@ -134,7 +134,10 @@ fn of(shared: &Shared, near: Near, (path, room, agent): (&str, &str, Option<&[u8
 
 /// The room of whose status this is the path.
 fn room_of(path: &str) -> Option<&str> {
-    path.strip_prefix('/')?.split_once('/').filter(|(_, name)| *name == NAME).map(|(room, _)| room)
+    let (room, name) = path.strip_prefix('/')?.split_once('/')?;
+    // No room is named by anything else (RFC 3986, section 2.3: what is never written otherwise).
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (name == NAME && !room.is_empty() && room.bytes().all(is_plain)).then_some(room)
 }
 
 fn written(shared: &Shared, (near, is_last): (Near, bool), ready: &Ready) -> Vec<u8> {
@@ -267,7 +270,8 @@ mod tests {
             "GET /debate/status HTTP/1.0",
             "GET /debate HTTP/1.1",
             "GET /debate/status/7 HTTP/1.1",
-            "GET //status HTTP/1.1x",
+            "GET //status HTTP/1.1",
+            "GET /debate`/status HTTP/1.1",
             "GET http://a/debate/status HTTP/1.1",
             "GET /#/status HTTP/1.1",
             "GET /debate/status?x=\"y\" HTTP/1.1",
