@@ -35,7 +35,7 @@ use crate::program::{self, Env, ToStage, hold};
 use crate::recording::{self, Shelf};
 use crate::rooms::{Rooms, Setup};
 use crate::runtimes::Runtimes;
-use crate::shutdown::{self, Shutdown, Trigger, Wish};
+use crate::shutdown::{self, Shutdown, Times, Trigger, Wish};
 use crate::stage::{self, Answering, Stage};
 use crate::store::Store;
 use crate::webhook::Webhooks;
@@ -146,7 +146,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Opt
         {
             let mut spec = listeners.spec("public", tls.clone());
             spec.watch = Some(watch.clone());
-            spec.fanout = Some(runtimes.fanout(&spec)?);
+            spec.fanout = Some(runtimes.fanout(&spec, leaving(&config) * 3 / 4)?);
             spec.ready = Some(egress::ready(node.clone()));
             let _on = runtimes.audience.enter();
             net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())
@@ -175,7 +175,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Opt
     let Listening { public, stage, media, .. } = &bound.listening;
     tracing::info!(?public, ?stage, %media, "node_listens");
     ready(&bound.listening);
-    let ending = Ending { trigger, again: bound.again };
+    let times = Times { leave: leaving(&config), drain: DRAIN };
+    let ending = Ending { trigger, times, again: bound.again };
     runtimes.stage.block_on(until_the_end(node, ending, (serving, speakers_left, guarding)))
 }
 
@@ -192,6 +193,11 @@ fn claim(data: &Path) -> anyhow::Result<File> {
         bail!("another node uses the data folder {}: stop it, or give --data another folder", data.display());
     }
     Ok(lock)
+}
+
+/// How long it goes on when it is to stop.
+fn leaving(config: &Config) -> Duration {
+    Duration::from_secs(u64::from(config.leave_s))
 }
 
 /// What rooms reach besides their own folder.
@@ -424,6 +430,7 @@ async fn watch_recorders(node: Arc<Node>) {
 /// What brings the end, and what is kept for a new beginning.
 struct Ending {
     trigger: Trigger,
+    times: Times,
     again: Again,
 }
 
@@ -431,12 +438,12 @@ struct Ending {
 /// end, answers ended.
 async fn until_the_end(
     node: Arc<Node>,
-    Ending { trigger, again }: Ending,
+    Ending { trigger, times, again }: Ending,
     (serving, speakers_left, guarding): ([JoinHandle<()>; 3], oneshot::Receiver<()>, JoinHandle<()>),
 ) -> anyhow::Result<Option<Again>> {
     let (wish, wished) = watch::channel(Wish::End);
     let program = again.program().to_owned();
-    let signals = tokio::spawn(trigger.follow_signals(DRAIN, (move || runs(program.clone()), wish)));
+    let signals = tokio::spawn(trigger.follow_signals(times, (move || runs(program.clone()), wish)));
     node.shutdown.draining().await;
     // Where nobody is to follow, the sockets are closed now: who comes is told at once that nobody is there.
     let is_wished = || *wished.borrow() == Wish::BeginAgain;

@@ -1,8 +1,9 @@
 //! Ending well: stop accepting, let what is running end at a place of its own choosing, then stop waiting.
 //!
-//! The two steps are words, not flags: *draining* (a polite end has begun) and *at once* (nobody waits any
-//! longer). The first signal starts the one, a second signal or the end of the drain time the other. SIGUSR2
-//! starts the first one too, and says that the process is to begin again after it.
+//! The steps are words, not flags: *leaving* (everything goes on, and who can be elsewhere is sent there),
+//! *draining* (a polite end has begun) and *at once* (nobody waits any longer). Each signal starts the next
+//! one, as does the end of its time; who leaves no time begins with draining. SIGUSR2 begins with it too, and
+//! says that the process is to begin again after it.
 
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use tokio::sync::watch;
 pub enum Stage {
     /// No end in sight.
     Running,
+    /// All is as before, but nobody is to be sent here any more, and players that come again by themselves
+    /// are sent away, one after another.
+    Leaving,
     /// No new connections; live answers end at their next part boundary.
     Draining,
     /// Whatever still runs is dropped.
@@ -40,9 +44,19 @@ impl Shutdown {
         if self.0.has_changed().is_err() { Stage::AtOnce } else { *self.0.borrow() }
     }
 
+    /// Whether nobody is to be sent here any more.
+    pub fn is_leaving(&self) -> bool {
+        self.stage() >= Stage::Leaving
+    }
+
     /// Whether the end has begun.
     pub fn is_draining(&self) -> bool {
         self.stage() >= Stage::Draining
+    }
+
+    /// Ready when nobody is to be sent here any more.
+    pub async fn leaving(&self) {
+        self.reached(Stage::Leaving).await;
     }
 
     /// Ready when the end has begun: live bodies end after the part they are sending.
@@ -70,6 +84,15 @@ pub enum Wish {
     BeginAgain,
 }
 
+/// How long the steps of an end take at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Leaving; zero where nobody could go elsewhere.
+    pub leave: Duration,
+    /// Draining.
+    pub drain: Duration,
+}
+
 impl Trigger {
     /// Begins the end.
     pub fn drain(&self) {
@@ -82,14 +105,14 @@ impl Trigger {
     }
 
     /// Waits for SIGTERM or SIGINT, or for SIGUSR2 where `may_begin_again` has nothing against it; says
-    /// which, begins the end, and ends the waiting after `drain` or at the next signal. SIGTERM and SIGINT
-    /// are the last word.
+    /// which, and goes through the steps, each for its time or until the next signal. SIGTERM and SIGINT are
+    /// the last word.
     ///
     /// # Errors
     /// The operating system refuses to tell us about signals.
     pub async fn follow_signals<M>(
         self,
-        drain: Duration,
+        times: Times,
         (may_begin_again, wish): (impl Fn() -> M, watch::Sender<Wish>),
     ) -> std::io::Result<()>
     where
@@ -112,6 +135,16 @@ impl Trigger {
             if may {
                 wish.send_replace(Wish::BeginAgain);
                 break;
+            }
+        }
+        let Times { leave, drain } = times;
+        if *wish.borrow() == Wish::End && !leave.is_zero() {
+            tracing::info!(leave_ms = millis(leave), "leaving_begun");
+            self.forward(Stage::Leaving);
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = tokio::time::sleep(leave) => {}
             }
         }
         tracing::info!(drain_ms = millis(drain), wish = ?*wish.borrow(), "shutdown_begun");
@@ -172,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_signal_drains_and_time_or_the_second_ends_the_waiting() {
         let (trigger, shutdown) = pair();
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_millis(20), nobody_asks()));
+        let following = tokio::spawn(trigger.follow_signals(draining(20), nobody_asks()));
         tokio::task::yield_now().await;
         raise();
         shutdown.draining().await;
@@ -180,7 +213,7 @@ mod tests {
         following.await.expect("it ran").expect("signals work");
         // In the same test, because a signal is heard by everybody in the process.
         let (trigger, shutdown) = pair();
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600), nobody_asks()));
+        let following = tokio::spawn(trigger.follow_signals(draining(HOUR_MS), nobody_asks()));
         tokio::task::yield_now().await;
         raise();
         shutdown.draining().await;
@@ -196,7 +229,7 @@ mod tests {
             asks.send(()).expect("the test waits for it");
             std::future::ready(times.fetch_add(1, Ordering::Relaxed) > 0)
         };
-        let following = tokio::spawn(trigger.follow_signals(Duration::from_secs(3_600), (may, wish)));
+        let following = tokio::spawn(trigger.follow_signals(draining(HOUR_MS), (may, wish)));
         tokio::task::yield_now().await;
         raise_one(libc::SIGUSR2);
         asked.recv().await.expect("it is asked");
@@ -209,6 +242,26 @@ mod tests {
         shutdown.at_once().await;
         assert_eq!(*wished.borrow(), Wish::End);
         following.await.expect("it ran").expect("signals work");
+        // Who leaves is not draining before the time is over, or the second signal; the third ends it.
+        let (trigger, shutdown) = pair();
+        let hour = Duration::from_millis(HOUR_MS);
+        let times = Times { leave: hour, drain: hour };
+        let following = tokio::spawn(trigger.follow_signals(times, nobody_asks()));
+        tokio::task::yield_now().await;
+        raise();
+        shutdown.leaving().await;
+        assert!(shutdown.is_leaving() && !shutdown.is_draining());
+        raise();
+        shutdown.draining().await;
+        raise();
+        shutdown.at_once().await;
+        following.await.expect("it ran").expect("signals work");
+    }
+
+    const HOUR_MS: u64 = 3_600_000;
+
+    const fn draining(ms: u64) -> Times {
+        Times { leave: Duration::ZERO, drain: Duration::from_millis(ms) }
     }
 
     fn nobody_asks() -> (impl Fn() -> std::future::Ready<bool>, watch::Sender<Wish>) {

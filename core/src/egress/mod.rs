@@ -1,6 +1,7 @@
 //! 6. One listener's place in the program, live or in a replay.
 
 mod icy;
+mod moving;
 mod window;
 
 /// The delayed tier.
@@ -13,4 +14,5 @@ pub mod receipt;
 pub mod replay;
 
 pub use icy::{Icy, METAINT_BYTES};
+pub use moving::Moving;
 pub use window::{Cursor, Edge, Step, WINDOW_PARTS_MAX, Window};

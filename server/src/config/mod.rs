@@ -84,6 +84,8 @@ pub struct Config {
     pub open_before_s: u32,
     /// The hold sound; the built-in one without it.
     pub hold_sound: Option<PathBuf>,
+    /// Seconds in which listeners are sent elsewhere before the node stops.
+    pub leave_s: u32,
     /// Days a recording is kept; 0: for ever.
     pub retention_days: u32,
     /// Gigabytes all recordings may fill; 0: the disk.
@@ -139,6 +141,7 @@ impl Default for Config {
             rooms_open_max: 8,
             open_before_s: 600,
             hold_sound: None,
+            leave_s: 0,
             retention_days: 0,
             recordings_gb_max: 0,
             webhook_timeout_ms: 5_000,

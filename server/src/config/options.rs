@@ -107,7 +107,7 @@ macro_rules! maybe {
 }
 
 /// Every option once, in the order of the example file.
-pub const OPTIONS: [Opt; 33] = [
+pub const OPTIONS: [Opt; 34] = [
     address!(listen, "Where listeners come in: pages, the live program, replays."),
     address!(stage, "Where hosts, speakers, sources and the API come in; keep it away from the crowd."),
     address!(ops, "Where health and metrics are read; keep it private."),
@@ -269,6 +269,12 @@ pub const OPTIONS: [Opt; 33] = [
         "\"/etc/tribune/hold.wav\"",
         path,
         "What people hear before the start and in gaps, repeated; a quiet built-in sound without it."
+    ),
+    number!(
+        leave_s,
+        "seconds",
+        (0, 3_600),
+        "How long the node goes on after SIGTERM, sending players elsewhere; 0: it stops, as alone it should."
     ),
     number!(retention_days, "days", (0, 36_500), "How long a recording is kept after its end; 0: for ever."),
     number!(

@@ -175,7 +175,7 @@ pub fn answer(listener: Listener<'_>, ask: &Ask<'_>) -> Result<Response<Body>, R
     };
     let (place, live) = (Place::new(begin), live.clone());
     if let Some(taker) = listener.taker {
-        taker.give(Given { place, live });
+        taker.give(Given { place, live, comes_again: is_script(listener.headers) });
         return Ok(answer);
     }
     let window = live.of(tier).clone();
@@ -198,6 +198,12 @@ pub(crate) fn moment(text: &str) -> Result<MediaTime, Refusal> {
 
 fn wants_icy(form: Form, headers: &HeaderMap) -> bool {
     form == Form::Aac && headers.get("icy-metadata").is_some_and(|value| value.as_bytes() == b"1")
+}
+
+/// Whether a script fetches it, and not an element or a program: it knows where it left off (Fetch Metadata
+/// Request Headers, section 2.1: `empty` is the destination of `fetch()`).
+fn is_script(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_some_and(|value| value.as_bytes() == b"empty")
 }
 
 /// Who asks for a rendition by its name gets it, whatever the ladder says.

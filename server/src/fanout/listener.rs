@@ -49,6 +49,8 @@ pub(super) struct Listener {
     to_await: u16,
     /// Bytes that the other side said in the middle of the answer.
     said_bytes: usize,
+    /// Whether they are to be sent elsewhere when the node is to stop.
+    pub(super) comes_again: bool,
     patience: Option<Box<Patience>>,
     lease: Lease,
 }
@@ -73,6 +75,7 @@ impl Listener {
             awaited: None,
             to_await: 0,
             said_bytes: 0,
+            comes_again: false,
             patience: None,
             lease,
         };
@@ -244,6 +247,11 @@ impl Listener {
             return false;
         }
         true
+    }
+
+    /// Their answer breaks off behind what they have begun to be handed: they come again, somewhere.
+    pub(super) fn breaks_off(&mut self) {
+        self.ends = true;
     }
 
     /// Whether they have taken too little for too long, which breaks the rules.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use slab::Slab;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tribune_core::egress::{Edge, Window};
+use tribune_core::egress::{Edge, Moving, Window};
 use tribune_core::time::Time;
 
 use super::listener::{Listener, Turn};
 use super::pieces::{Key, Pieces};
 use super::round::Round;
 use super::wire::Wire;
-use super::{Begin, Joining};
+use super::{Begin, Joining, Told};
 use crate::ops::metrics::Count;
 use crate::window::Live;
 use crate::world::World;
@@ -79,7 +79,10 @@ pub(super) struct Turning {
     poll: Poll,
     waker: Arc<Waker>,
     joins: mpsc::Receiver<Joining>,
-    ended: Arc<AtomicBool>,
+    told: Arc<Told>,
+    moves_over: Duration,
+    /// Who is to be sent elsewhere, once that has begun, and how many were.
+    moving: Option<(Moving, Vec<usize>, usize)>,
     runtime: Handle,
     sent_bytes: Count,
     listeners: Slab<Listener>,
@@ -90,7 +93,7 @@ pub(super) struct Turning {
 
 impl Drop for Turning {
     fn drop(&mut self) {
-        if !self.ended.load(Ordering::Relaxed) {
+        if !self.told.ends.load(Ordering::Relaxed) {
             tracing::error!(listeners = self.listeners.len(), "fanout_thread_died");
         }
     }
@@ -101,7 +104,7 @@ impl Turning {
         begin: &Begin,
         (poll, waker): (Poll, Arc<Waker>),
         joins: mpsc::Receiver<Joining>,
-        ended: Arc<AtomicBool>,
+        told: Arc<Told>,
     ) -> Self {
         Self {
             world: begin.world,
@@ -109,7 +112,9 @@ impl Turning {
             poll,
             waker,
             joins,
-            ended,
+            told,
+            moves_over: begin.moves_over,
+            moving: None,
             runtime: begin.runtime.clone(),
             sent_bytes: begin.sent_bytes.clone(),
             listeners: Slab::new(),
@@ -123,7 +128,7 @@ impl Turning {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut is_busy = false;
-        while !self.ended.load(Ordering::Relaxed) {
+        while !self.told.ends.load(Ordering::Relaxed) {
             let wait = if is_busy { Duration::ZERO } else { LOOK_EVERY };
             match self.poll.poll(&mut events, Some(wait)) {
                 Ok(()) => {}
@@ -231,6 +236,8 @@ impl Turning {
 
     fn joins_one(&mut self, joining: Joining) {
         let Joining { given, connection, head, lease } = joining;
+        // Who comes when others are sent elsewhere found nowhere else.
+        let comes_again = given.comes_again && !self.told.moves.load(Ordering::Relaxed);
         let Ok(wire) = Wire::new(connection) else { return };
         let now = self.world.now();
         let channel = self.channel(Key::of(&given.place), given.live);
@@ -241,6 +248,7 @@ impl Turning {
         if listener.wire.watch(self.poll.registry(), Token(member)).is_err() {
             return self.close_empty(channel);
         }
+        listener.comes_again = comes_again;
         (listener.channel, listener.number) = (channel, self.channels[channel].round.enters(member));
         slot.insert(listener);
         self.turn(member, now);
@@ -303,6 +311,29 @@ impl Turning {
         self.goes_from(channel, number);
     }
 
+    /// Sends elsewhere who is to be by now.
+    fn moves(&mut self, now: Time) {
+        if !self.told.moves.load(Ordering::Relaxed) {
+            return;
+        }
+        let (listeners, over) = (&self.listeners, self.moves_over);
+        let (moving, members, moved) = self.moving.get_or_insert_with(|| {
+            let comes_again = listeners.iter().filter(|(_, listener)| listener.comes_again);
+            let members: Vec<usize> = comes_again.map(|(key, _)| key).collect();
+            (Moving::new(members.len(), now, over), members, 0)
+        });
+        let due = moving.due(now);
+        let go: Vec<usize> = members.get(*moved..due).unwrap_or_default().to_vec();
+        *moved = due;
+        for key in go {
+            // Whoever has their place by now is not one of those.
+            if let Some(listener) = self.listeners.get_mut(key).filter(|listener| listener.comes_again) {
+                listener.breaks_off();
+                self.turn(key, now);
+            }
+        }
+    }
+
     fn close_empty(&mut self, key: usize) {
         if self.channels.get(key).is_some_and(|channel| channel.round.is_empty()) {
             let channel = self.channels.remove(key);
@@ -324,6 +355,7 @@ impl Turning {
             return;
         }
         self.stall_look = now;
+        self.moves(now);
         let listeners = &mut self.listeners;
         let is_over = |key: &usize| listeners.get_mut(*key).is_some_and(|one| one.takes_too_little(now));
         let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).take(ENDED_MAX).collect();

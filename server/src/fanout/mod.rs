@@ -21,6 +21,7 @@ mod wire;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mio::{Poll, Waker};
@@ -46,6 +47,8 @@ pub struct Begin {
     pub runtime: Handle,
     /// What each thread does first.
     pub on_start: Arc<dyn Fn() + Send + Sync>,
+    /// In how long those are sent elsewhere who come again by themselves, when they are to be.
+    pub moves_over: Duration,
 }
 
 /// The threads that send the program. Copies are the same; they end when all copies are gone, or are told to.
@@ -55,7 +58,16 @@ pub struct Fanout(Arc<Inner>);
 struct Inner {
     loops: Vec<Loop>,
     next: AtomicUsize,
-    ended: Arc<AtomicBool>,
+    told: Arc<Told>,
+}
+
+/// What all threads are told.
+#[derive(Debug, Default)]
+struct Told {
+    /// Everybody is dropped.
+    ends: AtomicBool,
+    /// Who comes again by themselves is sent elsewhere.
+    moves: AtomicBool,
 }
 
 struct Loop {
@@ -67,6 +79,8 @@ struct Loop {
 pub(crate) struct Given {
     pub(crate) place: Place,
     pub(crate) live: Live,
+    /// Whether it is a script that plays, which comes again where it left off when it is cut off.
+    pub(crate) comes_again: bool,
 }
 
 /// Where who answers a request leaves a listener for those who send to them.
@@ -101,14 +115,14 @@ impl Fanout {
     /// # Errors
     /// There are none to be had, or no descriptors.
     pub fn start(begin: &Begin) -> io::Result<Self> {
-        let ended = Arc::<AtomicBool>::default();
+        let told = Arc::<Told>::default();
         // Those that were started end if a later one cannot be.
-        let mut inner = Inner { loops: Vec::new(), next: AtomicUsize::new(0), ended: ended.clone() };
+        let mut inner = Inner { loops: Vec::new(), next: AtomicUsize::new(0), told: told.clone() };
         for number in 0..begin.threads.max(1) {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), loops::WAKE)?);
             let (joining, joins) = mpsc::channel();
-            let turning = loops::Turning::new(begin, (poll, waker.clone()), joins, ended.clone());
+            let turning = loops::Turning::new(begin, (poll, waker.clone()), joins, told.clone());
             let on_start = begin.on_start.clone();
             std::thread::Builder::new().name(format!("{}-{number}", begin.name)).spawn(move || {
                 on_start();
@@ -137,6 +151,11 @@ impl Fanout {
         }
     }
 
+    /// From now on those are sent elsewhere, one after another, who are here and come again by themselves.
+    pub fn moves(&self) {
+        self.0.told.moves.store(true, Ordering::Relaxed);
+    }
+
     /// Drops every connection, now.
     pub fn end(&self) {
         self.0.end();
@@ -145,7 +164,7 @@ impl Fanout {
 
 impl Inner {
     fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.told.ends.store(true, Ordering::Relaxed);
         for one in &self.loops {
             let _ = one.waker.wake();
         }

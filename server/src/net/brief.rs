@@ -95,7 +95,7 @@ pub(super) async fn converse(shared: &Shared, mut stream: Stream, near: Near) ->
             let head = head_of(&answer.into_parts().0, shared.spec.world, Length::Unknown).into();
             return Left::Hears(Box::new(Hears { stream, given, head }));
         }
-        let is_last = whole.is_last || shared.shutdown.is_draining();
+        let is_last = whole.is_last || shared.shutdown.is_leaving();
         let Some(bytes) = written(answer, shared.spec.world, is_last).await else { return Left::Over };
         if tell(shared, (&mut stream, near), (bytes, is_last), &mut waits).await.is_none() {
             return Left::Over;

@@ -191,6 +191,10 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
     if let Some(fanout) = shared.spec.fanout.clone() {
         let shutdown = shared.shutdown.clone();
         tokio::spawn(async move {
+            shutdown.leaving().await;
+            if !shutdown.is_draining() {
+                fanout.moves();
+            }
             shutdown.at_once().await;
             fanout.end();
         });

@@ -82,7 +82,7 @@ pub(super) struct Answered {
 pub(super) fn answer(shared: &Shared, near: Near, first: &[u8]) -> Option<Answered> {
     let plain = Plain::read(first)?;
     let ready = of(shared, near, (plain.path, plain.room, plain.agent))?;
-    let is_last = plain.is_last || shared.shutdown.is_draining();
+    let is_last = plain.is_last || shared.shutdown.is_leaving();
     let bytes = written(shared, (near, is_last), &ready);
     Some(Answered { bytes, asked_bytes: plain.bytes, is_last })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use serde::Serialize;
 
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 
 type Condition = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
@@ -52,9 +52,10 @@ impl Checks {
     /// One condition to begin with: the node is not shutting down.
     pub fn new(shutdown: Shutdown) -> Self {
         let checks = Self { conditions: Arc::default() };
-        checks.add("not_shutting_down", move || match shutdown.is_draining() {
-            true => Err("The node is shutting down.".to_owned()),
-            false => Ok(()),
+        checks.add("not_shutting_down", move || match shutdown.stage() {
+            Stage::Running => Ok(()),
+            Stage::Leaving => Err("The node is to stop: send nobody here any more.".to_owned()),
+            Stage::Draining | Stage::AtOnce => Err("The node is shutting down.".to_owned()),
         });
         checks
     }

@@ -22,6 +22,7 @@ mod inspect;
 mod kernel;
 mod kill;
 mod late;
+mod leaving;
 mod node;
 mod pause;
 mod players;
