@@ -6,14 +6,11 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use tribune_core::codec::opus::Decoder;
 
+use crate::fragments::packets;
 use crate::listener::Heard;
 
 /// Samples of a part at 48 kHz.
 const PART_SAMPLES: u64 = 15_360;
-/// Fields a run may have for itself and for each sample (ISO/IEC 14496-12, 8.8.8).
-const RUN_FIELDS: [u32; 2] = [0x1, 0x4];
-const SAMPLE_FIELDS: [u32; 4] = [0x100, 0x200, 0x400, 0x800];
-const SAMPLE_SIZE: u32 = 0x200;
 
 /// What was heard, and how far behind the newest part a player is asked to stay.
 pub struct Followed {
@@ -88,44 +85,4 @@ fn newest(playlist: &str) -> anyhow::Result<String> {
 
 fn number(uri: &str) -> Option<u64> {
     uri.rsplit('/').next()?.split('.').next()?.parse().ok()
-}
-
-/// The samples of a fragment of one track with one run (ISO/IEC 14496-12, 8.8).
-fn packets(chunk: &[u8]) -> anyhow::Result<Vec<&[u8]>> {
-    let run = inside(inside(inside(chunk, b"moof")?, b"traf")?, b"trun")?;
-    let mut rest = inside(chunk, b"mdat")?;
-    let word = |at: usize| -> anyhow::Result<u32> {
-        let four = run.get(at..at + 4).context("a short run")?;
-        Ok(u32::from_be_bytes(four.try_into()?))
-    };
-    let (flags, count) = (word(0)?, word(4)?);
-    let mut at = 8 + 4 * RUN_FIELDS.iter().filter(|&field| flags & field != 0).count();
-    let mut packets = Vec::new();
-    for _ in 0..count {
-        let mut size = None;
-        for field in SAMPLE_FIELDS.into_iter().filter(|field| flags & field != 0) {
-            if field == SAMPLE_SIZE {
-                size = Some(word(at)? as usize);
-            }
-            at += 4;
-        }
-        let (packet, after) =
-            rest.split_at_checked(size.context("samples without sizes")?).context("a short mdat")?;
-        packets.push(packet);
-        rest = after;
-    }
-    Ok(packets)
-}
-
-/// What is inside the first box of this kind.
-fn inside<'b>(mut boxes: &'b [u8], kind: &[u8; 4]) -> anyhow::Result<&'b [u8]> {
-    while let Some((head, _)) = boxes.split_at_checked(8) {
-        let size = u32::from_be_bytes(head[..4].try_into()?) as usize;
-        let whole = boxes.get(..size.max(8)).context("a box longer than the fragment")?;
-        if head[4..] == *kind {
-            return Ok(&whole[8..]);
-        }
-        boxes = &boxes[whole.len()..];
-    }
-    bail!("no {} box", String::from_utf8_lossy(kind))
 }

@@ -3,6 +3,7 @@
 
 pub mod attack;
 pub mod crowd;
+mod fragments;
 pub mod hls;
 mod link;
 pub mod listener;

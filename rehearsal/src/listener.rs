@@ -1,10 +1,13 @@
-//! A listener of `live.opus` that notes when each part came, and what it said.
+//! A listener of `live.opus` or `live.mp4` that notes when each part came, and what it said.
 
 use std::io::Read;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use tribune_core::codec::opus::Decoder;
+use tribune_core::program::PART_SAMPLES;
+
+use crate::fragments;
 
 /// One part as it arrived.
 pub struct Heard {
@@ -19,17 +22,21 @@ pub struct Heard {
 /// Listens until `enough` says so or the program ends.
 ///
 /// # Errors
-/// The node refuses, or sends what is no Ogg Opus.
+/// The node refuses, or sends what is neither Ogg Opus nor Opus in MP4.
 pub fn listen(url: &str, mut enough: impl FnMut(&Heard) -> bool) -> anyhow::Result<Vec<Heard>> {
     let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
-    let mut body = agent.get(url).call()?.into_body().into_reader();
+    let answer = agent.get(url).call()?;
+    let is_mp4 =
+        answer.headers().get("content-type").is_some_and(|of| of.as_bytes().starts_with(b"audio/mp4"));
+    let mut body = answer.into_body().into_reader();
     let mut decoder = Decoder::new()?;
     let mut heard = Vec::new();
-    for number in 0.. {
-        let Some((granule, packets)) = page(&mut body)? else { break };
-        if number < 2 {
-            continue;
-        }
+    if !is_mp4 {
+        // Two pages of headers (RFC 7845, section 3).
+        page(&mut body)?;
+        page(&mut body)?;
+    }
+    while let Some((granule, packets)) = if is_mp4 { fragment(&mut body)? } else { page(&mut body)? } {
         let at = Instant::now();
         let mut samples = Vec::new();
         for packet in &packets {
@@ -45,7 +52,16 @@ pub fn listen(url: &str, mut enough: impl FnMut(&Heard) -> bool) -> anyhow::Resu
     Ok(heard)
 }
 
-fn page(stream: &mut impl Read) -> anyhow::Result<Option<(u64, Vec<Vec<u8>>)>> {
+/// When a part ends, in samples at 48 kHz, and its packets.
+type Packets = (u64, Vec<Vec<u8>>);
+
+fn fragment(stream: &mut impl Read) -> anyhow::Result<Option<Packets>> {
+    let Some(fragment) = fragments::next(stream)? else { return Ok(None) };
+    let packets = fragments::packets(&fragment)?.into_iter().map(<[u8]>::to_vec).collect();
+    Ok(Some((fragments::begins(&fragment)? + PART_SAMPLES, packets)))
+}
+
+fn page(stream: &mut impl Read) -> anyhow::Result<Option<Packets>> {
     let mut head = [0; 27];
     if stream.read_exact(&mut head).is_err() {
         return Ok(None);

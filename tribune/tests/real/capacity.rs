@@ -100,12 +100,13 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
     };
     let _source = Sender::tone(&node, &room, "tone", HZ, OPUS);
     let (early, full) = bytes_of("");
-    let stays = |query: &str| Stays::begin(format!("{}/debate/live.opus{query}", node.public));
+    let stays = |path: &str| Stays::begin(format!("{}/debate/{path}", node.public));
     // Who asks for a bit rate by its name hears it throughout.
-    let (stays, named) = (stays(""), ["?rendition=opus64", "?rendition=opus16"].map(stays));
+    let named = ["live.opus?rendition=opus64", "live.opus?rendition=opus16"].map(stays);
+    let (stays, in_mp4) = (stays("live.opus"), stays("live.mp4"));
     let served = |tier: &str| node.metric_of("tribune_listeners_by_tier", tier);
     let counts = || (served("full"), served("low_bit_rate"));
-    until("all are served in full", || counts() == (4.0, 0.0));
+    until("all are served in full", || counts() == (5.0, 0.0));
     // More than fit come, and nobody sits down yet.
     let waiting: Vec<Value> = (0..cap + cap / 3).map(|_| draw(&node, &room)).collect();
     until("room is made", || {
@@ -113,37 +114,38 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
         step()["step"] == 1
     });
     assert!(step()["why"].as_str().is_some_and(|why| why.contains("lower bit rate")), "{}", step());
-    until("who is inside is served so too", || counts() == (1.0, 3.0));
+    until("who is inside is served so too", || counts() == (1.0, 4.0));
     let passes = waiting.iter().map(|ticket| format!("?pass={}", pass(&node, &room, ticket)));
     let (later, low): (Vec<_>, Vec<_>) = passes.map(|pass| bytes_of(&pass)).unzip();
     let most = low.iter().max().expect("some");
     assert!(most * 3 / 2 < full, "a page of who came early has {full} bytes, of newcomers {low:?}");
     until("more are in than would have fitted", || seats(&node, &room)["taken"].as_u64() > Some(cap));
     drop((early, later));
-    until("they have left", || seats(&node, &room)["taken"] == 3);
+    until("they have left", || seats(&node, &room)["taken"] == 4);
     until("it goes back", || step()["step"] == 0);
-    until("so does who stayed", || counts() == (3.0, 0.0));
+    until("so does who stayed", || counts() == (4.0, 0.0));
     let (_, again) = bytes_of("");
     assert!(again > *most, "{again} bytes");
     let parts = || node.status(&room)["program"]["parts"].as_u64().expect("a number");
     let then = parts();
     until("they hear some of it", || parts() > then + 12);
-    is_unbroken(stays.end(), named.map(Stays::end));
+    let (named, in_mp4) = (named.map(Stays::end), in_mp4.end());
+    is_unbroken(&[&stays.end(), &named[0], &named[1]]);
+    is_unbroken(&[&in_mp4, &named[0], &named[1]]);
 }
 
 /// Who was moved between two bit rates missed no part and never heard a click or a gap: what they heard is as
 /// pure as what those heard at the same samples who had one of the two throughout. And they did hear both.
-fn is_unbroken(moved: Vec<Heard>, [full, low]: [Vec<Heard>; 2]) {
-    let all = [moved, full, low];
-    for heard in &all {
+fn is_unbroken(all: &[&[Heard]; 3]) {
+    for heard in all {
         let follows = |two: &[Heard]| two[1].granule == two[0].granule + PART_SAMPLES;
         assert!(heard.windows(2).all(follows), "a part is missing");
     }
     let from = all.iter().map(|heard| heard[BEGINS_PARTS].granule).max().expect("three");
     let to = all.iter().filter_map(|heard| Some(heard.last()?.granule)).min().expect("three");
     let [moved, full, low] = all.map(|heard| -> Vec<f32> {
-        let together = heard.into_iter().filter(|part| (from..=to).contains(&part.granule));
-        together.flat_map(|part| part.samples).collect()
+        let together = heard.iter().filter(|part| (from..=to).contains(&part.granule));
+        together.flat_map(|part| part.samples.iter().copied()).collect()
     });
     let shares = |sound| tone::shares(sound, 48_000.0, HZ as f32);
     let (mut all, mut impure) = (0, 0);
