@@ -58,7 +58,9 @@ type Packets = (u64, Vec<Vec<u8>>);
 fn fragment(stream: &mut impl Read) -> anyhow::Result<Option<Packets>> {
     let Some(fragment) = fragments::next(stream)? else { return Ok(None) };
     let packets = fragments::packets(&fragment)?.into_iter().map(<[u8]>::to_vec).collect();
-    Ok(Some((fragments::begins(&fragment)? + PART_SAMPLES, packets)))
+    // A fragment's time is of its first sample that is heard, a little behind its part's.
+    let part = fragments::begins(&fragment)? / PART_SAMPLES;
+    Ok(Some(((part + 1) * PART_SAMPLES, packets)))
 }
 
 fn page(stream: &mut impl Read) -> anyhow::Result<Option<Packets>> {

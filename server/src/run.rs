@@ -118,7 +118,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Opt
     recording::outlive_size_limits();
     let _lock = claim(&config.data)?;
     let runtimes = Runtimes::start()?;
-    let (trigger, shutdown) = shutdown::pair();
+    let (trigger, shutdown) = shutdown::pair_that_leaves(leaving(&config));
     let mut bound = bind(&config, &runtimes, handed)?;
     let config = Arc::new(with_real_ports(config, &bound));
     tell_guessed_links(&config);
@@ -146,7 +146,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Listening)) -> anyhow::Result<Opt
         {
             let mut spec = listeners.spec("public", tls.clone());
             spec.watch = Some(watch.clone());
-            spec.fanout = Some(runtimes.fanout(&spec, leaving(&config) * 3 / 4)?);
+            spec.fanout = Some(runtimes.fanout(&spec)?);
             spec.ready = Some(egress::ready(node.clone()));
             let _on = runtimes.audience.enter();
             net::serve(bound.public, spec, egress::router(node.clone()), shutdown.clone())

@@ -4,7 +4,6 @@
 //! threads, the host's commands and the sources are heard.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
@@ -40,9 +39,8 @@ impl Runtimes {
         })
     }
 
-    /// The threads that send the program to the audience, of a listener made so; who is to be sent
-    /// elsewhere in the end is sent within `moves_over`.
-    pub(crate) fn fanout(&self, spec: &ListenerSpec, moves_over: Duration) -> anyhow::Result<Fanout> {
+    /// The threads that send the program to the audience, of a listener made so.
+    pub(crate) fn fanout(&self, spec: &ListenerSpec) -> anyhow::Result<Fanout> {
         let begin = fanout::Begin {
             world: spec.world,
             threads: cores(),
@@ -50,7 +48,6 @@ impl Runtimes {
             sent_bytes: spec.metrics.listener(spec.name).sent_bytes,
             runtime: self.audience.handle().clone(),
             on_start: Arc::new(|| {}),
-            moves_over,
         };
         Fanout::start(&begin).context("cannot start the threads that send the program")
     }

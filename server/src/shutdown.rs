@@ -1,9 +1,9 @@
 //! Ending well: stop accepting, let what is running end at a place of its own choosing, then stop waiting.
 //!
 //! The steps are words, not flags: *leaving* (everything goes on, and who can be elsewhere is sent there),
-//! *draining* (a polite end has begun) and *at once* (nobody waits any longer). Each signal starts the next
-//! one, as does the end of its time; who leaves no time begins with draining. SIGUSR2 begins with it too, and
-//! says that the process is to begin again after it.
+//! *draining* (a polite end has begun) and *at once* (nobody waits any longer). SIGTERM and SIGINT start the
+//! next one, as does the end of its time; who leaves no time begins with draining. SIGUSR2 begins with that
+//! too, and says that the process is to begin again after it; once the node is to stop it changes nothing.
 
 use std::time::Duration;
 
@@ -26,7 +26,10 @@ pub enum Stage {
 
 /// What everything that must end holds. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<Stage>);
+pub struct Shutdown {
+    stage: watch::Receiver<Stage>,
+    leave: Duration,
+}
 
 /// What starts the end. If it is dropped, the end comes at once: nobody is left to say otherwise.
 #[derive(Clone, Debug)]
@@ -34,19 +37,30 @@ pub struct Trigger(watch::Sender<Stage>);
 
 /// A pair: who starts the end, and who awaits it.
 pub fn pair() -> (Trigger, Shutdown) {
-    let (sender, receiver) = watch::channel(Stage::Running);
-    (Trigger(sender), Shutdown(receiver))
+    pair_that_leaves(Duration::ZERO)
+}
+
+/// The same where leaving takes so long.
+pub fn pair_that_leaves(leave: Duration) -> (Trigger, Shutdown) {
+    let (sender, stage) = watch::channel(Stage::Running);
+    (Trigger(sender), Shutdown { stage, leave })
 }
 
 impl Shutdown {
     /// How far the end has come.
     pub fn stage(&self) -> Stage {
-        if self.0.has_changed().is_err() { Stage::AtOnce } else { *self.0.borrow() }
+        if self.stage.has_changed().is_err() { Stage::AtOnce } else { *self.stage.borrow() }
     }
 
     /// Whether nobody is to be sent here any more.
     pub fn is_leaving(&self) -> bool {
         self.stage() >= Stage::Leaving
+    }
+
+    /// From when, after leaving has begun, and in how long those are sent elsewhere who can be there. The first
+    /// quarter is for others to see that nobody is to be sent here, the last for who did not go.
+    pub fn moving(&self) -> (Duration, Duration) {
+        (self.leave / 4, self.leave / 2)
     }
 
     /// Whether the end has begun.
@@ -71,7 +85,7 @@ impl Shutdown {
 
     async fn reached(&self, stage: Stage) {
         // An error means that the trigger is gone, which is the end as well.
-        let _ = self.0.clone().wait_for(|now| *now >= stage).await;
+        let _ = self.stage.clone().wait_for(|now| *now >= stage).await;
     }
 }
 
@@ -87,7 +101,7 @@ pub enum Wish {
 /// How long the steps of an end take at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Leaving; zero where nobody could go elsewhere.
+    /// Leaving, as the pair was made; zero where nobody could go elsewhere.
     pub leave: Duration,
     /// Draining.
     pub drain: Duration,
@@ -141,10 +155,14 @@ impl Trigger {
         if *wish.borrow() == Wish::End && !leave.is_zero() {
             tracing::info!(leave_ms = millis(leave), "leaving_begun");
             self.forward(Stage::Leaving);
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = tokio::time::sleep(leave) => {}
+            let mut over = std::pin::pin!(tokio::time::sleep(leave));
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = again.recv() => tracing::warn!("not_begun_again_since_it_is_to_stop"),
+                    () = over.as_mut() => break,
+                }
             }
         }
         tracing::info!(drain_ms = millis(drain), wish = ?*wish.borrow(), "shutdown_begun");
@@ -250,6 +268,8 @@ mod tests {
         tokio::task::yield_now().await;
         raise();
         shutdown.leaving().await;
+        raise_one(libc::SIGUSR2);
+        tokio::task::yield_now().await;
         assert!(shutdown.is_leaving() && !shutdown.is_draining());
         raise();
         shutdown.draining().await;

@@ -11,22 +11,26 @@ pub struct Moving {
     began: Time,
     over: Duration,
     all: usize,
+    phase: f64,
 }
 
 impl Moving {
-    /// `all` listeners are to go, one after another, from `began` on, within `over`.
-    pub const fn new(all: usize, began: Time, over: Duration) -> Self {
-        Self { began, over, all }
+    /// `all` listeners are to go, one after another, from `began` on, within `over`. `phase`, from 0 to 1, says
+    /// when in its share of the time each goes: of several groups with another phase each no two go together.
+    pub const fn new(all: usize, (began, over): (Time, Duration), phase: f64) -> Self {
+        Self { began, over, all, phase }
     }
 
     /// How many are to have gone by `now`.
     pub fn due(&self, now: Time) -> usize {
-        let (gone_ns, over_ns) = (now.since(self.began).as_nanos(), self.over.as_nanos());
-        if gone_ns >= over_ns {
+        if now < self.began {
+            return 0;
+        }
+        let (gone_s, over_s) = (now.since(self.began).as_secs_f64(), self.over.as_secs_f64());
+        if gone_s >= over_s {
             return self.all;
         }
-        let due = self.all as u128 * gone_ns / over_ns;
-        usize::try_from(due).unwrap_or(self.all)
+        ((self.all as f64 * gone_s / over_s + self.phase) as usize).min(self.all)
     }
 }
 
@@ -42,13 +46,23 @@ mod tests {
 
     #[test]
     fn they_go_evenly_and_all_of_them() {
-        let moving = Moving::new(1_000, at(5_000), Duration::from_secs(40));
-        assert_eq!(moving.due(at(5_000)), 0);
+        let moving = Moving::new(1_000, (at(5_000), Duration::from_secs(40)), 0.0);
+        assert_eq!((moving.due(at(1_000)), moving.due(at(5_000))), (0, 0));
         assert_eq!(moving.due(at(5_041)), 1);
         assert_eq!(moving.due(at(25_000)), 500);
         assert_eq!(moving.due(at(45_000)), 1_000);
         assert_eq!(moving.due(at(90_000)), 1_000);
-        assert_eq!(Moving::new(3, at(0), Duration::ZERO).due(at(0)), 3, "at once, where there is no while");
+        let at_once = Moving::new(3, (at(0), Duration::ZERO), 0.5);
+        assert_eq!(at_once.due(at(0)), 3, "at once, where there is no while");
+    }
+
+    #[test]
+    fn one_of_each_group_goes_at_a_moment_of_its_own() {
+        let went = |phase: f64| {
+            let moving = Moving::new(1, (at(0), Duration::from_secs(10)), phase);
+            (0..=10_000).find(|ms| moving.due(at(*ms)) == 1)
+        };
+        assert_eq!([0.125, 0.375, 0.625, 0.875].map(went), [8_750, 6_250, 3_750, 1_250].map(Some));
     }
 
     proptest! {
@@ -59,7 +73,7 @@ mod tests {
             mut looks in prop::collection::vec(0..90_000_u64, 1..20),
         ) {
             looks.sort_unstable();
-            let moving = Moving::new(all, at(0), Duration::from_millis(over_ms));
+            let moving = Moving::new(all, (at(0), Duration::from_millis(over_ms)), 0.5);
             let due: Vec<usize> = looks.iter().map(|ms| moving.due(at(*ms))).collect();
             prop_assert!(due.is_sorted() && due.iter().all(|due| *due <= all));
         }

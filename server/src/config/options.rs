@@ -274,7 +274,7 @@ pub const OPTIONS: [Opt; 34] = [
         leave_s,
         "seconds",
         (0, 3_600),
-        "How long the node goes on after SIGTERM, sending players elsewhere; 0: it stops, as alone it should."
+        "How long the node goes on after SIGTERM, sending players elsewhere; 0: it ends, as alone it should."
     ),
     number!(retention_days, "days", (0, 36_500), "How long a recording is kept after its end; 0: for ever."),
     number!(

@@ -216,6 +216,12 @@ impl Place {
     }
 
     /// What decoders need before the first part, once.
+    /// Nothing more is sent: the node is to stop, and they are to come again, somewhere.
+    pub fn breaks_off(&mut self) {
+        self.stage = Stage::After;
+        self.seat.broken_off();
+    }
+
     fn begins(&mut self, window: &Window) -> Option<Bytes> {
         let Stage::Before { title } = std::mem::replace(&mut self.stage, Stage::Within) else { return None };
         match self.form {

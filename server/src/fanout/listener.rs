@@ -251,6 +251,7 @@ impl Listener {
 
     /// Their answer breaks off behind what they have begun to be handed: they come again, somewhere.
     pub(super) fn breaks_off(&mut self) {
+        self.place.breaks_off();
         self.ends = true;
     }
 

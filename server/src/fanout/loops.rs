@@ -33,6 +33,8 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 /// Listeners who are handed a part before anything else is looked at: about two milliseconds' work, by the
 /// measured cost of one.
 const SWEEP_MAX: usize = 256;
+/// Listeners who are sent elsewhere in one turn.
+const MOVES_MAX: usize = 128;
 /// Listeners who join in one turn.
 const JOINS_MAX: usize = 128;
 /// What the kernel says at a time.
@@ -80,9 +82,10 @@ pub(super) struct Turning {
     waker: Arc<Waker>,
     joins: mpsc::Receiver<Joining>,
     told: Arc<Told>,
-    moves_over: Duration,
     /// Who is to be sent elsewhere, once that has begun, and how many were.
     moving: Option<(Moving, Vec<usize>, usize)>,
+    /// When in their share of the time they go.
+    phase: f64,
     runtime: Handle,
     sent_bytes: Count,
     listeners: Slab<Listener>,
@@ -104,7 +107,7 @@ impl Turning {
         begin: &Begin,
         (poll, waker): (Poll, Arc<Waker>),
         joins: mpsc::Receiver<Joining>,
-        told: Arc<Told>,
+        (told, phase): (Arc<Told>, f64),
     ) -> Self {
         Self {
             world: begin.world,
@@ -113,8 +116,8 @@ impl Turning {
             waker,
             joins,
             told,
-            moves_over: begin.moves_over,
             moving: None,
+            phase,
             runtime: begin.runtime.clone(),
             sent_bytes: begin.sent_bytes.clone(),
             listeners: Slab::new(),
@@ -140,6 +143,7 @@ impl Turning {
                 self.happened(event);
             }
             is_busy |= self.join();
+            self.moves();
             self.count();
             self.look_after();
         }
@@ -236,8 +240,8 @@ impl Turning {
 
     fn joins_one(&mut self, joining: Joining) {
         let Joining { given, connection, head, lease } = joining;
-        // Who comes when others are sent elsewhere found nowhere else.
-        let comes_again = given.comes_again && !self.told.moves.load(Ordering::Relaxed);
+        // Who comes while others are sent elsewhere found nowhere else.
+        let comes_again = given.comes_again && self.moving.is_none();
         let Ok(wire) = Wire::new(connection) else { return };
         let now = self.world.now();
         let channel = self.channel(Key::of(&given.place), given.live);
@@ -311,18 +315,19 @@ impl Turning {
         self.goes_from(channel, number);
     }
 
-    /// Sends elsewhere who is to be by now.
-    fn moves(&mut self, now: Time) {
-        if !self.told.moves.load(Ordering::Relaxed) {
+    /// Sends elsewhere who is to be by now, some at a time.
+    fn moves(&mut self) {
+        let Some((from, over)) = self.told.moves.get().copied() else { return };
+        let (now, listeners, phase) = (self.world.now(), &self.listeners, self.phase);
+        if now < from {
             return;
         }
-        let (listeners, over) = (&self.listeners, self.moves_over);
         let (moving, members, moved) = self.moving.get_or_insert_with(|| {
             let comes_again = listeners.iter().filter(|(_, listener)| listener.comes_again);
             let members: Vec<usize> = comes_again.map(|(key, _)| key).collect();
-            (Moving::new(members.len(), now, over), members, 0)
+            (Moving::new(members.len(), (from, over), phase), members, 0)
         });
-        let due = moving.due(now);
+        let due = moving.due(now).min(*moved + MOVES_MAX);
         let go: Vec<usize> = members.get(*moved..due).unwrap_or_default().to_vec();
         *moved = due;
         for key in go {
@@ -355,7 +360,6 @@ impl Turning {
             return;
         }
         self.stall_look = now;
-        self.moves(now);
         let listeners = &mut self.listeners;
         let is_over = |key: &usize| listeners.get_mut(*key).is_some_and(|one| one.takes_too_little(now));
         let over: Vec<usize> = self.blocked.iter().copied().filter(is_over).take(ENDED_MAX).collect();

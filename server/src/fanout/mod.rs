@@ -20,7 +20,7 @@ mod wire;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +32,7 @@ use crate::net::{Lease, Unwatched};
 use crate::ops::metrics::Count;
 use crate::window::Live;
 use crate::world::World;
+use tribune_core::time::Time;
 
 /// What the threads are started with.
 pub struct Begin {
@@ -47,8 +48,6 @@ pub struct Begin {
     pub runtime: Handle,
     /// What each thread does first.
     pub on_start: Arc<dyn Fn() + Send + Sync>,
-    /// In how long those are sent elsewhere who come again by themselves, when they are to be.
-    pub moves_over: Duration,
 }
 
 /// The threads that send the program. Copies are the same; they end when all copies are gone, or are told to.
@@ -66,8 +65,8 @@ struct Inner {
 struct Told {
     /// Everybody is dropped.
     ends: AtomicBool,
-    /// Who comes again by themselves is sent elsewhere.
-    moves: AtomicBool,
+    /// Who comes again by themselves is sent elsewhere from then on, and within so long.
+    moves: OnceLock<(Time, Duration)>,
 }
 
 struct Loop {
@@ -122,7 +121,8 @@ impl Fanout {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), loops::WAKE)?);
             let (joining, joins) = mpsc::channel();
-            let turning = loops::Turning::new(begin, (poll, waker.clone()), joins, told.clone());
+            let phase = (number as f64 + 0.5) / begin.threads.max(1) as f64;
+            let turning = loops::Turning::new(begin, (poll, waker.clone()), joins, (told.clone(), phase));
             let on_start = begin.on_start.clone();
             std::thread::Builder::new().name(format!("{}-{number}", begin.name)).spawn(move || {
                 on_start();
@@ -151,9 +151,10 @@ impl Fanout {
         }
     }
 
-    /// From now on those are sent elsewhere, one after another, who are here and come again by themselves.
-    pub fn moves(&self) {
-        self.0.told.moves.store(true, Ordering::Relaxed);
+    /// Those are sent elsewhere who come again by themselves and are here at `from`: one after another, within
+    /// `over`.
+    pub fn moves(&self, from: Time, over: Duration) {
+        let _ = self.0.told.moves.set((from, over));
     }
 
     /// Drops every connection, now.

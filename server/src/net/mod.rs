@@ -189,11 +189,12 @@ pub fn serve(bound: Bound, spec: ListenerSpec, app: Router, shutdown: Shutdown) 
     let connections = TaskTracker::new();
     let shared = Arc::new(Shared { spec, app, counts, gate, connections: connections.clone(), shutdown });
     if let Some(fanout) = shared.spec.fanout.clone() {
-        let shutdown = shared.shutdown.clone();
+        let (shutdown, world) = (shared.shutdown.clone(), shared.spec.world);
         tokio::spawn(async move {
             shutdown.leaving().await;
             if !shutdown.is_draining() {
-                fanout.moves();
+                let (wait, over) = shutdown.moving();
+                fanout.moves(world.now() + wait, over);
             }
             shutdown.at_once().await;
             fanout.end();

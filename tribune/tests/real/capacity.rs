@@ -185,7 +185,7 @@ impl Stays {
         let enough = Arc::<AtomicBool>::default();
         let over = enough.clone();
         let hears = std::thread::spawn(move || {
-            listener::listen(&url, |_| over.load(Ordering::Relaxed)).expect("it is Ogg Opus") //
+            listener::listen(&url, |_| over.load(Ordering::Relaxed)).expect("it is Opus") //
         });
         Self { enough, hears }
     }

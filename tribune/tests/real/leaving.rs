@@ -3,13 +3,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::node::{Node, PATIENCE, until};
 use crate::sources::{OPUS, Sender};
 
-/// Three quarters of it are for going elsewhere, so that there is time to look before all of it is over.
-const LEAVE_S: u32 = 16;
+/// They are sent away from the end of its first quarter to that of its third, so that there is time to look
+/// before all of it is over.
+const LEAVE_S: u32 = 24;
+/// The first of them in the middle of their share of the time, one after another.
+const FIRST: Duration = Duration::from_secs(6);
+const BETWEEN: Duration = Duration::from_secs(4);
 /// Scripts of pages that hear.
 const SCRIPTS: usize = 6;
 /// About a second of the program, in bytes.
@@ -47,30 +52,43 @@ fn who_comes_again_is_sent_elsewhere_and_who_does_not_hears_on() {
     let scripts: Vec<TcpStream> = (0..SCRIPTS).map(|_| hears(&node, true)).collect();
     let mut player = hears(&node, false);
     assert_eq!(node.ops_json("/readyz").0, 200);
+    let mut kept = TcpStream::connect(node.public.trim_start_matches("http://")).expect("the node listens");
+    kept.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    let told = Instant::now();
     node.signal("TERM");
     until("nobody is to be sent here", || node.ops_json("/readyz").0 == 503);
     let says = node.ops_json("/readyz").1;
     assert!(says.to_string().contains("send nobody here any more"), "{says}");
-    // There is nowhere else for this one, who stays.
-    let mut newcomer = hears(&node, true);
-    let gone = AtomicUsize::new(0);
+    let asks = "GET /leaving/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    kept.write_all(asks.as_bytes()).expect("it was kept");
+    let mut answer = String::new();
+    kept.read_to_string(&mut answer).expect("it ends behind the answer");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    let gone = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for script in scripts {
             scope.spawn(|| {
                 let end = end_of(script);
                 assert!(!end.ends_with(b"\r\n0\r\n\r\n"), "it is no end of the program");
-                gone.fetch_add(1, Ordering::Relaxed);
+                gone.lock().expect("no panic").push(Instant::now());
             });
         }
-        while gone.load(Ordering::Relaxed) < SCRIPTS {
+        while gone.lock().expect("no panic").is_empty() {
+            player.read_exact(&mut [0; SECOND]).expect("it hears on");
+        }
+        // There is nowhere else for this one, who stays.
+        let mut newcomer = hears(&node, true);
+        while gone.lock().expect("no panic").len() < SCRIPTS {
             player.read_exact(&mut [0; SECOND]).expect("it hears on");
             newcomer.read_exact(&mut [0; SECOND]).expect("so does the one who came last");
         }
     });
+    let gone = gone.into_inner().expect("no panic");
+    let (first, last) = (gone[0] - told, gone[SCRIPTS - 1] - gone[0]);
+    assert!(first > FIRST && last > BETWEEN, "the first after {first:?}, all of them within {last:?}");
     assert_eq!(node.status(&room)["state"], "live", "the program goes on");
     player.read_exact(&mut [0; SECOND]).expect("the node is there");
     // The next signal is the end.
     assert!(node.terminate().success());
     end_of(player);
-    end_of(newcomer);
 }

@@ -1,7 +1,6 @@
 //! The self-test's own listener, made as the audience's is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tribune_core::door::capacity::TIERS;
@@ -40,7 +39,6 @@ impl Begin<'_> {
             sent_bytes: metrics.listener(name).sent_bytes,
             runtime: runtime.clone(),
             on_start: Arc::new(move || sending.note()),
-            moves_over: Duration::ZERO,
         })?;
         Ok(ListenerSpec {
             name,
