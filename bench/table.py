@@ -153,7 +153,11 @@ def fanout_rows():
             row(f"{about}: longest gap, 99th percentile", figures["gap_p99_ms"], "ms")
             row(f"{about}: user memory", figures["user_bytes_per_listener"], "bytes a listener")
             row(f"{about}: kernel memory, of both ends", figures["kernel_bytes_per_listener"], "bytes a listener")
-            row(f"{about}: gone, or never heard anything", figures["over"] + figures["storm"]["silent"])
+            storm = figures["storm"]
+            row(f"{about}: gone, or never heard anything", figures["over"] + storm["silent"])
+            for share, key in (("median", "p50"), ("99th percentile", "p99"), ("longest", "max")):
+                row(f"{about}: first sound in the storm, {share}", storm[f"first_sound_{key}_ms"] or 0, "ms")
+            row(f"{about}: longest gap of who was there in the storm", storm["gap_of_those_there_max_ms"] or 0, "ms")
     row("the node to the bare loop", ours["us_per_listener_s"] / bare["us_per_listener_s"], "x", 1.15)
     row("user memory of a listener", ours["user_bytes_per_listener"], "bytes", 1_024)
     if "fanout_tribune-six" in measured and "fanout_bare-six" in measured:
@@ -187,6 +191,15 @@ def answers_rows():
         row(f"{name}: not answered well, by both", ours[kind]["answered_otherwise"] + peer[kind]["answered_otherwise"], "", 0)
 
 
+def hour_rows():
+    hour = measured["hour"]
+    name = f"{hour['listeners']} listeners for {hour['minutes']} minutes"
+    row(f"{name}: gone", hour["gone"], "", 0)
+    row(f"{name}: parts skipped", hour["parts_skipped"], "", 0)
+    row(f"{name}: longest gap", hour["longest_gap_ms"]["max"], "ms")
+    row(f"{name}: the node's memory, at most", hour["node_mib"]["max"], "MiB")
+
+
 def vanish_rows():
     gone = measured["vanish"]
     name = f"{gone['go']} of {gone['stay'] + gone['go']} vanish"
@@ -213,6 +226,8 @@ if "fanout_tribune" in measured and "fanout_bare" in measured:
     fanout_rows()
 if "answers_tribune" in measured and "answers_nginx" in measured:
     answers_rows()
+if "hour" in measured:
+    hour_rows()
 if "vanish" in measured:
     vanish_rows()
 if "cache" in measured:

@@ -90,7 +90,7 @@ fn the_ladder_makes_room_before_anybody_is_refused_and_goes_back_by_itself() {
     until("the node is measured", || seats(&node, &room)["measured"].is_u64());
     let said = seats(&node, &room);
     let cap = said["cap"].as_u64().expect("a number");
-    assert!((4..40).contains(&cap) && said["cap_why"].to_string().contains("Network"), "{said}");
+    assert!((5..40).contains(&cap) && said["cap_why"].to_string().contains("Network"), "{said}");
     let step = || node.status(&room)["ladder"].clone();
     assert_eq!(step()["step"], 0);
     let bytes_of = |query: &str| {
