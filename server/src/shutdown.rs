@@ -57,10 +57,18 @@ impl Shutdown {
         self.stage() >= Stage::Leaving
     }
 
-    /// From when, after leaving has begun, and in how long those are sent elsewhere who can be there. The first
-    /// quarter is for others to see that nobody is to be sent here, the last for who did not go.
+    /// From when, after leaving has begun, and in how long those are sent elsewhere who can be there. The
+    /// first quarter is for others to see that nobody is to be sent here, the last for who did not go.
     pub fn moving(&self) -> (Duration, Duration) {
         (self.leave / 4, self.leave / 2)
+    }
+
+    /// Ready when one of those is to go elsewhere, each at a moment of their own, by lot.
+    pub async fn is_to_go(&self, lot: [u8; 4]) {
+        self.leaving().await;
+        let (wait, over) = self.moving();
+        let share = f64::from(u32::from_be_bytes(lot)) / f64::from(u32::MAX);
+        tokio::time::sleep(wait + over.mul_f64(share)).await;
     }
 
     /// Whether the end has begun.

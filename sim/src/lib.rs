@@ -7,6 +7,8 @@
 pub mod dice;
 /// A simulated crowd at the real door.
 pub mod door;
+/// A whole evening with millions, on many nodes.
+pub mod evening;
 /// What happened, as data.
 pub mod history;
 /// The real rules, wired as a node wires them.

@@ -4,9 +4,11 @@ mod capacity;
 mod check_config;
 mod demo;
 mod inspect;
+mod plan;
 mod report;
 mod room;
 mod serve;
+mod simulate;
 mod verify;
 
 use std::process::ExitCode;
@@ -36,6 +38,8 @@ enum Command {
     Capacity(capacity::Args),
     Inspect(inspect::Args),
     Report(report::Args),
+    Simulate(simulate::Args),
+    Plan(plan::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,5 +52,7 @@ fn main() -> ExitCode {
         Command::Capacity(args) => capacity::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Plan(args) => plan::run(&args),
     }
 }

@@ -15,8 +15,9 @@ pub struct Moving {
 }
 
 impl Moving {
-    /// `all` listeners are to go, one after another, from `began` on, within `over`. `phase`, from 0 to 1, says
-    /// when in its share of the time each goes: of several groups with another phase each no two go together.
+    /// `all` listeners are to go, one after another, from `began` on, within `over`. `phase`, from 0 to 1,
+    /// says when in its share of the time each goes: of several groups with another phase each no two go
+    /// together.
     pub const fn new(all: usize, (began, over): (Time, Duration), phase: f64) -> Self {
         Self { began, over, all, phase }
     }

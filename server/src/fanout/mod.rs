@@ -151,8 +151,8 @@ impl Fanout {
         }
     }
 
-    /// Those are sent elsewhere who come again by themselves and are here at `from`: one after another, within
-    /// `over`.
+    /// Those are sent elsewhere who come again by themselves and are here at `from`: one after another,
+    /// within `over`.
     pub fn moves(&self, from: Time, over: Duration) {
         let _ = self.0.told.moves.set((from, over));
     }

@@ -451,7 +451,7 @@ async fn drive<C: GracefulConnection>(
         ended = connection.as_mut() => return ended.map(|()| Ended::Well),
         beside = stalled.as_mut() => return Ok(Ended::Untaken(beside)),
         () = shared.shutdown.draining() => "shutdown",
-        () = is_to_leave(shared) => "leaving",
+        () = shared.shutdown.is_to_go(shared.spec.world.entropy()) => "leaving",
         () = flying.idle_for(limits.idle()) => "idle",
     };
     tracing::trace!(listener = shared.spec.name, asked, "connection_asked_to_end");
@@ -462,14 +462,6 @@ async fn drive<C: GracefulConnection>(
         // All was asked for, and does not get away.
         () = flying.idle_for(limits.stall()) => Ok(Ended::Untaken(Beside::Nothing)),
     }
-}
-
-/// Ready when somebody is to ask elsewhere, each at a moment of their own.
-async fn is_to_leave(shared: &Shared) {
-    shared.shutdown.leaving().await;
-    let (wait, over) = shared.shutdown.moving();
-    let lot = f64::from(u32::from_be_bytes(shared.spec.world.entropy())) / f64::from(u32::MAX);
-    sleep(wait + over.mul_f64(lot)).await;
 }
 
 /// For whom a connection is.

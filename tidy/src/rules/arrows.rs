@@ -8,7 +8,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("core", &[]),
     ("server", &["tribune-core"]),
     ("rehearsal", &["tribune-core"]),
-    ("tribune", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
+    ("tribune", &["tribune-core", "tribune-server", "tribune-rehearsal", "tribune-sim"]),
     ("sim", &["tribune-core"]),
     ("bench", &["tribune-core", "tribune-server", "tribune-rehearsal"]),
     ("fuzz", &["tribune-core", "tribune-server"]),

@@ -31,6 +31,7 @@ mod recording;
 mod report;
 mod secure;
 mod sessions;
+mod simulate;
 mod sources;
 mod stage;
 mod stage_bad_input;
