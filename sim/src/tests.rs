@@ -25,7 +25,7 @@ fn evenings() -> u64 {
 }
 
 /// The first digits of the commit, when there is a repository: an evening nobody has seen.
-fn commit_seed() -> Option<u64> {
+pub(crate) fn commit_seed() -> Option<u64> {
     let said = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
     u64::from_str_radix(String::from_utf8(said.stdout).ok()?.trim(), 16).ok()
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, ensure};
 use serde_json::Value;
-use tribune_sim::evening::outcome::About;
+use tribune_sim::evening::outcome::{About, Held};
 use tribune_sim::evening::scenario::NODES_MAX;
 use tribune_sim::evening::{self, Outcome, Scenario};
 
@@ -28,6 +28,7 @@ static STOPS: AtomicBool = AtomicBool::new(false);
   tribune simulate scenarios/2024-08-12.toml
   tribune simulate scenarios/2024-08-12-eight-million.toml --nodes 40 --seed 7
   tribune simulate scenarios/radio-day.toml --json | jq .waited_s
+  tribune simulate scenarios/node-dies.toml --html evening.html
 
 docs/rehearsing.md says what a scenario's file holds.")]
 pub struct Args {
@@ -42,6 +43,9 @@ pub struct Args {
     /// One JSON document on standard output.
     #[arg(long)]
     json: bool,
+    /// One HTML file that needs nothing beside it, with plots. One that is there is written over.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> ExitCode {
@@ -57,10 +61,15 @@ pub fn run(args: &Args) -> ExitCode {
 
 /// Whether the rules held.
 fn simulate(args: &Args) -> anyhow::Result<bool> {
-    let mut scenario = read(args)?;
+    let mut scenario = read(&args.scenario)?;
     if let Some(nodes) = args.nodes {
         scenario.nodes.count = nodes;
         scenario.check_again().map_err(|wrong| anyhow!("With {nodes} nodes: {wrong}."))?;
+    }
+    if let Some(html) = &args.html {
+        // A long evening is not lived for a page that has no place.
+        fs::File::create(html)
+            .with_context(|| format!("The page cannot be written to {}", html.display()))?;
     }
     stop_at_ctrl_c();
     let begun = Instant::now();
@@ -76,9 +85,14 @@ fn simulate(args: &Args) -> anyhow::Result<bool> {
         nodes: scenario.nodes.count,
         wall_s: begun.elapsed().as_secs_f64(),
         rss_max_mb: rss_max_mb(),
+        sources: &scenario.sources,
         assumed: &assumed,
         measured_from: &scenario.measured.from,
     };
+    if let Some(html) = &args.html {
+        let page = evening::page::page(&mut outcome, &about);
+        fs::write(html, page).with_context(|| format!("The page cannot be written to {}", html.display()))?;
+    }
     let document = outcome.document(&about);
     let text = if args.json { document.to_string() } else { told_of(&document, &outcome) };
     writeln!(io::stdout(), "{text}").context("What came of it cannot be written to standard output.")?;
@@ -86,15 +100,15 @@ fn simulate(args: &Args) -> anyhow::Result<bool> {
         let lived = i64::from(outcome.lived_s) - i64::from(scenario.evening.door_opens_before_s);
         let _ = writeln!(io::stderr(), "It was stopped {lived} s from the start; what came before is told.");
     }
-    Ok(outcome.wrong.is_empty() && outcome.books_balanced && outcome.over_cap == 0)
+    Ok(outcome.is_whole && outcome.wrong.is_empty() && outcome.books_balanced && outcome.over_cap == 0)
 }
 
-fn read(args: &Args) -> anyhow::Result<Scenario> {
-    let name = args.scenario.display();
-    let about =
-        fs::metadata(&args.scenario).with_context(|| format!("The scenario {name} cannot be read"))?;
+/// The scenario of a file.
+pub fn read(path: &Path) -> anyhow::Result<Scenario> {
+    let name = path.display();
+    let about = fs::metadata(path).with_context(|| format!("The scenario {name} cannot be read"))?;
     ensure!(about.is_file() && about.len() <= FILE_BYTES_MAX, "{name} is no scenario: name a TOML file.");
-    let text = fs::read_to_string(&args.scenario).with_context(|| format!("{name} cannot be read"))?;
+    let text = fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
     Scenario::parse(&text).map_err(|wrong| anyhow!("{name}: {wrong}."))
 }
 
@@ -153,8 +167,9 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
         }
     };
     let started = match outcome.started_late_s {
-        late if late > 0.0 => format!("the first heard it {late:.1} s after the announced start"),
-        _ => "on time".to_owned(),
+        None => "nobody heard anything".to_owned(),
+        Some(late) if late >= 1.0 => format!("the first heard it {late:.1} s late"),
+        Some(_) => "on time".to_owned(),
     };
     let mut lines = vec![
         format!(
@@ -165,7 +180,7 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
         String::new(),
         format!(
             "people       {} came, on {} nodes with at most {} seats",
-            number("people"),
+            number("came"),
             number("nodes"),
             number("cap_max")
         ),
@@ -174,9 +189,10 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
         format!("waited       {}", times("waited_s", "s")),
         format!("first sound  {}", times("first_sound_ms", "ms")),
         format!(
-            "turned away  {} were never called, {} gave up before, {} hear the replay",
+            "turned away  {} waited to the end, {} gave up, {} had no ticket; {} hear the replay",
             number("turned_away"),
             number("gave_up"),
+            number("no_ticket"),
             number("replays")
         ),
         format!(
@@ -196,7 +212,8 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
             if outcome.order_kept { "kept" } else { "NOT kept" }
         ),
     ];
-    for held in outcome.verdicts.iter().filter(|held| held.to_s > held.from_s + 10) {
+    let is_told = |held: &&Held| held.to_s > held.from_s + 10 || matches!(held.kind, "attack" | "both");
+    for held in outcome.verdicts.iter().filter(is_told) {
         let fault = if held.self_inflicted { ", our own fault" } else { "" };
         lines.push(format!("verdict      {}{fault} from {} s to {} s", held.kind, held.from_s, held.to_s));
     }

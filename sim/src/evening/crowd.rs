@@ -1,5 +1,7 @@
 //! Who comes when, and what they are like: drawn from a scenario and a seed, one after another.
 
+use std::num::NonZeroU32;
+
 use super::scenario::{Crowd, Scenario};
 use crate::dice::Dice;
 
@@ -28,25 +30,43 @@ pub(super) enum Doing {
 pub(super) struct Person {
     /// When they came, in milliseconds from when the door opened.
     pub came_ms: u32,
-    /// When they asked for what they wait for now.
+    /// When they asked for the program, or lost it.
     pub since_ms: u32,
-    /// They wait until then.
+    /// When what they asked for is there.
+    pub sound_ms: u32,
+    /// They wait until then; 0 for who has gone with their ticket.
     pub patient_until_ms: u32,
-    /// They leave so long after they have come in, or at this time when they are in.
-    pub leaves_ms: u32,
-    /// Their ticket's number, and its second.
+    /// They stay for so long once they have heard something; to the end when it is the most there is.
+    pub stay_ms: u32,
+    /// They leave at this time; not known before they have heard something.
+    pub leaves_ms: Option<NonZeroU32>,
+    /// Their ticket's number, its second and its rank; the largest number there is where there is none.
     pub serial: u32,
+    pub rank: u32,
     pub second: u32,
     /// Their pass's generation.
     pub generation: u32,
     /// They look at their place for the first time after the draw at this time.
     pub looks_ms: u32,
-    /// The node that has them.
-    pub node: u16,
+    /// The node that has a place for them, and by which of their connections.
+    pub node: Option<u16>,
+    pub connection: u8,
     pub doing: Doing,
     pub is_sleeper: bool,
     /// Whether they have ever had a seat.
     pub was_in: bool,
+}
+
+impl Person {
+    /// Whether they had gone with their ticket when they had it.
+    pub const fn is_ghost(&self) -> bool {
+        self.patient_until_ms == 0
+    }
+
+    /// Whether they have left by now, or would have.
+    pub fn is_to_leave(&self, now_ms: u32) -> bool {
+        self.leaves_ms.is_some_and(|at_ms| at_ms.get() <= now_ms)
+    }
 }
 
 /// Makes people, in the order in which they come.
@@ -109,12 +129,16 @@ impl<'a> Arrivals<'a> {
             since_ms: came_ms,
             // A ghost has gone with its ticket.
             patient_until_ms: if is_ghost { 0 } else { waits_from_ms.saturating_add(waits_ms) },
-            leaves_ms: if stays { u32::MAX } else { stay_ms },
+            sound_ms: 0,
+            stay_ms: if stays { u32::MAX } else { stay_ms },
+            leaves_ms: None,
             serial: u32::MAX,
+            rank: u32::MAX,
             second: 0,
             generation: 0,
             looks_ms: 0,
-            node: 0,
+            node: None,
+            connection: 0,
             doing: Doing::Coming,
             is_sleeper,
             was_in: false,

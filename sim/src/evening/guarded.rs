@@ -25,10 +25,12 @@ pub(super) struct Guarded {
     /// Of so many addresses of the node, one is looked at.
     one_in: u64,
     refused: BTreeSet<IpAddr>,
+    /// From when on there is something to hear.
+    on_air_ms: u32,
 }
 
 impl Guarded {
-    pub fn new(scenario: &Scenario, wall: WallTime) -> Self {
+    pub fn new(scenario: &Scenario, (wall, on_air_ms): (WallTime, u32)) -> Self {
         let nodes = u64::from(scenario.nodes.count);
         let one_in = (u64::from(scenario.crowd.people) / nodes).div_ceil(SAMPLED).max(1);
         Self {
@@ -39,7 +41,19 @@ impl Guarded {
             nodes,
             one_in,
             refused: BTreeSet::new(),
+            on_air_ms,
         }
+    }
+
+    /// Its node dies, and forgets.
+    pub fn forgets(&mut self) {
+        self.guard = Guard::default();
+        self.refused.clear();
+    }
+
+    /// Whether it is this node's.
+    pub const fn is_of(node: u16) -> bool {
+        node as u64 == NODE
     }
 
     /// The address somebody has, if this guard sees it.
@@ -71,9 +85,9 @@ impl Guarded {
     }
 
     /// A request.
-    pub fn asked(&mut self, now_ms: u32, from: IpAddr, (what, outcome): (What, Outcome)) {
-        let target = what as u32;
-        let asked = Asked { what, outcome, target, agent: 1, forwarded: None, on_air: OnAir::Yes };
+    pub fn asked(&mut self, now_ms: u32, from: IpAddr, (what, outcome, target): (What, Outcome, u32)) {
+        let on_air = if now_ms >= self.on_air_ms { OnAir::Yes } else { OnAir::No };
+        let asked = Asked { what, outcome, target, agent: 1, forwarded: None, on_air };
         self.tell(now_ms, from, Happened::Asked(asked));
     }
 

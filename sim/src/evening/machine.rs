@@ -1,7 +1,9 @@
 //! A node: a processor that answers in the order in which it is asked, after its listeners have their sound;
 //! seats, of which it never gives more than it carries; and the ladder. What is decided is decided by core.
 
-use tribune_core::door::capacity::{Live, Measured, Resource, Service, TIERS, Tier};
+use std::time::Duration;
+
+use tribune_core::door::capacity::{Live, Measured, Resource, Service, TIERS, Tier, cap_at};
 use tribune_core::door::ladder::{Demand, Ladder};
 use tribune_core::door::overload::{Class, Overload};
 use tribune_core::door::seats::{Connection, Seats};
@@ -12,6 +14,8 @@ use super::wheel::STEP_MS;
 
 /// Of its processors, so much is left to who asks when listeners take all they may.
 const FREE_SHARE_MIN: f64 = 0.05;
+/// Of many who ask for the same, so many are looked at.
+const LOTS: u32 = 32;
 /// Parts are cut so often, in milliseconds.
 const PART_MS: f64 = 320.0;
 
@@ -84,7 +88,7 @@ impl Machine {
 
     /// It dies, with everything it knew.
     pub fn dies(&mut self, until_ms: u32) {
-        self.away_until_ms = until_ms;
+        self.away_until_ms = self.away_until_ms.max(until_ms);
         self.seats = Seats::new(0);
         self.live = Live::new(Time::ZERO);
         (self.ladder, self.overload) = (Ladder::default(), Overload::default());
@@ -105,20 +109,47 @@ impl Machine {
         self.backlog_us / self.free_us_per_ms
     }
 
-    /// Somebody asks for what takes so many microseconds.
-    pub fn asks(&mut self, now_ms: u32, (class, lot): (Class, u8), cost_us: f64) -> Answer {
+    /// Somebody asks for what takes so many microseconds, besides those that their connection takes in any
+    /// case.
+    pub fn asks(
+        &mut self,
+        now_ms: u32,
+        (class, lot): (Class, u8),
+        (coming_us, cost_us): (f64, f64),
+    ) -> Answer {
         if !self.is_there(now_ms) {
             return Answer::Nobody;
         }
         let wait_ms = self.wait_ms();
-        let wait = std::time::Duration::from_micros((wait_ms * 1_000.0) as u64);
+        let wait = Duration::from_micros((wait_ms * 1_000.0) as u64);
         self.overload.waited(Time::from_millis(now_ms.into()), wait);
         if !self.overload.answers(class, lot) {
-            self.backlog_us += self.put_off_us;
+            self.backlog_us += coming_us + self.put_off_us;
             return Answer::PutOff;
         }
-        self.backlog_us += cost_us;
-        Answer::After(wait_ms + cost_us / 1_000.0)
+        self.backlog_us += coming_us + cost_us;
+        Answer::After(wait_ms + (coming_us + cost_us) / 1_000.0)
+    }
+
+    /// Many ask for the same at once; the share of them that is answered.
+    pub fn are_asked(
+        &mut self,
+        now_ms: u32,
+        class: Class,
+        count: f64,
+        (coming_us, cost_us): (f64, f64),
+    ) -> f64 {
+        if !self.is_there(now_ms) || count <= 0.0 {
+            return 0.0;
+        }
+        let wait = Duration::from_micros((self.wait_ms() * 1_000.0) as u64);
+        // The control looks at no fewer than this, and then at all alike.
+        (0..LOTS.min(count.ceil() as u32))
+            .for_each(|_| self.overload.waited(Time::from_millis(now_ms.into()), wait));
+        let lots = (0..LOTS).map(|lot| (lot * 256 / LOTS) as u8);
+        let share = lots.filter(|lot| self.overload.answers(class, *lot)).count() as f64 / f64::from(LOTS);
+        self.backlog_us += count * (coming_us + share * cost_us + (1.0 - share) * self.put_off_us);
+        share
     }
 
     /// Requests that nobody tells apart, which take so many microseconds together.
@@ -158,6 +189,12 @@ impl Machine {
         let mut inside = [0; TIERS];
         inside[tier as usize] = self.seats.taken();
         inside
+    }
+
+    /// Listeners beyond what measured costs carry, whatever the correction in service says.
+    pub fn beyond_measured(&self) -> u64 {
+        let tier = self.tier();
+        self.seats.taken().saturating_sub(cap_at(&self.costs, [0; TIERS], tier).seats)
     }
 
     /// How everybody is served.

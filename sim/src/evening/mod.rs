@@ -5,16 +5,22 @@
 //! Tickets, draws, claims, joins and departures happen one by one. What is reckoned together is said in
 //! [`ASSUMED`].
 
-/// What people do.
+/// What people do until they have a seat.
 mod acts;
+/// What breaks.
+mod breaks;
 /// Who comes when, and what they are like.
 pub mod crowd;
 /// What the guard of one node sees, of some of its visitors.
 mod guarded;
+/// What they do then.
+mod hearing;
 /// A node: its processor, its seats, its ladder.
 mod machine;
 /// What came of it.
 pub mod outcome;
+/// The same as a page.
+pub mod page;
 /// What an evening will take.
 pub mod plan;
 /// The program meanwhile.

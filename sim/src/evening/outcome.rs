@@ -10,6 +10,8 @@ pub struct Outcome {
     pub is_whole: bool,
     /// Seconds that were lived, from when the door opened.
     pub lived_s: u32,
+    /// People who came.
+    pub people: u64,
     /// Tickets that were drawn.
     pub tickets: u64,
     /// Most seats taken at once.
@@ -18,8 +20,11 @@ pub struct Outcome {
     pub seated: u64,
     /// Most seats there were.
     pub cap_max: u64,
-    /// Seats that were given beyond what a node carried at that moment.
+    /// Seats that were given beyond a node's cap of that moment.
     pub over_cap: u64,
+    /// Most listeners beyond what measured costs carry; the correction in service lets some in while
+    /// nothing is late.
+    pub beyond_measured: u64,
     /// Answers that came too late for anybody to wait for, or not at all.
     pub error_pages: u64,
     /// Requests put off: who asked keeps their place.
@@ -28,16 +33,21 @@ pub struct Outcome {
     pub polls: u64,
     /// Called, and found no free seat at that moment.
     pub found_full: u64,
-    /// Waited to the end and were never called.
+    /// Waited to the end, and never had a seat.
     pub turned_away: u64,
-    /// Were called and never came.
-    pub never_claimed: u64,
-    /// Waited no longer, before they were called.
+    /// Waited no longer, and never had a seat.
     pub gave_up: u64,
+    /// Took a ticket and never came back.
+    pub never_came_back: u64,
+    /// Never got so far as to have a ticket.
+    pub no_ticket: u64,
+    /// Tickets that were called and never claimed, as the books have it.
+    pub never_claimed: u64,
     /// Hear the replay, because they were not in when it ended.
     pub replays: u64,
-    /// Seconds after the announced start at which the first heard the program; 0 when somebody did before.
-    pub started_late_s: f64,
+    /// Seconds after the announced start, or after the first who came if that was later, at which somebody
+    /// heard the program; 0 when somebody did before. `None` when nobody ever did.
+    pub started_late_s: Option<f64>,
     /// From when they came, or boarding began if that was later, to when they had a seat, in milliseconds.
     pub waited_ms: Spread,
     /// From when they asked for the program to the first sound, in milliseconds.
@@ -143,6 +153,8 @@ pub struct About<'a> {
     pub wall_s: f64,
     /// The most memory that it took, in MB.
     pub rss_max_mb: f64,
+    /// Where the scenario's figures come from.
+    pub sources: &'a [String],
     /// What was assumed.
     pub assumed: &'a [String],
     /// By what the costs were measured.
@@ -161,6 +173,7 @@ impl Outcome {
             "whole": self.is_whole,
             "lived_s": self.lived_s,
             "people": about.people,
+            "came": self.people,
             "nodes": about.nodes,
             "wall_s": (about.wall_s * 1_000.0).round() / 1_000.0,
             "rss_max_mb": (about.rss_max_mb * 10.0).round() / 10.0,
@@ -170,13 +183,16 @@ impl Outcome {
             "seated_max": self.seated_max,
             "cap_max": self.cap_max,
             "over_cap": self.over_cap,
+            "beyond_measured": self.beyond_measured,
             "error_pages": self.error_pages,
             "put_off": self.put_off,
             "polls": self.polls,
             "found_full": self.found_full,
             "turned_away": self.turned_away,
-            "never_claimed": self.never_claimed,
             "gave_up": self.gave_up,
+            "never_came_back": self.never_came_back,
+            "no_ticket": self.no_ticket,
+            "never_claimed": self.never_claimed,
             "replays": self.replays,
             "waited_s": waited_s,
             "first_sound_ms": first_sound_ms,
@@ -185,6 +201,7 @@ impl Outcome {
             "order_kept": self.order_kept,
             "verdicts": self.verdicts,
             "course": self.course,
+            "sources": about.sources,
             "assumed": about.assumed,
             "measured_from": about.measured_from,
             "wrong": self.wrong,

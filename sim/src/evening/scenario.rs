@@ -6,6 +6,14 @@ use serde::Deserialize;
 pub const PEOPLE_MAX: u32 = 16_000_000;
 /// Most nodes.
 pub const NODES_MAX: u16 = 10_000;
+/// Most faults, and most attacks, of one evening.
+const BREAKS_MAX: usize = 100;
+/// Most addresses of an attack, and its most requests a second.
+const ATTACK_ADDRESSES_MAX: u32 = 1_000_000;
+const ATTACK_REQUESTS_MAX: u32 = 1_000_000;
+/// What a node has is less than this; what a thing costs, in microseconds or kilobits, less than that.
+const SIZE_MAX: f64 = 1e12;
+const COST_MAX: f64 = 1e7;
 /// The longest evening, before and after the start, in seconds.
 const EVENING_S_MAX: u32 = 12 * 3_600;
 
@@ -227,10 +235,12 @@ impl Scenario {
         let costs = [measured.listener_bytes, measured.handshake_us, measured.page_us, measured.ticket_us];
         let more = [measured.place_us, measured.claim_us, measured.begin_us, measured.put_off_us];
         let listener = measured.listener_us.iter().chain(&measured.listener_kbit);
-        let mut all = sizes.iter().chain(&costs).chain(&more).chain(listener);
+        let is_amount = |most: f64| move |figure: &f64| figure.is_finite() && *figure > 0.0 && *figure < most;
         must(
-            all.all(|figure| figure.is_finite() && *figure > 0.0 && *figure < 1e12),
-            "what a node has and what things cost is more than 0".to_owned(),
+            sizes.iter().all(is_amount(SIZE_MAX))
+                && costs.iter().chain(&more).chain(listener).all(is_amount(COST_MAX)),
+            "what a node has is more than 0, and what things cost is more than 0 and less than 10,000,000"
+                .to_owned(),
         )?;
         self.check_arrivals()?;
         self.check_faults()
@@ -254,32 +264,38 @@ impl Scenario {
     fn check_faults(&self) -> Result<(), String> {
         let from = -(self.evening.door_opens_before_s as i32);
         let within = |at_s: i32| (from..self.evening.lasts_s as i32).contains(&at_s);
+        let breaks = self.faults.len().max(self.attacks.len());
+        must(breaks <= BREAKS_MAX, format!("an evening has {BREAKS_MAX} faults and attacks at most"))?;
         for fault in &self.faults {
             must(within(fault.at_s()), format!("a fault at {} s is outside the evening", fault.at_s()))?;
-            match fault {
-                Fault::NodeDies { node, .. } => {
-                    let most = self.nodes.count;
-                    must(
-                        *node < most,
-                        format!("there is no node {node}: they are numbered from 0 to {}", most - 1),
-                    )?;
-                }
-                Fault::Cut { percent, .. } => {
-                    must(*percent <= 100, "a cut takes 100 of a hundred at most".to_owned())?
-                }
-                Fault::Cap { .. } => {}
-            }
+            self.check_fault(fault)?;
         }
         for attack in &self.attacks {
             let Attack { at_s, addresses, requests_per_s, .. } = attack;
             must(within(*at_s), format!("an attack at {at_s} s is outside the evening"))?;
-            must(*addresses > 0, "an attack comes from 1 address at least".to_owned())?;
             must(
-                *requests_per_s <= 10_000_000,
-                "an attack is 10,000,000 requests a second at most".to_owned(),
+                (1..=ATTACK_ADDRESSES_MAX).contains(addresses) && *requests_per_s <= ATTACK_REQUESTS_MAX,
+                format!(
+                    "an attack comes from 1 to {ATTACK_ADDRESSES_MAX} addresses, with {ATTACK_REQUESTS_MAX} \
+                     requests a second at most"
+                ),
             )?;
         }
         Ok(())
+    }
+
+    fn check_fault(&self, fault: &Fault) -> Result<(), String> {
+        match fault {
+            Fault::NodeDies { node, away_s, .. } => {
+                let last = self.nodes.count - 1;
+                must(*node <= last, format!("there is no node {node}: they are numbered from 0 to {last}"))?;
+                must(*away_s <= EVENING_S_MAX, format!("a node is away for {EVENING_S_MAX} s at most"))
+            }
+            Fault::Cut { percent, .. } => {
+                must(*percent <= 100, "a cut takes 100 of a hundred at most".to_owned())
+            }
+            Fault::Cap { .. } => Ok(()),
+        }
     }
 }
 

@@ -9,8 +9,12 @@ pub(super) const STEP_MS: u32 = 100;
 pub(super) enum Moment {
     /// They ask for the page and a ticket once more.
     Come,
+    /// They have the page, and with it a ticket.
+    Take,
     /// They ask whether it is their turn.
     Ask,
+    /// Their claim is looked at.
+    Claim,
     /// They have the first sound.
     Hear,
     /// They come again after their connection broke.
@@ -25,9 +29,11 @@ pub(super) enum Moment {
     HangsUp,
 }
 
-const MOMENTS: [Moment; 8] = [
+const MOMENTS: [Moment; 10] = [
     Moment::Come,
+    Moment::Take,
     Moment::Ask,
+    Moment::Claim,
     Moment::Hear,
     Moment::Rejoin,
     Moment::Leave,
@@ -35,6 +41,13 @@ const MOMENTS: [Moment; 8] = [
     Moment::Hears,
     Moment::HangsUp,
 ];
+
+/// To whom something happens, and by which of their connections: what belongs to an earlier one is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whose {
+    pub who: u32,
+    pub connection: u8,
+}
 
 /// All that is still to happen.
 #[derive(Debug)]
@@ -50,18 +63,22 @@ impl Wheel {
     }
 
     /// Something is to happen, at the earliest with the next step.
-    pub fn put(&mut self, at_ms: u32, who: u32, moment: Moment) {
+    pub fn put(&mut self, at_ms: u32, Whose { who, connection }: Whose, moment: Moment) {
         let bucket = ((at_ms / STEP_MS) as usize).max(self.at + 1);
         if let Some(bucket) = self.buckets.get_mut(bucket) {
-            bucket.push(u64::from(who) << 8 | moment as u64);
+            bucket.push(u64::from(who) << 16 | u64::from(connection) << 8 | moment as u64);
         }
     }
 
     /// What happens in the step at this time.
-    pub fn take(&mut self, now_ms: u32) -> Vec<(u32, Moment)> {
+    pub fn take(&mut self, now_ms: u32) -> Vec<(Whose, Moment)> {
         self.at = (now_ms / STEP_MS) as usize;
         let packed = self.buckets.get_mut(self.at).map(std::mem::take).unwrap_or_default();
-        packed.into_iter().map(|one| ((one >> 8) as u32, MOMENTS[(one & 0xff) as usize])).collect()
+        let unpacked = |one: u64| {
+            let whose = Whose { who: (one >> 16) as u32, connection: (one >> 8) as u8 };
+            (whose, MOMENTS[(one & 0xff) as usize])
+        };
+        packed.into_iter().map(unpacked).collect()
     }
 }
 
@@ -72,14 +89,15 @@ mod tests {
     #[test]
     fn what_is_put_there_comes_once_and_in_order() {
         let mut wheel = Wheel::new(1_000);
-        wheel.put(250, 7, Moment::Leave);
-        wheel.put(210, u32::MAX, Moment::Come);
-        wheel.put(5_000, 1, Moment::Ask);
+        let whose = |who, connection| Whose { who, connection };
+        wheel.put(250, whose(7, 255), Moment::Leave);
+        wheel.put(210, whose(u32::MAX, 0), Moment::Come);
+        wheel.put(5_000, whose(1, 1), Moment::Ask);
         assert_eq!(wheel.take(0), []);
-        assert_eq!(wheel.take(200), [(7, Moment::Leave), (u32::MAX, Moment::Come)]);
-        wheel.put(200, 3, Moment::HangsUp);
+        assert_eq!(wheel.take(200), [(whose(7, 255), Moment::Leave), (whose(u32::MAX, 0), Moment::Come)]);
+        wheel.put(200, whose(3, 2), Moment::HangsUp);
         assert_eq!(wheel.take(200), [], "not in the step that is under way");
-        assert_eq!(wheel.take(300), [(3, Moment::HangsUp)]);
+        assert_eq!(wheel.take(300), [(whose(3, 2), Moment::HangsUp)]);
         assert_eq!(wheel.take(5_000), []);
     }
 

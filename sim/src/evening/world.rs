@@ -1,5 +1,7 @@
 //! Time goes on: the doorkeeper looks at its clock, nodes answer, people do what they do.
 
+use std::net::IpAddr;
+
 use sha2::{Digest, Sha256};
 use tribune_core::books::Column;
 use tribune_core::door::Doorkeeper;
@@ -15,11 +17,11 @@ use tribune_core::time::{Time, WallTime};
 
 use super::crowd::{Arrivals, Doing, Person, SLEEP_S, even, exponential_ms};
 use super::guarded::Guarded;
-use super::machine::{Answer, Machine};
+use super::machine::Machine;
 use super::outcome::{self, Held, Outcome};
 use super::program::Program;
 use super::scenario::{Attack, Fault, Scenario};
-use super::wheel::{Moment, STEP_MS, Wheel};
+use super::wheel::{Moment, STEP_MS, Wheel, Whose};
 use crate::dice::Dice;
 
 /// The draw is held so long before the start, in seconds.
@@ -33,7 +35,7 @@ const AFTER_MS: u32 = 70_000;
 /// The course is noted so often, in seconds.
 const COURSE_S: u32 = 10;
 /// It is told how far it is so often, in steps.
-const TOLD_STEPS: u32 = 600;
+const TOLD_STEPS: u32 = 10;
 /// How far before the front a place is looked at, to know within what people there ask.
 const AHEAD: [u64; 8] = [0, 100, 1_000, 10_000, 100_000, 400_000, 1_600_000, 6_400_000];
 
@@ -55,10 +57,17 @@ pub(super) struct World<'s> {
     pub holders: Vec<u32>,
     /// Whose turn it is, by rank.
     pub by_rank: Vec<u32>,
-    /// So many of those were told that they are called.
+    /// So many of those were told that they are called, and the number that was published then.
     told: usize,
+    pub called: u64,
+    /// People who have a place at a node.
+    pub placed: u64,
+    /// When somebody heard something for the first time.
+    pub first_heard_ms: Option<u32>,
+    /// Addresses of each attack that the guard sees.
+    pub attackers: Vec<Vec<IpAddr>>,
     /// Faults that are still to come, the next one last.
-    faults: Vec<Fault>,
+    pub faults: Vec<Fault>,
     /// Requests by which those who wait asked in this second, by the sample.
     pub polls: u64,
     pub outcome: Outcome,
@@ -90,6 +99,11 @@ impl<'s> World<'s> {
             cap: 0,
             claims_per_s_max: CLAIMS_PER_S_MAX.saturating_mul(nodes),
         };
+        let on_air_ms = start_ms.saturating_sub(OPEN_BEFORE_S * 1_000);
+        let guarded = Guarded::new(scenario, (wall, on_air_ms));
+        let seen =
+            |attack: &Attack| (0..attack.addresses).filter_map(|one| guarded.sees_attacker(one)).collect();
+        let attackers = scenario.attacks.iter().map(seen).collect();
         let mut faults = scenario.faults.clone();
         faults.sort_by_key(|fault| std::cmp::Reverse(fault.at_s()));
         let mut digest = Sha256::new();
@@ -105,11 +119,15 @@ impl<'s> World<'s> {
             wheel: Wheel::new(end_ms + AFTER_MS),
             door: Doorkeeper::open(opening),
             nodes: (0..nodes).map(|_| Machine::new(&scenario.nodes, &scenario.measured)).collect(),
-            guarded: Guarded::new(scenario, wall),
-            program: Program::new(start_ms.saturating_sub(OPEN_BEFORE_S * 1_000)),
+            guarded,
+            program: Program::new(on_air_ms),
             holders: Vec::new(),
             by_rank: Vec::new(),
             told: 0,
+            called: 0,
+            placed: 0,
+            first_heard_ms: None,
+            attackers,
             faults,
             polls: 0,
             outcome: Outcome { books_balanced: true, order_kept: true, ..Outcome::default() },
@@ -146,15 +164,19 @@ impl<'s> World<'s> {
             self.people.push(person);
             self.comes((self.people.len() - 1) as u32);
         }
-        for (who, moment) in self.wheel.take(self.now_ms) {
+        for (Whose { who, connection }, moment) in self.wheel.take(self.now_ms) {
+            let is_of_now = self.people[who as usize].connection == connection;
             match moment {
                 Moment::Come => self.comes(who),
+                Moment::Take => self.takes_ticket(who),
                 Moment::Ask => self.asks(who),
-                Moment::Hear => self.hears(who),
-                Moment::Rejoin => self.rejoins(who),
+                Moment::Claim => self.claims(who),
+                Moment::Hear if is_of_now => self.hears(who),
+                Moment::Rejoin if is_of_now => self.rejoins(who),
+                Moment::Hears if is_of_now => self.goes_on_hearing(who),
+                Moment::Hear | Moment::Rejoin | Moment::Hears => {}
                 Moment::Leave => self.leaves(who),
                 Moment::Polls => self.polls(who),
-                Moment::Hears => self.goes_on_hearing(who),
                 Moment::HangsUp => self.tell(who, Happened::Closed),
             }
         }
@@ -169,13 +191,14 @@ impl<'s> World<'s> {
         let asked = self.asked_within();
         self.door.tick(self.time(), second);
         self.draws();
+        let settled = self.by_rank.len();
         self.settles();
         while let Some(output) = self.door.poll_output() {
             if let Output::Lapsed { serial, .. } = output {
                 self.lapses(serial);
             }
         }
-        self.calls(&asked);
+        self.calls(&asked, settled);
         self.looks();
         self.works_off_polls();
         self.is_judged();
@@ -186,7 +209,8 @@ impl<'s> World<'s> {
     fn asked_within(&self) -> [u32; AHEAD.len()] {
         AHEAD.map(|ahead| {
             let rank = (self.door.now_serving() + ahead).min((self.by_rank.len() as u64).saturating_sub(1));
-            let place = self.by_rank.get(rank as usize).and_then(|who| self.place(*who));
+            let who = self.by_rank.get(rank as usize).filter(|who| **who != u32::MAX);
+            let place = who.and_then(|who| self.place(*who));
             let standing = place.map_or(Standing::AtDoor, |place| self.door.standing(place, 0.0));
             ask_again(standing, 1.0).as_millis() as u32
         })
@@ -226,15 +250,19 @@ impl<'s> World<'s> {
                 Some(Place::NotDrawn | Place::Settling) | None => usize::MAX,
             };
             match self.by_rank.get_mut(rank) {
-                Some(place) if *place == u32::MAX => *place = who,
+                Some(place) if *place == u32::MAX => {
+                    *place = who;
+                    self.people[who as usize].rank = rank as u32;
+                }
                 Some(_) | None => self.complain(format!("the ticket {serial} has no rank of its own")),
             }
         }
     }
 
     /// Whoever is called asks when they were told to ask again.
-    fn calls(&mut self, asked_ms: &[u32; AHEAD.len()]) {
-        let called = (self.door.now_serving() as usize).min(self.by_rank.len());
+    fn calls(&mut self, asked_ms: &[u32; AHEAD.len()], settled: usize) {
+        self.called = self.door.now_serving();
+        let called = (self.called as usize).min(self.by_rank.len());
         let before = self.told;
         for rank in before..called {
             let who = self.by_rank[rank];
@@ -243,7 +271,9 @@ impl<'s> World<'s> {
             }
             let ahead = (rank - before) as u64;
             let at = AHEAD.iter().rposition(|from| *from <= ahead).unwrap_or_default();
-            self.is_called(who, f64::from(asked_ms[at]) * jitter(who));
+            // Who is called with their rank finds it when they look, as they do by then.
+            let within_ms = if rank < settled { f64::from(asked_ms[at]) * jitter(who) } else { 0.0 };
+            self.is_called(who, within_ms);
         }
         self.told = called.max(before);
     }
@@ -251,14 +281,14 @@ impl<'s> World<'s> {
     fn is_called(&mut self, who: u32, within_ms: f64) {
         let waits_ms = (within_ms * even(&mut self.dice)) as u32;
         let (now_ms, person) = (self.now_ms, &mut self.people[who as usize]);
-        if person.doing != Doing::Waiting || person.patient_until_ms == 0 {
+        if person.doing != Doing::Waiting || person.is_ghost() {
             return;
         }
         let mut at_ms = person.looks_ms.max(now_ms.saturating_add(waits_ms));
         if person.is_sleeper {
             at_ms = at_ms.max(now_ms.saturating_add(exponential_ms(&mut self.dice, SLEEP_S)));
         }
-        self.wheel.put(at_ms, who, Moment::Ask);
+        self.put(at_ms, who, Moment::Ask);
     }
 
     fn looks(&mut self) {
@@ -310,7 +340,10 @@ impl<'s> World<'s> {
         let (taken, cap, listening) = (self.door.seats().taken(), self.door.seats().cap(), self.inside());
         let (tickets, now_serving) = (books.arrived(), self.door.now_serving());
         let is_told = books.is_balanced() && books.count(Column::Seated) == taken;
-        self.outcome.books_balanced &= is_told && tickets == self.holders.len() as u64;
+        let is_known = tickets == self.holders.len() as u64 && listening == self.placed;
+        self.outcome.books_balanced &= is_told && is_known;
+        let beyond = self.nodes.iter().map(Machine::beyond_measured).sum();
+        self.outcome.beyond_measured = self.outcome.beyond_measured.max(beyond);
         self.outcome.seated_max = self.outcome.seated_max.max(taken);
         let waiting = books.count(Column::Waiting);
         for figure in [tickets, now_serving, taken, cap, listening, waiting] {
@@ -336,84 +369,6 @@ impl<'s> World<'s> {
         }
     }
 
-    fn breaks(&mut self) {
-        let start_ms = i64::from(self.start_ms);
-        let is_due = |fault: &Fault, now_ms: u32| start_ms + i64::from(fault.at_s()) * 1_000 <= now_ms.into();
-        let mut is_broken = false;
-        while let Some(fault) = self.faults.pop_if(|fault| is_due(fault, self.now_ms)) {
-            is_broken = true;
-            match fault {
-                Fault::NodeDies { node, away_s, .. } => {
-                    self.nodes[usize::from(node)].dies(self.now_ms + away_s * 1_000);
-                    self.cuts(|person, _| person.node == node);
-                }
-                Fault::Cut { percent, .. } => self.cuts(|_, dice| dice.chance(percent.into())),
-                Fault::Cap { seats, .. } => {
-                    let count = self.nodes.len() as u64;
-                    for (number, node) in (0..).zip(&mut self.nodes) {
-                        node.set_at_most(seats / count + u64::from(number < seats % count));
-                    }
-                }
-            }
-        }
-        if is_broken {
-            self.hear_on();
-        }
-    }
-
-    fn cuts(&mut self, is_cut: impl Fn(&Person, &mut Dice) -> bool) {
-        for who in 0..self.people.len() as u32 {
-            let person = &self.people[who as usize];
-            if matches!(person.doing, Doing::Seated | Doing::Hearing) && is_cut(person, &mut self.dice) {
-                self.is_cut(who);
-            }
-        }
-    }
-
-    /// When the next fault is, in milliseconds; the end where there is none.
-    pub fn next_fault_ms(&self) -> u32 {
-        let at_ms = |fault: &Fault| i64::from(self.start_ms) + i64::from(fault.at_s()) * 1_000;
-        let next = self.faults.last().map(at_ms).and_then(|at_ms| u32::try_from(at_ms).ok());
-        next.unwrap_or(u32::MAX)
-    }
-
-    fn is_attacked(&mut self) {
-        for number in 0..self.scenario.attacks.len() {
-            let Attack { at_s, lasts_s, requests_per_s, addresses } = self.scenario.attacks[number];
-            let from_ms = i64::from(self.start_ms) + i64::from(at_s) * 1_000;
-            let passed_ms = i64::from(self.now_ms) - from_ms;
-            if !(0..i64::from(lasts_s) * 1_000).contains(&passed_ms) {
-                continue;
-            }
-            let seen = (0..addresses).filter_map(|one| self.guarded.sees_attacker(one));
-            let seen: Vec<_> = seen.collect();
-            let refused = seen.iter().filter(|from| self.guarded.refuses(from)).count();
-            let comes_through = 1.0 - refused as f64 / seen.len().max(1) as f64;
-            let each = f64::from(requests_per_s) * f64::from(STEP_MS) / 1_000.0;
-            let of_node = each * comes_through / self.nodes.len() as f64;
-            let cost_us = self.scenario.measured.handshake_us + self.scenario.measured.page_us;
-            let lot = self.dice.bits() as u8;
-            let (now_ms, page) = (self.now_ms, tribune_core::door::overload::Class::Page);
-            let answers: Vec<Answer> =
-                self.nodes.iter_mut().map(|node| node.asks(now_ms, (page, lot), cost_us * of_node)).collect();
-            let outcome = if answers[0] == Answer::PutOff { Became::PutOff } else { Became::Served };
-            let of_one = each / f64::from(addresses);
-            for from in seen {
-                let times = of_one.floor() as u32 + u32::from(even(&mut self.dice) < of_one.fract());
-                for _ in 0..times {
-                    if self.guarded.refuses(&from) {
-                        self.guarded.tell(now_ms, from, Happened::TurnedAway);
-                        continue;
-                    }
-                    self.guarded.tell(now_ms, from, Happened::Opened);
-                    self.guarded.tell(now_ms, from, Happened::Handshake);
-                    self.guarded.asked(now_ms, from, (What::Page, outcome));
-                    self.guarded.tell(now_ms, from, Happened::Closed);
-                }
-            }
-        }
-    }
-
     /// The guard is told of something that somebody did, if it sees them.
     pub fn tell(&mut self, who: u32, happened: Happened) {
         if let Some(from) = self.guarded.sees(who) {
@@ -422,17 +377,20 @@ impl<'s> World<'s> {
     }
 
     /// The same of a request.
-    pub fn tell_asked(&mut self, who: u32, what: What, outcome: Became) {
+    pub fn tell_asked(&mut self, who: u32, asked: (What, Became, u32)) {
         if let Some(from) = self.guarded.sees(who) {
-            self.guarded.asked(self.now_ms, from, (what, outcome));
+            self.guarded.asked(self.now_ms, from, asked);
         }
     }
 
     fn sums(mut self) -> Outcome {
         let books = self.door.books();
         self.outcome.tickets = books.arrived();
-        self.outcome.turned_away = books.left(Departure::TurnedAway);
         self.outcome.never_claimed = books.left(Departure::NeverClaimed);
+        let from_ms = self.people.first().map_or(self.start_ms, |first| first.came_ms.max(self.start_ms));
+        let late_ms = self.first_heard_ms.map(|heard_ms| heard_ms.saturating_sub(from_ms));
+        self.outcome.started_late_s = late_ms.map(|ms| f64::from(ms) / 1_000.0);
+        self.outcome.people = self.people.len() as u64;
         let drawn = self.scenario.evening.door_opens_before_s - DRAW_BEFORE_S;
         let in_order = |two: &[u32]| {
             let [one, other] =

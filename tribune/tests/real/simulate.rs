@@ -15,7 +15,7 @@ fn simulate(words: &[&str]) -> Output {
 fn with_people(folder: &Path, people: u32) -> PathBuf {
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/mass-reconnect.toml");
     let text = std::fs::read_to_string(whole).expect("it is there");
-    let text = text.replace("people = 250_000", &format!("people = {people}"));
+    let text = text.replace("people = 400_000", &format!("people = {people}"));
     let file = folder.join("evening.toml");
     std::fs::write(&file, text).expect("our own folder");
     file
@@ -51,7 +51,19 @@ fn an_evening_is_one_document_and_the_same_for_its_seed() {
         one["verdicts"].is_array() && one["assumed"].as_array().is_some_and(|all| all.len() > 5),
         "{one}"
     );
-    let told = simulate(&[name]);
+    let page = folder.path().join("evening.html");
+    let told = simulate(&[name, "--html", page.to_str().expect("a plain path")]);
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("It began on time: of 3,000 who came"),
+        "{page}"
+    );
+    assert!(
+        page.contains(one["digest"].as_str().expect("text"))
+            && !page.contains("http:")
+            && !page.contains("https:"),
+        "it needs nothing else"
+    );
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(text.contains("3,000 came, on 1 nodes") && text.contains("simulated"), "{text}");
 }
@@ -61,6 +73,14 @@ fn what_cannot_be_lived_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let (wrong, absent) = (folder.path().join("wrong.toml"), folder.path().join("absent.toml"));
     std::fs::write(&wrong, "title = 1\n").expect("our own folder");
+    let absent_folder = folder.path().join("none/evening.html");
+    let ran = simulate(&[
+        with_people(folder.path(), 300).to_str().expect("a plain path"),
+        "--html",
+        absent_folder.to_str().expect("a plain path"),
+    ]);
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.code() == Some(2) && told.contains("The page cannot be written to"), "{told}");
     let folder = folder.path().to_str().expect("a plain path");
     for (file, says) in [
         (wrong.to_str().expect("a plain path"), "wrong.toml: line 1: "),
@@ -98,7 +118,7 @@ fn who_stops_it_has_what_was_lived_until_then() {
     assert!(sent.expect("bash is there").success());
     let ran = child.wait_with_output().expect("it ends");
     let told = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(told.contains("It was stopped") && ran.status.success(), "{told}");
+    assert!(told.contains("It was stopped") && ran.status.code() == Some(1), "{told}");
     let said: Value = serde_json::from_slice(&ran.stdout).expect("what came before is told");
     assert_eq!(said["whole"], false);
 }
