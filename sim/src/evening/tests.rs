@@ -299,3 +299,25 @@ fn whatever_breaks_no_rule_does() {
         assert_eq!(outcome.people, u64::from(scenario.crowd.people), "{again}");
     }
 }
+
+/// Goal: whatever a file holds, it is a scenario or a sentence. Method: bytes of a good one are changed,
+/// taken out, doubled and moved, by lot.
+#[test]
+fn no_file_panics() {
+    let mut dice = Dice::new(7);
+    for _ in 0..20_000 {
+        let mut text = SMALL.as_bytes().to_vec();
+        for _ in 0..dice.between(1, 6) {
+            let at = dice.between(0, text.len() as u64 - 1) as usize;
+            match dice.between(0, 3) {
+                0 => text[at] = dice.pick(b"0179-.e_[]{}=\"#\n aZ\xff"),
+                1 => drop(text.remove(at)),
+                2 => text.insert(at, dice.pick(b"9999-[]\"=\n")),
+                _ => text.swap(at, dice.between(0, SMALL.len() as u64 / 2) as usize),
+            }
+        }
+        if let Err(wrong) = Scenario::parse(&String::from_utf8_lossy(&text)) {
+            assert!(!wrong.what.is_empty() && !wrong.to_string().contains('\n'), "{wrong}");
+        }
+    }
+}
