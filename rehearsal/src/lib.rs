@@ -8,6 +8,7 @@ pub mod hls;
 mod link;
 pub mod listener;
 pub mod loss;
+pub mod rehearse;
 pub mod relay;
 pub mod replay;
 pub mod source;

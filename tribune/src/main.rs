@@ -5,6 +5,7 @@ mod check_config;
 mod demo;
 mod inspect;
 mod plan;
+mod rehearse;
 mod report;
 mod room;
 mod serve;
@@ -40,6 +41,7 @@ enum Command {
     Report(report::Args),
     Simulate(simulate::Args),
     Plan(plan::Args),
+    Rehearse(rehearse::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,5 +56,6 @@ fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
     }
 }

@@ -16,7 +16,7 @@ use tribune_sim::evening::{self, Outcome, Scenario};
 /// A file that is longer is no scenario, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Somebody wants it to stop.
-static STOPS: AtomicBool = AtomicBool::new(false);
+pub static STOPS: AtomicBool = AtomicBool::new(false);
 
 /// Lives an evening in virtual time, by the rules that a node runs: who got in, who waited how long,
 /// whether it began on time, what the guard said.
@@ -120,7 +120,8 @@ fn rss_max_mb() -> f64 {
     kb.unwrap_or_default() * 1_024.0 / 1e6
 }
 
-fn stop_at_ctrl_c() {
+/// From now on Ctrl-C is only noted, once.
+pub fn stop_at_ctrl_c() {
     extern "C" fn stops(_: libc::c_int) {
         STOPS.store(true, Ordering::Relaxed);
     }

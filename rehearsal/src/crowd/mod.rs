@@ -7,7 +7,7 @@
 mod arrivals;
 pub(crate) mod chunks;
 mod listeners;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod sockets;
 
 pub use arrivals::{ARRIVALS, Ask, Came, Crowd, MORE_ARRIVALS, Second};

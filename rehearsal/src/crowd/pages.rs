@@ -10,7 +10,7 @@ const HEADERS: u32 = 2;
 
 /// Where one stream is.
 #[derive(Debug, Default)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     head: Vec<u8>,
     /// Bytes of the page's body that are still to come.
     body: usize,

@@ -20,7 +20,7 @@ pub(crate) fn own(node: SocketAddr) -> anyhow::Result<SocketAddr> {
 
 /// Where the person of this number comes from: a million different addresses below 127.`wing`.0.0/12, the
 /// next person from another network.
-pub(super) fn source(wing: u8, number: u32) -> Ipv4Addr {
+pub(crate) fn source(wing: u8, number: u32) -> Ipv4Addr {
     let (network, host) = (number % NETWORKS, number / NETWORKS % 256);
     let [_, _, high, low] = network.to_be_bytes();
     Ipv4Addr::new(127, wing.saturating_add(high), low, host as u8)

@@ -30,14 +30,14 @@ impl Answer {
     }
 
     /// A string in a flat JSON object, of letters that are written as they are.
-    pub(super) fn string(&self, name: &str) -> Option<String> {
+    pub(crate) fn string(&self, name: &str) -> Option<String> {
         let text = self.text();
         let (_, rest) = text.split_once(&format!("\"{name}\":\""))?;
         rest.split_once('"').map(|(value, _)| value.to_owned())
     }
 
     /// A number in a flat JSON object.
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         let text = self.text();
         let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
         let digits = rest.trim_start().split(|one: char| !one.is_ascii_digit()).next()?;
@@ -47,7 +47,7 @@ impl Answer {
 
 /// What a request asks of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(crate) enum Body {
     /// There is none: it was a `HEAD`.
     None,
     /// It is thrown away.
@@ -58,11 +58,11 @@ pub(super) enum Body {
 
 /// The other side does not speak HTTP/1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoHttp;
+pub(crate) struct NoHttp;
 
 /// Where the answers of one connection are.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     asked: VecDeque<Body>,
     head: Vec<u8>,
     now: Answer,

@@ -23,7 +23,7 @@
 //!
 //! Only a node in 127.0.0.0/8 is ever visited; there is no way to ask for another.
 
-mod answers;
+pub(crate) mod answers;
 mod attackers;
 mod audience;
 pub mod flood;

@@ -28,6 +28,7 @@ mod pause;
 mod players;
 mod program;
 mod recording;
+mod rehearse;
 mod report;
 mod secure;
 mod sessions;
