@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Value, json};
 use tribune_rehearsal::rehearse::{Felt, Progress, Rehearsal, rehearse};
+use tribune_server::descriptors;
 
 use crate::simulate::{STOPS, stop_at_ctrl_c, thousands};
 
@@ -20,8 +22,11 @@ const COUNT_OFF_MAX: f64 = 0.02;
 const COUNT_OFF_FEW: u64 = 5;
 /// A generator that is later than this is what is measured, in milliseconds.
 const LATE_P99_MS: u32 = 50;
-/// The generator stands still for no longer while it asks what the room says.
-const STATUS_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is asked what the room says, and how long that may take.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+/// Descriptors for everything but people.
+const DESCRIPTORS_KEPT: u64 = 512;
 /// It ends so much later than the last would leave, for those who wait in line.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -73,6 +78,14 @@ fn tell(args: &Args) -> anyhow::Result<bool> {
     let is_time = |seconds: f64| seconds.is_finite() && (0.0..=86_400.0).contains(&seconds);
     ensure!(is_time(args.over) && is_time(args.stay), "--over and --stay are seconds from 0 to 86,400.");
     let (node, room) = place(&args.url)?;
+    // A listener is a descriptor here too.
+    let has = descriptors::raise().context("The limit of open files cannot be raised.")?;
+    ensure!(
+        u64::from(args.people) + DESCRIPTORS_KEPT <= has,
+        "{} people need as many descriptors, and this process may have {has}: raise the limit \
+         (ulimit -n), or ask for fewer.",
+        args.people
+    );
     let status = format!("http://{node}/{room}/status");
     listening(&status).with_context(|| format!("There is no room to rehearse in at {}", args.url))?;
     let (over, stay) = (Duration::from_secs_f64(args.over), Duration::from_secs_f64(args.stay));
@@ -91,7 +104,8 @@ fn tell(args: &Args) -> anyhow::Result<bool> {
         }
         !STOPS.load(std::sync::atomic::Ordering::Relaxed)
     };
-    let felt = rehearse(&rehearsal, &mut told, &mut || listening(&status).ok())?;
+    let said = says(status);
+    let felt = rehearse(&rehearsal, &mut told, &mut || said.lock().ok()?.take())?;
     if is_terminal {
         let _ = writeln!(io::stderr());
     }
@@ -124,17 +138,36 @@ fn place(url: &str) -> anyhow::Result<(SocketAddr, String)> {
     Ok((node, room.to_owned()))
 }
 
+/// What the room says of listeners, asked about once a second beside everything else.
+fn says(status: String) -> Arc<Mutex<Option<u64>>> {
+    let said = Arc::new(Mutex::new(None));
+    let writes = Arc::downgrade(&said);
+    std::thread::spawn(move || {
+        while let Some(said) = writes.upgrade() {
+            let now = listening(&status).ok();
+            if let Ok(mut said) = said.lock() {
+                *said = now;
+            }
+            drop(said);
+            std::thread::sleep(STATUS_EVERY);
+        }
+    });
+    said
+}
+
 /// How many the room says hear it.
 fn listening(status: &str) -> anyhow::Result<u64> {
     let config = ureq::Agent::config_builder().timeout_global(Some(STATUS_PATIENCE));
-    let agent: ureq::Agent = config.build().into();
+    // It goes to this machine, whatever the environment or an answer says.
+    let agent: ureq::Agent = config.proxy(None).max_redirects(0).build().into();
     let text = agent.get(status).call()?.body_mut().read_to_string()?;
     let said: Value = serde_json::from_str(&text)?;
     said["listening"].as_u64().context("its status does not say how many listen")
 }
 
 fn share(list: &[u32], percent: usize) -> Option<u32> {
-    list.get(list.len().checked_sub(1)? * percent / 100).copied()
+    // The nearest rank: of fifty the 99th percentile is the last.
+    list.get((list.len() * percent).div_ceil(100).max(1) - 1).copied()
 }
 
 /// What was not as promised, each in a sentence.
@@ -145,7 +178,7 @@ fn why(args: &Args, felt: &Felt) -> Vec<String> {
             why.push(says);
         }
     };
-    must(felt.is_whole, "It was stopped before its end.".to_owned());
+    must(felt.is_whole, "It ended before everybody was done.".to_owned());
     let people = args.people;
     must(felt.heard == people, format!("{} of {people} heard nothing.", people.saturating_sub(felt.heard)));
     let wrong: u64 = felt.errors.values().sum();
@@ -154,6 +187,7 @@ fn why(args: &Args, felt: &Felt) -> Vec<String> {
     must(p99 <= FIRST_SOUND_P99_MS, format!("One of a hundred waited {p99} ms for the first sound."));
     let silence = felt.silence_ms.last().copied().unwrap_or_default();
     must(silence <= SILENCE_MAX_MS, format!("Somebody was without sound for {silence} ms."));
+    must(felt.counts.is_some(), "The room did not say how many listen.".to_owned());
     must(felt.missing == 0, format!("{} parts were left out.", felt.missing));
     if let Some((told, known)) = felt.counts {
         let off = told.abs_diff(known.into());
@@ -184,7 +218,8 @@ fn document(args: &Args, felt: &Felt, why: &[String]) -> Value {
         "came": felt.came,
         "seated": felt.let_in,
         "heard": felt.heard,
-        "seated_max": felt.hearing_max,
+        "hearing_max": felt.hearing_max,
+        "still_waiting": felt.still_waiting,
         "waited_s": spread(&felt.waited_ms, 1_000.0),
         "first_sound_ms": spread(&felt.first_sound_ms, 1.0),
         "to_sound_ms": spread(&felt.to_sound_ms, 1.0),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::person::{Person, Stage};
+use super::person::{Malformed, Person, Stage};
 use super::{Felt, Progress, Rehearsal};
 use crate::crowd::chunks::Chunks;
 use crate::crowd::pages::Pages;
@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Descriptors left to whatever else the process does.
 const DESCRIPTORS_LEFT: usize = 256;
 const EVENTS_AT_ONCE: usize = 4_096;
+/// So many are let come before anybody is attended to, and so often one connection is read from.
+const DUE_AT_ONCE: usize = 256;
+const READS_AT_ONCE: usize = 16;
 /// The clock is looked at so often.
 const LOOK: Duration = Duration::from_millis(1);
 /// It is told how far it is so often, and looked who waits too long.
@@ -48,14 +51,20 @@ struct Hears {
     is_in: bool,
     chunks: Chunks,
     pages: Pages,
-    last: Option<Duration>,
-    silence: Duration,
+    /// Whether a part has come since this was looked at last, and ever.
+    is_fresh: bool,
+    has_sound: bool,
 }
 
 /// How it goes on with a connection.
 enum Goes {
     On,
     Answered(Answer),
+    /// There may be more to read.
+    More,
+    /// The program is over.
+    Ended,
+    Refused,
     Broke,
 }
 
@@ -67,6 +76,8 @@ struct Crowd<'r> {
     people: Vec<Person>,
     lines: Vec<Option<Line>>,
     due: BinaryHeap<Reverse<(Duration, usize)>>,
+    /// Whose connections may have more to read.
+    more: Vec<usize>,
     open: usize,
     open_max: usize,
     hearing: u32,
@@ -101,6 +112,7 @@ pub fn rehearse(
         lines: people.iter().map(|_| None).collect(),
         due: people.iter().enumerate().map(|(number, person)| Reverse((person.due, number))).collect(),
         people,
+        more: Vec::new(),
         open: 0,
         open_max: free_descriptors()?.saturating_sub(DESCRIPTORS_LEFT),
         hearing: 0,
@@ -121,19 +133,21 @@ impl Crowd<'_> {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         let mut looked = Duration::ZERO;
         loop {
-            let now = self.began.elapsed();
-            while let Some(Reverse((at, who))) =
-                self.due.peek().copied().filter(|Reverse((at, _))| *at <= now)
-            {
+            for _ in 0..DUE_AT_ONCE {
+                let now = self.began.elapsed();
+                let next = self.due.peek().copied().filter(|Reverse((at, _))| *at <= now);
+                let Some(Reverse((at, who))) = next else { break };
                 self.due.pop();
                 self.is_due(now, (at, who));
             }
-            match self.poll.poll(&mut events, Some(LOOK)) {
+            let is_busy = !self.more.is_empty();
+            match self.poll.poll(&mut events, Some(if is_busy { Duration::ZERO } else { LOOK })) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error.into()),
                 Ok(()) | Err(_) => {}
             }
+            std::mem::take(&mut self.more).into_iter().for_each(|who| self.attend(who));
+            events.iter().for_each(|event| self.attend(event.token().0));
             let now = self.began.elapsed();
-            events.iter().for_each(|event| self.attend(now, event.token().0));
             if now.saturating_sub(looked) >= TOLD {
                 looked = now;
                 self.gives_up(now);
@@ -147,7 +161,7 @@ impl Crowd<'_> {
             }
             let is_over = self.due.is_empty() && self.open == 0;
             if is_over || now >= self.rehearsal.lasting {
-                self.felt.is_whole = true;
+                self.felt.is_whole = is_over;
                 return Ok(());
             }
         }
@@ -163,19 +177,20 @@ impl Crowd<'_> {
         if person.stage == Stage::Gone || self.lines[who].is_some() {
             return;
         }
-        if at == person.due {
-            self.felt.came += 1;
-            self.felt.late_ms.push(ms(now.saturating_sub(at)));
-        }
+        self.felt.came += u32::from(at == person.due);
+        self.felt.late_ms.push(ms(now.saturating_sub(at)));
         if self.open >= self.open_max {
             self.felt.kept_home += 1;
             person.stage = Stage::Gone;
             return;
         }
         let Ok(stream) = connect(source(WING, who as u32), self.rehearsal.node) else {
-            return self.broke(now, who, "refused");
+            // No port, or no memory: that is ours.
+            self.felt.kept_home += 1;
+            self.people[who].stage = Stage::Gone;
+            return;
         };
-        let out = self.people[who].request(now, (&self.rehearsal.room, &self.host));
+        let out = self.people[who].request(at, (&self.rehearsal.room, &self.host));
         let is_program = self.people[who].stage == Stage::Program;
         let hears = is_program.then(Box::<Hears>::default);
         let mut reader = Reader::default();
@@ -189,23 +204,28 @@ impl Crowd<'_> {
         self.open += 1;
     }
 
-    fn attend(&mut self, now: Duration, who: usize) {
+    fn attend(&mut self, who: usize) {
         let Some(line) = self.lines.get_mut(who).and_then(Option::as_mut) else { return };
-        let had_sound = line.hears.as_ref().is_some_and(|hears| hears.last.is_some());
-        let goes = line.goes_on(now, &mut self.buffer);
-        let has_sound = line.hears.as_ref().is_some_and(|hears| hears.last.is_some());
-        if has_sound && !had_sound {
-            self.begins_to_hear(now, who);
+        let goes = line.goes_on(&mut self.buffer);
+        let now = self.began.elapsed();
+        if line.hears.as_mut().is_some_and(|hears| std::mem::take(&mut hears.is_fresh)) {
+            self.has_sound(now, who);
         }
         match goes {
             Goes::On => {}
+            Goes::More => self.more.push(who),
             Goes::Answered(answer) => {
                 self.closes(who);
-                self.counts(&answer);
-                let had_pass = self.people[who].let_in.is_some();
-                let again = self.people[who].answered(now, &answer);
-                self.felt.let_in += u32::from(!had_pass && self.people[who].let_in.is_some());
-                self.due.extend(again.map(|wait| Reverse((now + wait, who))));
+                self.is_answered(now, who, &answer);
+            }
+            Goes::Ended => {
+                self.closes(who);
+                let wait = self.people[who].broken();
+                self.due.push(Reverse((now + wait, who)));
+            }
+            Goes::Refused => {
+                self.closes(who);
+                self.broke(now, who, "refused");
             }
             Goes::Broke => {
                 self.closes(who);
@@ -214,18 +234,32 @@ impl Crowd<'_> {
         }
     }
 
+    fn is_answered(&mut self, now: Duration, who: usize, answer: &Answer) {
+        self.counts(answer);
+        let had_pass = self.people[who].let_in.is_some();
+        match self.people[who].answered(now, answer) {
+            Ok(again) => self.due.extend(again.map(|wait| Reverse((now + wait, who)))),
+            Err(Malformed) => self.broke(now, who, "malformed"),
+        }
+        self.felt.let_in += u32::from(!had_pass && self.people[who].let_in.is_some());
+    }
+
     fn counts(&mut self, answer: &Answer) {
         match answer.status {
             200..300 | 410 => {}
-            503 | 429 => self.felt.put_off += 1,
+            503 => self.felt.put_off += 1,
             status => *self.felt.errors.entry(status.to_string()).or_default() += 1,
         }
     }
 
-    fn begins_to_hear(&mut self, now: Duration, who: usize) {
-        self.hearing += 1;
-        self.notes_hearing();
+    fn has_sound(&mut self, now: Duration, who: usize) {
+        let Some(hears) = self.lines[who].as_mut().and_then(|line| line.hears.as_mut()) else { return };
+        if !std::mem::replace(&mut hears.has_sound, true) {
+            self.hearing += 1;
+            self.notes_hearing();
+        }
         let person = &mut self.people[who];
+        person.sounds(now);
         if person.heard.is_none() {
             person.heard = Some(now);
             self.felt.heard += 1;
@@ -249,7 +283,9 @@ impl Crowd<'_> {
         let most = self.heard_lately.iter().map(|(_, most)| *most).max().unwrap_or_default();
         let nearest = u32::try_from(said).unwrap_or(u32::MAX).clamp(least, most);
         let off = |(said, nearest): (u64, u32)| said.abs_diff(nearest.into());
-        if self.felt.counts.is_none_or(|counts| off((said, nearest)) > off(counts)) {
+        // Of moments that are as far off the one in which most heard it says most.
+        let weight = |counts: (u64, u32)| (off(counts), counts.1);
+        if self.felt.counts.is_none_or(|counts| weight((said, nearest)) > weight(counts)) {
             self.felt.counts = Some((said, nearest));
         }
         self.heard_lately.push_back((self.hearing, self.hearing));
@@ -267,10 +303,9 @@ impl Crowd<'_> {
     fn closes(&mut self, who: usize) {
         let Some(line) = self.lines[who].take() else { return };
         self.open -= 1;
-        if let Some(hears) = line.hears.filter(|hears| hears.last.is_some()) {
+        if let Some(hears) = line.hears.filter(|hears| hears.has_sound) {
             self.hearing -= 1;
             self.notes_hearing();
-            self.felt.silence_ms.push(ms(hears.silence));
             self.felt.missing += hears.pages.missing;
         }
     }
@@ -279,8 +314,8 @@ impl Crowd<'_> {
     fn gives_up(&mut self, now: Duration) {
         for who in 0..self.lines.len() {
             let is_vain = self.lines[who].as_ref().is_some_and(|line| {
-                let since = line.hears.as_ref().and_then(|hears| hears.last).unwrap_or(line.asked);
-                now.saturating_sub(since) > PATIENCE
+                let since = self.people[who].last.filter(|_| line.hears.is_some()).unwrap_or(line.asked);
+                now.saturating_sub(since.max(line.asked)) > PATIENCE
             });
             if is_vain {
                 self.closes(who);
@@ -292,13 +327,13 @@ impl Crowd<'_> {
     fn ends(mut self) -> Felt {
         let now = self.began.elapsed();
         for who in 0..self.lines.len() {
-            if let Some(hears) = self.lines[who].as_mut().and_then(|line| line.hears.as_mut()) {
-                hears.silence = hears.silence.max(now.saturating_sub(hears.last.unwrap_or(now)));
-            }
             self.closes(who);
         }
         let mut felt = self.felt;
-        for person in &self.people {
+        for person in &mut self.people {
+            person.is_silent_until(now);
+            felt.silence_ms.extend(person.heard.map(|_| ms(person.silence)));
+            felt.still_waiting += u32::from(person.stage != Stage::Gone && person.heard.is_none());
             let since_due = |at: Duration| ms(at.saturating_sub(person.due));
             felt.waited_ms.extend(person.let_in.map(since_due));
             felt.to_sound_ms.extend(person.heard.map(since_due));
@@ -315,21 +350,21 @@ impl Crowd<'_> {
 }
 
 impl Line {
-    fn goes_on(&mut self, now: Duration, buffer: &mut [u8]) -> Goes {
+    fn goes_on(&mut self, buffer: &mut [u8]) -> Goes {
         while self.sent < self.out.len() {
             match self.stream.write(&self.out[self.sent..]) {
                 Ok(sent) => self.sent += sent,
                 Err(error) => return failed(&error),
             }
         }
-        loop {
+        for _ in 0..READS_AT_ONCE {
             match self.stream.read(buffer) {
                 Ok(0) => {
                     let whole = self.reader.end().filter(|_| self.hears.is_none());
                     return whole.map_or(Goes::Broke, Goes::Answered);
                 }
                 Ok(read) => {
-                    let goes = self.takes(now, &buffer[..read]);
+                    let goes = self.takes(&buffer[..read]);
                     if !matches!(goes, Goes::On) {
                         return goes;
                     }
@@ -337,9 +372,10 @@ impl Line {
                 Err(error) => return failed(&error),
             }
         }
+        Goes::More
     }
 
-    fn takes(&mut self, now: Duration, bytes: &[u8]) -> Goes {
+    fn takes(&mut self, bytes: &[u8]) -> Goes {
         let Some(hears) = &mut self.hears else {
             let mut found = None;
             return match self.reader.take(bytes, |answer| found = Some(answer)) {
@@ -348,7 +384,7 @@ impl Line {
             };
         };
         if hears.is_in {
-            return hears.takes(now, bytes);
+            return hears.takes(bytes);
         }
         hears.head.extend_from_slice(bytes);
         let Some(end) = hears.head.windows(4).position(|four| four == b"\r\n\r\n") else {
@@ -357,30 +393,32 @@ impl Line {
         if hears.head.starts_with(b"HTTP/1.1 200") {
             hears.is_in = true;
             let body = hears.head.split_off(end + 4);
-            return hears.takes(now, &body);
+            return hears.takes(&body);
         }
         // A refusal is an answer like any other.
         let head = std::mem::take(&mut hears.head);
         self.hears = None;
-        self.takes(now, &head)
+        self.takes(&head)
     }
 }
 
 impl Hears {
-    fn takes(&mut self, now: Duration, bytes: &[u8]) -> Goes {
+    fn takes(&mut self, bytes: &[u8]) -> Goes {
         let (mut finished, pages) = (0, &mut self.pages);
         self.chunks.take(bytes, |data| finished += pages.take(data));
-        if finished > 0 {
-            self.silence = self.silence.max(self.last.map_or(Duration::ZERO, |last| now - last));
-            self.last = Some(now);
+        self.is_fresh |= finished > 0;
+        match (self.pages.is_broken, self.chunks.is_over()) {
+            (true, _) => Goes::Broke,
+            (false, true) => Goes::Ended,
+            (false, false) => Goes::On,
         }
-        if self.chunks.is_over() || self.pages.is_broken { Goes::Broke } else { Goes::On }
     }
 }
 
 fn failed(error: &io::Error) -> Goes {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected | io::ErrorKind::Interrupted => Goes::On,
+        io::ErrorKind::ConnectionRefused => Goes::Refused,
         _ => Goes::Broke,
     }
 }

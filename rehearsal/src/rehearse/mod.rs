@@ -56,6 +56,8 @@ pub struct Felt {
     pub heard: u32,
     /// Most who heard at once.
     pub hearing_max: u32,
+    /// Had heard nothing when it ended, and were still waiting; the times below are those of the others.
+    pub still_waiting: u32,
     /// From when each was due to their pass, in milliseconds, rising.
     pub waited_ms: Vec<u32>,
     /// From when each first asked for the program to the first sound, in milliseconds, rising.
@@ -73,8 +75,8 @@ pub struct Felt {
     /// How many the room said hear it when it was furthest off, and the nearest to that of how many did
     /// within the seconds before: a status is some seconds old, and tells of the last five.
     pub counts: Option<(u64, u32)>,
-    /// How late the generator was, in milliseconds, rising.
+    /// How late the generator was with each request, in milliseconds, rising.
     pub late_ms: Vec<u32>,
-    /// People for whom the generator had no descriptor.
+    /// People for whom the generator had no descriptor or port.
     pub kept_home: u64,
 }

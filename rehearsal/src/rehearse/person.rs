@@ -6,6 +6,11 @@ use crate::replay::answers::Answer;
 
 /// Come again, said nobody.
 const AGAIN: Duration = Duration::from_secs(5);
+/// No server makes somebody ask more often than this, nor keeps them away for longer.
+const AGAIN_MIN: Duration = Duration::from_millis(100);
+const AGAIN_MAX: Duration = Duration::from_secs(3_600);
+/// What a server hands out is no longer than this, in characters.
+const HANDED_MAX: usize = 256;
 /// After a connection broke, or nobody answered.
 const AGAIN_BROKEN: Duration = Duration::from_secs(2);
 
@@ -36,6 +41,9 @@ pub(super) struct Person {
     pub heard: Option<Duration>,
     /// They leave at this time; not known before they have heard something.
     pub leaves: Option<Duration>,
+    /// When they had the last of it, and how long they were without it at most.
+    pub last: Option<Duration>,
+    pub silence: Duration,
     ticket: String,
     secret: String,
     pass: String,
@@ -50,14 +58,29 @@ impl Person {
             asked: None,
             heard: None,
             leaves: None,
+            last: None,
+            silence: Duration::ZERO,
             ticket: String::new(),
             secret: String::new(),
             pass: String::new(),
         }
     }
 
-    /// The request that is to be sent now.
-    pub fn request(&mut self, now: Duration, (room, host): (&str, &str)) -> Vec<u8> {
+    /// They have sound.
+    pub fn sounds(&mut self, now: Duration) {
+        self.is_silent_until(now);
+        self.last = Some(now);
+    }
+
+    /// They have had none until now, or until they left.
+    pub fn is_silent_until(&mut self, now: Duration) {
+        let until = self.leaves.map_or(now, |leaves| leaves.min(now));
+        let silence = self.last.map_or(Duration::ZERO, |last| until.saturating_sub(last));
+        self.silence = self.silence.max(silence);
+    }
+
+    /// The request that was to be sent at this time.
+    pub fn request(&mut self, due: Duration, (room, host): (&str, &str)) -> Vec<u8> {
         let post = |path: &str, body: &str| {
             let length = body.len();
             format!(
@@ -72,7 +95,7 @@ impl Person {
                 post("claim", &format!("{{\"ticket\":\"{}\",\"secret\":\"{}\"}}", self.ticket, self.secret))
             }
             Stage::Program => {
-                self.asked.get_or_insert(now);
+                self.asked.get_or_insert(due);
                 format!(
                     "GET /{room}/live.opus?pass={} HTTP/1.1\r\nHost: {host}\r\n\
                      User-Agent: tribune rehearse\r\n\r\n",
@@ -85,20 +108,22 @@ impl Person {
     }
 
     /// What they make of an answer: after how long they ask again, if they do.
-    pub fn answered(&mut self, now: Duration, answer: &Answer) -> Option<Duration> {
-        let again = answer.retry_after.unwrap_or(AGAIN);
-        match (self.stage, answer.status) {
-            (Stage::Ticket, 200 | 201) => match answer.string("ticket").zip(answer.string("secret")) {
-                Some((ticket, secret)) => {
-                    (self.ticket, self.secret, self.stage) = (ticket, secret, Stage::Claim);
-                    Some(Duration::ZERO)
-                }
-                None => Some(again),
-            },
+    ///
+    /// # Errors
+    /// It is none to what was asked.
+    pub fn answered(&mut self, now: Duration, answer: &Answer) -> Result<Option<Duration>, Malformed> {
+        let wait = |wait: Duration| Some(wait.clamp(AGAIN_MIN, AGAIN_MAX));
+        let again = wait(answer.retry_after.unwrap_or(AGAIN));
+        Ok(match (self.stage, answer.status) {
+            (Stage::Ticket, 200 | 201) => {
+                (self.ticket, self.secret) = (handed(answer, "ticket")?, handed(answer, "secret")?);
+                self.stage = Stage::Claim;
+                Some(Duration::ZERO)
+            }
             (Stage::Claim, 200) => {
-                let pass = answer.string("pass")?;
+                self.pass = handed(answer, "pass")?;
                 self.let_in.get_or_insert(now);
-                (self.pass, self.stage) = (pass, Stage::Program);
+                self.stage = Stage::Program;
                 Some(Duration::ZERO)
             }
             // The program is over.
@@ -108,12 +133,14 @@ impl Person {
             }
             (Stage::Program, _) => {
                 self.stage = Stage::Claim;
-                Some(again)
+                again
             }
-            (Stage::Claim, 202) => Some(answer.number("retry_after_ms").map_or(again, Duration::from_millis)),
-            (Stage::Ticket | Stage::Claim, _) => Some(again),
+            (Stage::Claim, 202) => {
+                answer.number("retry_after_ms").map_or(again, |ms| wait(Duration::from_millis(ms)))
+            }
+            (Stage::Ticket | Stage::Claim, _) => again,
             (Stage::Gone, _) => None,
-        }
+        })
     }
 
     /// The connection broke, or nobody answered: after how long they ask again.
@@ -123,6 +150,17 @@ impl Person {
         }
         AGAIN_BROKEN
     }
+}
+
+/// An answer that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// What was handed out: letters that are written as they are, and not many.
+fn handed(answer: &Answer, name: &str) -> Result<String, Malformed> {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || matches!(one, '-' | '_' | '.' | '~');
+    let is_one = |text: &String| (1..=HANDED_MAX).contains(&text.len()) && text.chars().all(is_plain);
+    answer.string(name).filter(is_one).ok_or(Malformed)
 }
 
 #[cfg(test)]
@@ -139,19 +177,37 @@ mod tests {
         let mut person = Person::new(at(1));
         assert!(person.request(at(1), place).starts_with(b"POST /debate/ticket HTTP/1.1\r\n"));
         let ticket = answer(201, r#"{"ticket":"T-1","secret":"S_2"}"#);
-        assert_eq!(person.answered(at(2), &ticket), Some(Duration::ZERO));
+        assert_eq!(person.answered(at(2), &ticket), Ok(Some(Duration::ZERO)));
         let claim = String::from_utf8(person.request(at(2), place)).expect("text");
         assert!(claim.ends_with("\r\n\r\n{\"ticket\":\"T-1\",\"secret\":\"S_2\"}"), "{claim}");
         let waits = answer(202, r#"{"drawn":true,"settling":true,"retry_after_s":1,"retry_after_ms":822}"#);
-        assert_eq!(person.answered(at(2), &waits), Some(Duration::from_millis(822)));
+        assert_eq!(person.answered(at(2), &waits), Ok(Some(Duration::from_millis(822))));
         let busy = Answer { retry_after: Some(at(7)), ..answer(503, "") };
-        assert_eq!(person.answered(at(3), &busy), Some(at(7)));
-        assert_eq!(person.answered(at(9), &answer(200, r#"{"pass":"P"}"#)), Some(Duration::ZERO));
+        assert_eq!(person.answered(at(3), &busy), Ok(Some(at(7))));
+        let never = Answer { retry_after: Some(Duration::MAX), ..answer(503, "") };
+        assert_eq!(person.answered(at(3), &never), Ok(Some(AGAIN_MAX)));
+        for body in ["{}", r#"{"pass":""}"#, r#"{"pass":"a b"}"#] {
+            assert_eq!(person.answered(at(3), &answer(200, body)), Err(Malformed), "{body}");
+        }
+        assert_eq!(person.answered(at(9), &answer(200, r#"{"pass":"P"}"#)), Ok(Some(Duration::ZERO)));
         assert!(person.request(at(10), place).starts_with(b"GET /debate/live.opus?pass=P HTTP/1.1\r\n"));
         assert_eq!((person.let_in, person.asked), (Some(at(9)), Some(at(10))));
         person.broken();
         assert_eq!(person.stage, Stage::Claim, "the ticket has the right to the seat");
-        assert_eq!(person.answered(at(11), &answer(410, "")), None);
+        assert_eq!(person.answered(at(11), &answer(410, "")), Ok(None));
         assert_eq!(person.stage, Stage::Gone);
+    }
+
+    #[test]
+    fn silence_lasts_until_there_is_sound_or_nobody_to_hear_it() {
+        let at = Duration::from_secs;
+        let mut person = Person::new(at(1));
+        person.is_silent_until(at(9));
+        assert_eq!(person.silence, at(0), "who has heard nothing yet waits, and is not cut off");
+        person.leaves = Some(at(30));
+        [10, 11, 14].into_iter().for_each(|seconds| person.sounds(at(seconds)));
+        assert_eq!(person.silence, at(3));
+        person.is_silent_until(at(99));
+        assert_eq!(person.silence, at(16), "they left at 30 s");
     }
 }
