@@ -35,6 +35,16 @@ impl Dice {
         self.between(0, 99) < percent
     }
 
+    /// Evenly from 0 to 1.
+    pub fn even(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A time whose mean is so many seconds, in milliseconds, of things that may happen at any moment.
+    pub fn exponential_ms(&mut self, mean_s: f64) -> u64 {
+        (-(1.0 - self.even()).ln() * mean_s * 1_000.0) as u64
+    }
+
     /// One of them.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.between(0, from.len() as u64 - 1) as usize]

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod check_config;
+mod command;
 mod demo;
 mod inspect;
 mod plan;

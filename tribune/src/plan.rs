@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, ensure};
 use serde_json::{Value, json};
+use tribune_core::guard::page::words::grouped;
 use tribune_sim::evening::Scenario;
 use tribune_sim::evening::plan::{Asked, CAP_TO_BROKEN, Plan, Way, plan};
 
-use crate::simulate::{read, thousands};
+use crate::command::exit;
+use crate::simulate::read;
 
 /// Where costs and the size of a node come from when no scenario is named.
 const MEASURED: &str = include_str!("../../scenarios/2024-08-12.toml");
@@ -79,14 +81,7 @@ fn audience() -> clap::builder::RangedU64ValueParser {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    match tell(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    exit(tell(args))
 }
 
 fn tell(args: &Args) -> anyhow::Result<bool> {
@@ -168,7 +163,7 @@ fn told(args: &Args, scenario: &Scenario, plan: &Plan) -> String {
     let nodes = &scenario.nodes;
     let mut lines = vec![format!(
         "{} people at once, on nodes of {} processors, {} GB, {} Mbit/s and {} descriptors",
-        thousands(args.audience),
+        grouped(args.audience),
         nodes.cores,
         nodes.memory_gb,
         nodes.egress_mbit,
@@ -182,7 +177,7 @@ fn told(args: &Args, scenario: &Scenario, plan: &Plan) -> String {
             "{:<37} {:>4} nodes ({fewest} to {most}), {:.1} Gbit/s, {:.0} GB in {} h{money}",
             way.says, way.nodes, way.gbit_s, way.gigabytes, args.hours
         ));
-        lines.push(format!("{:<37} {} people each. {}", "", thousands(way.seats), way.why));
+        lines.push(format!("{:<37} {} people each. {}", "", grouped(way.seats), way.why));
     }
     lines.push(String::new());
     lines.push(match (plan.chosen, args.nodes) {

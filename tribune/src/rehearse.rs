@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Value, json};
+use tribune_core::guard::page::words::grouped;
 use tribune_rehearsal::rehearse::{Felt, Progress, Rehearsal, rehearse};
 use tribune_server::descriptors;
 
-use crate::simulate::{STOPS, stop_at_ctrl_c, thousands};
+use crate::command::{exit, is_to_stop, stop_at_ctrl_c};
 
 /// What is promised: of a hundred who ask for the program, 99 hear it within so many milliseconds.
 const FIRST_SOUND_P99_MS: u32 = 1_000;
@@ -63,14 +64,7 @@ fn people() -> clap::builder::RangedI64ValueParser<u32> {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    match tell(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    exit(tell(args))
 }
 
 /// Whether all was as promised.
@@ -102,7 +96,7 @@ fn tell(args: &Args) -> anyhow::Result<bool> {
                 passed.as_secs()
             );
         }
-        !STOPS.load(std::sync::atomic::Ordering::Relaxed)
+        !is_to_stop()
     };
     let said = says(status);
     let felt = rehearse(&rehearsal, &mut told, &mut || said.lock().ok()?.take())?;
@@ -239,7 +233,7 @@ fn document(args: &Args, felt: &Felt, why: &[String]) -> Value {
 fn told_of(document: &Value, felt: &Felt, why: &[String]) -> String {
     let times = |list: &[u32]| match (share(list, 50), share(list, 99), share(list, 100)) {
         (Some(half), Some(most), Some(all)) => {
-            let [half, most, all] = [half, most, all].map(|ms| thousands(ms.into()));
+            let [half, most, all] = [half, most, all].map(|ms| grouped(ms.into()));
             format!("{half} ms (half), {most} (99 %), {all} at most")
         }
         _ => "nobody".to_owned(),

@@ -4,19 +4,19 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, ensure};
 use serde_json::Value;
+use tribune_core::guard::page::words::grouped;
 use tribune_sim::evening::outcome::{About, Held};
 use tribune_sim::evening::scenario::NODES_MAX;
 use tribune_sim::evening::{self, Outcome, Scenario};
 
+use crate::command::{exit, is_to_stop, stop_at_ctrl_c};
+
 /// A file that is longer is no scenario, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Somebody wants it to stop.
-pub static STOPS: AtomicBool = AtomicBool::new(false);
 
 /// Lives an evening in virtual time, by the rules that a node runs: who got in, who waited how long,
 /// whether it began on time, what the guard said.
@@ -49,14 +49,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    match simulate(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    exit(simulate(args))
 }
 
 /// Whether the rules held.
@@ -120,20 +113,6 @@ fn rss_max_mb() -> f64 {
     kb.unwrap_or_default() * 1_024.0 / 1e6
 }
 
-/// From now on Ctrl-C is only noted, once.
-pub fn stop_at_ctrl_c() {
-    extern "C" fn stops(_: libc::c_int) {
-        STOPS.store(true, Ordering::Relaxed);
-    }
-    // SAFETY: the handler only writes an atomic; a second Ctrl-C finds the default again, and ends it.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = stops as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESETHAND;
-        libc::sigaction(libc::SIGINT, &raw const action, std::ptr::null_mut());
-    }
-}
-
 /// How far it is, for people at a terminal.
 #[derive(Default)]
 struct Told {
@@ -147,7 +126,7 @@ impl Told {
             self.percent = percent;
             let _ = write!(io::stderr(), "\r{percent:3} % of the evening");
         }
-        !STOPS.load(Ordering::Relaxed)
+        !is_to_stop()
     }
 
     fn is_over(&self) {
@@ -159,9 +138,9 @@ impl Told {
 
 /// What came of it, for people.
 fn told_of(document: &Value, outcome: &Outcome) -> String {
-    let number = |name: &str| thousands(document[name].as_u64().unwrap_or_default());
+    let number = |name: &str| grouped(document[name].as_u64().unwrap_or_default());
     let times = |name: &str, unit: &str| {
-        let at = |percent: &str| document[name][percent].as_f64().map(|one| thousands(one.round() as u64));
+        let at = |percent: &str| document[name][percent].as_f64().map(|one| grouped(one.round() as u64));
         match (at("p50"), at("p90"), at("p99")) {
             (Some(p50), Some(p90), Some(p99)) => format!("{p50} {unit} (half), {p90} (90 %), {p99} (99 %)"),
             _ => "nobody".to_owned(),
@@ -204,8 +183,8 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
         ),
         format!(
             "gaps         {}, the longest {} ms",
-            thousands(outcome.gaps_ms.count() as u64),
-            thousands(outcome.gaps_ms.longest().into())
+            grouped(outcome.gaps_ms.count() as u64),
+            grouped(outcome.gaps_ms.longest().into())
         ),
         format!(
             "books        {}; order {}",
@@ -226,31 +205,4 @@ fn told_of(document: &Value, outcome: &Outcome) -> String {
         document["rss_max_mb"].as_f64().unwrap_or_default()
     ));
     lines.join("\n")
-}
-
-/// A number as people write it.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut parts: Vec<&str> = Vec::new();
-    let mut rest = digits.as_str();
-    while rest.len() > 3 {
-        let (before, three) = rest.split_at(rest.len() - 3);
-        parts.push(three);
-        rest = before;
-    }
-    parts.push(rest);
-    parts.reverse();
-    parts.join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_told_apart() {
-        for (number, says) in [(0, "0"), (999, "999"), (1_000, "1,000"), (8_000_000, "8,000,000")] {
-            assert_eq!(thousands(number), says);
-        }
-    }
 }

@@ -144,7 +144,7 @@ impl World {
             generation: 0,
             jitter,
             skew_ms: Story::skew_ms(dice) as i32,
-            patient_until_ms: at_ms.max(start_ms) + exponential_ms(dice, self.story.patience_s),
+            patient_until_ms: at_ms.max(start_ms) + dice.exponential_ms(self.story.patience_s),
             stays_until_ms: u64::MAX,
             first_told: None,
             any_told: None,
@@ -307,7 +307,7 @@ impl World {
         let person = self.people[who as usize];
         let polite_ms = ask_again(standing, f64::from(person.jitter)).as_millis() as u64;
         let wait_ms = match person.nature {
-            Nature::Sleeper => polite_ms.max(exponential_ms(&mut self.dice, SLEEP_S)),
+            Nature::Sleeper => polite_ms.max(self.dice.exponential_ms(SLEEP_S)),
             Nature::Awake | Nature::Ghost => polite_ms,
         };
         self.again(who, Moment::Ask, wait_ms);
@@ -323,7 +323,7 @@ impl World {
 
     fn sit(&mut self, who: u32, generation: u32) {
         self.wait(who, Doing::Inside);
-        let stay_ms = exponential_ms(&mut self.dice, self.story.stay_s);
+        let stay_ms = self.dice.exponential_ms(self.story.stay_s);
         let first = !std::mem::replace(&mut self.people[who as usize].seated_once, true);
         let person = &mut self.people[who as usize];
         person.generation = generation;
@@ -393,7 +393,7 @@ impl World {
         self.watch.came_loose(seated, &self.node);
         if seated {
             self.loose_seated.push(who);
-            let stay_ms = exponential_ms(&mut self.dice, self.story.stay_s);
+            let stay_ms = self.dice.exponential_ms(self.story.stay_s);
             self.again(who, Moment::LooseGone, stay_ms);
         }
     }
@@ -418,9 +418,4 @@ impl World {
         let way_ms = self.dice.between(WAY_MS.0, WAY_MS.1);
         self.queue.push(Reverse((self.now_ms + wait_ms + way_ms, who, moment)));
     }
-}
-
-fn exponential_ms(dice: &mut Dice, mean_s: f64) -> u64 {
-    let even = (dice.bits() >> 11) as f64 / (1_u64 << 53) as f64;
-    (-(1.0 - even).ln() * mean_s * 1_000.0) as u64
 }

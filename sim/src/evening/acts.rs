@@ -7,7 +7,7 @@ use tribune_core::door::poll::{Standing, ask_again};
 use tribune_core::door::ticket::Holder;
 use tribune_core::guard::live::{Happened, Outcome as Became, What};
 
-use super::crowd::{Doing, even};
+use super::crowd::Doing;
 use super::machine::Answer;
 use super::wheel::{Moment, STEP_MS};
 use super::world::{DRAW_BEFORE_S, World, jitter};
@@ -97,7 +97,7 @@ impl World<'_> {
 
     /// After how long somebody comes again who was put off, in milliseconds.
     pub fn comes_again_ms(&mut self) -> u32 {
-        PUT_OFF_MS + (even(&mut self.dice) * f64::from(PUT_OFF_MS)) as u32
+        PUT_OFF_MS + (self.dice.even() * f64::from(PUT_OFF_MS)) as u32
     }
 
     /// The node that somebody asks: always the same one, and the next that is there when it is not.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tribune_core::door::overload::Class;
 use tribune_core::guard::live::{Happened, Outcome as Became, What};
 
-use super::crowd::{Person, even};
+use super::crowd::Person;
 use super::guarded::Guarded;
 use super::machine::Machine;
 use super::scenario::{Attack, Fault};
@@ -88,13 +88,13 @@ impl World<'_> {
     fn is_flooded(&mut self, seen: &[IpAddr], (of_one, answered): (f64, f64)) {
         let now_ms = self.now_ms;
         for from in seen.iter().copied() {
-            let times = of_one.floor() as u32 + u32::from(even(&mut self.dice) < of_one.fract());
+            let times = of_one.floor() as u32 + u32::from(self.dice.even() < of_one.fract());
             for _ in 0..times {
                 if self.guarded.refuses(&from) {
                     self.guarded.tell(now_ms, from, Happened::TurnedAway);
                     continue;
                 }
-                let is_answered = even(&mut self.dice) < answered;
+                let is_answered = self.dice.even() < answered;
                 let outcome = if is_answered { Became::Served } else { Became::PutOff };
                 self.guarded.tell(now_ms, from, Happened::Opened);
                 self.guarded.tell(now_ms, from, Happened::Handshake);

@@ -104,7 +104,7 @@ impl<'a> Arrivals<'a> {
 
     /// When the next one comes: each has a share of all, and comes at some moment of it.
     fn at_ms(&mut self) -> u32 {
-        let percent = (f64::from(self.next) + even(&mut self.dice)) / f64::from(self.crowd.people) * 100.0;
+        let percent = (f64::from(self.next) + self.dice.even()) / f64::from(self.crowd.people) * 100.0;
         let curve = &self.crowd.arrivals;
         while self.stretch + 2 < curve.len() && curve[self.stretch + 1][1] < percent {
             self.stretch += 1;
@@ -120,9 +120,9 @@ impl<'a> Arrivals<'a> {
         let dice = &mut self.dice;
         let is_ghost = dice.chance(ghosts_percent.into());
         let is_sleeper = dice.chance(sleepers_percent.into());
-        let waits_ms = exponential_ms(dice, patience_s.into());
+        let waits_ms = dice.exponential_ms(patience_s.into()) as u32;
         let stays = dice.chance(to_the_end_percent.into());
-        let stay_ms = exponential_ms(dice, stay_s.into());
+        let stay_ms = dice.exponential_ms(stay_s.into()) as u32;
         let waits_from_ms = came_ms.max((self.start_s * 1_000.0) as u32);
         Person {
             came_ms,
@@ -144,14 +144,4 @@ impl<'a> Arrivals<'a> {
             was_in: false,
         }
     }
-}
-
-/// Evenly from 0 to 1.
-pub(super) fn even(dice: &mut Dice) -> f64 {
-    (dice.bits() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// A time of which the mean is so many seconds, in milliseconds.
-pub(super) fn exponential_ms(dice: &mut Dice, mean_s: f64) -> u32 {
-    (-(1.0 - even(dice)).ln() * mean_s * 1_000.0) as u32
 }

@@ -12,10 +12,11 @@ use tribune_core::door::line::BOARDING_FROM_S;
 use tribune_core::door::poll::{Standing, ask_again};
 use tribune_core::door::seats::Output;
 use tribune_core::guard::live::{Happened, Outcome as Became, What};
+use tribune_core::program::synthetic::BEGAN_AT;
 use tribune_core::reason::Departure;
 use tribune_core::time::{Time, WallTime};
 
-use super::crowd::{Arrivals, Doing, Person, SLEEP_S, even, exponential_ms};
+use super::crowd::{Arrivals, Doing, Person, SLEEP_S};
 use super::guarded::Guarded;
 use super::machine::Machine;
 use super::outcome::{self, Held, Outcome};
@@ -84,7 +85,7 @@ impl<'s> World<'s> {
         let lot: [u8; 32] = std::array::from_fn(|_| draw.bits() as u8);
         let start_s = scenario.evening.door_opens_before_s;
         let (start_ms, end_ms) = (start_s * 1_000, (start_s + scenario.evening.lasts_s) * 1_000);
-        let wall = WallTime(1_723_507_200_000 - i64::from(start_ms));
+        let wall = WallTime(BEGAN_AT.0 - i64::from(start_ms));
         let closes_before = start_s - DRAW_BEFORE_S;
         let announced = Announced {
             at: WallTime(wall.0 + i64::from(closes_before) * 1_000),
@@ -279,14 +280,14 @@ impl<'s> World<'s> {
     }
 
     fn is_called(&mut self, who: u32, within_ms: f64) {
-        let waits_ms = (within_ms * even(&mut self.dice)) as u32;
+        let waits_ms = (within_ms * self.dice.even()) as u32;
         let (now_ms, person) = (self.now_ms, &mut self.people[who as usize]);
         if person.doing != Doing::Waiting || person.is_ghost() {
             return;
         }
         let mut at_ms = person.looks_ms.max(now_ms.saturating_add(waits_ms));
         if person.is_sleeper {
-            at_ms = at_ms.max(now_ms.saturating_add(exponential_ms(&mut self.dice, SLEEP_S)));
+            at_ms = at_ms.max(now_ms.saturating_add(self.dice.exponential_ms(SLEEP_S) as u32));
         }
         self.put(at_ms, who, Moment::Ask);
     }
